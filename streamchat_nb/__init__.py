@@ -1,0 +1,1 @@
+"""streamchat_nb: an agent chat kit for notebooks."""

@@ -1,0 +1,119 @@
+"""What an agent is: it takes a turn and yields what happens."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from streamchat_nb.protocol.events import (
+    BlockCompleted,
+    BlockDelta,
+    BlockStarted,
+    MessageCompleted,
+    MessageCreated,
+    MessageDiscarded,
+    ToolCompleted,
+    ToolProgress,
+    ToolRequested,
+    ToolStarted,
+    TurnStatus,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from streamchat_nb.tools.registry import ToolSet
+
+__all__ = ["Agent", "AgentEvent", "Turn", "TurnLimits"]
+
+AgentEvent = (
+    MessageCreated
+    | MessageCompleted
+    | MessageDiscarded
+    | BlockStarted
+    | BlockDelta
+    | BlockCompleted
+    | ToolRequested
+    | ToolStarted
+    | ToolProgress
+    | ToolCompleted
+    | TurnStatus
+)
+"""Events an agent may yield: durable events without an envelope. The runner stamps
+conversation, turn and time; the log gives numbers."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TurnLimits:
+    """Where a turn stops by itself.
+
+    Attributes:
+        steps: Model requests.
+        tool_calls: Tool calls.
+        wall_clock_s: Seconds from start to end.
+        output_tokens: Output tokens over all steps; ``None`` for no limit.
+        model_tool_output_bytes: Largest tool output given to the model, UTF-8.
+    """
+
+    steps: int = 25
+    tool_calls: int = 50
+    wall_clock_s: float = 1800.0
+    output_tokens: int | None = None
+    model_tool_output_bytes: int = 32_768
+
+
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    """One user's message and all that is needed to answer it.
+
+    Attributes:
+        conversation: Id of the conversation.
+        turn: Id of this turn.
+        history: Messages in the shape of Anthropic's Messages API, repaired, oldest
+            first; the last one is the user's message to answer.
+        tools: The tools of this turn; does not change while it runs.
+        limits: Where it stops by itself.
+        new_message_id: Gives a fresh id for each message the agent creates.
+    """
+
+    conversation: str
+    turn: str
+    history: list[dict[str, Any]]
+    tools: ToolSet
+    limits: TurnLimits
+    new_message_id: Callable[[], str]
+
+
+class Agent(ABC):
+    """Answers turns.
+
+    An agent yields events and never writes the log. What it leaves open when it
+    raises, returns early or is cancelled (a message without ``message.completed``,
+    a tool call without ``tool.completed``) the runner closes: exactly one end for
+    each, whatever fails.
+
+    Attributes:
+        name: How users choose it.
+        model_name: Shown beside the answers; empty when it has none.
+        offline: No language model runs.
+    """
+
+    name: str
+    model_name: str = ""
+    offline: bool = False
+
+    @abstractmethod
+    def run(self, turn: Turn) -> AsyncIterator[AgentEvent]:
+        """Answer a turn.
+
+        Ends normally when the answer is complete. Cancellation: the consumer
+        cancels the task that iterates and closes the iterator; running tools are
+        cancelled with it.
+
+        Raises:
+            ModelError: The endpoint failed for good; its message is shown.
+        """
+
+    async def close(self) -> None:
+        """Release connections. Idempotent."""

@@ -1,0 +1,124 @@
+"""What a model is: a request goes in, a stream of events comes out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from streamchat_nb.protocol.content import AssistantBlock, Usage
+    from streamchat_nb.protocol.events import BlockKind
+
+__all__ = [
+    "Model",
+    "ModelBlockDelta",
+    "ModelBlockStart",
+    "ModelBlockStop",
+    "ModelEvent",
+    "ModelMessageStop",
+    "ModelRequest",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelRequest:
+    """One request to a model.
+
+    Attributes:
+        messages: In the shape of Anthropic's Messages API; the last is the user's.
+        system: System prompt; empty for none.
+        tools: ``{"name", "description", "input_schema"}`` each, sorted by name.
+        max_tokens: Most output tokens.
+        tool_choice: ``none`` asks for an answer without tools.
+    """
+
+    messages: list[dict[str, Any]]
+    system: str = ""
+    tools: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    max_tokens: int = 8192
+    tool_choice: Literal["auto", "none"] = "auto"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelBlockStart:
+    """A block begins; ``index`` counts the blocks of this message from 0."""
+
+    index: int
+    kind: BlockKind
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelBlockDelta:
+    """More text, thinking or input JSON of block ``index``; never empty."""
+
+    index: int
+    kind: BlockKind
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelBlockStop:
+    """Block ``index`` is whole."""
+
+    index: int
+    kind: BlockKind
+    content: AssistantBlock
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelMessageStop:
+    """The message is whole; always the last event, exactly once, of a good stream.
+
+    Attributes:
+        content: All blocks in order.
+        stop_reason: As the endpoint says, ``tool_use`` where a lenient endpoint
+            calls tools under another name, ``end_turn`` where it says nothing.
+        usage: What the endpoint counted.
+        request_id: The endpoint's id of the request, if it gave one.
+        model: The model that answered, as the endpoint names it.
+    """
+
+    content: list[AssistantBlock]
+    stop_reason: str
+    usage: Usage
+    request_id: str | None = None
+    model: str = ""
+
+
+ModelEvent = ModelBlockStart | ModelBlockDelta | ModelBlockStop | ModelMessageStop
+"""The closed union of what a model's stream yields."""
+
+
+class Model(ABC):
+    """A language model, or something that speaks like one.
+
+    Attributes:
+        name: The model's id at its endpoint.
+        offline: No language model runs.
+    """
+
+    name: str
+    offline: bool = False
+
+    @abstractmethod
+    def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
+        """Send one request and yield what comes, as it comes. One try, no retry.
+
+        A stream that ends without ``ModelMessageStop`` always raises. Cancel safe:
+        closing the iterator closes the connection.
+
+        Raises:
+            ModelError: Anything that went wrong, with ``retryable`` set by whether
+                the same request may succeed later. Codes: ``model_credential_missing``,
+                ``model_authentication``, ``model_permission``, ``model_not_found``,
+                ``model_request_invalid``, ``model_request_too_large``,
+                ``model_rate_limited``, ``model_overloaded``, ``model_server_error``,
+                ``model_unreachable``, ``model_timeout``, ``model_stalled``,
+                ``model_stream_truncated``, ``model_stream_malformed``.
+        """
+
+    async def close(self) -> None:
+        """Release connections. Idempotent."""

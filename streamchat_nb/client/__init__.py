@@ -1,0 +1,1 @@
+"""Clients of a streamchat server in Python: scripts, terminals and kernels."""

@@ -1,0 +1,428 @@
+"""The fold: a conversation's state from its events, the same in every language.
+
+``Fold.apply`` takes events in order and nothing else: no clock, no I/O. Live view,
+late join, reconnect, history and crash recovery all use it. It changes the state
+it owns in place and is constant-time per event, so a long answer costs the same
+per token at its end as at its start; text deltas are joined only when somebody
+looks (``Fold.state``).
+
+Rules every implementation follows (``frontend/src/state.ts`` is the other one):
+
+- An event with ``seq <= state.seq`` changes nothing; an unknown type only advances.
+- An event about a message, block, tool call or turn that is not there is ignored:
+  a snapshot plus a suffix of the log must give the same state as the whole log.
+- ``message.completed`` replaces the blocks by the authoritative content, ``b0…``.
+- A delta for a block that is complete is ignored.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, assert_never
+
+from msgspec import Struct
+
+from streamchat_nb.protocol.content import (
+    Action,
+    Author,
+    ContentBlock,
+    ErrorBody,
+    ProviderBlock,
+    TextBlock,
+    ThinkingBlock,
+    ToolUseBlock,
+    Usage,
+)
+from streamchat_nb.protocol.events import (
+    BlockCompleted,
+    BlockDelta,
+    BlockKind,
+    BlockStarted,
+    ConversationCreated,
+    ConversationUpdated,
+    Event,
+    MessageCompleted,
+    MessageCreated,
+    MessageDiscarded,
+    Phase,
+    ToolCompleted,
+    ToolProgress,
+    ToolRequested,
+    ToolStarted,
+    TurnFinished,
+    TurnQueued,
+    TurnStarted,
+    TurnStatus,
+    UnknownEvent,
+)
+
+__all__ = [
+    "BlockState",
+    "ConversationState",
+    "Fold",
+    "MessageState",
+    "ToolCallState",
+    "TurnState",
+]
+
+
+class BlockState(Struct, kw_only=True, omit_defaults=True):
+    """One block of a message. ``text`` grows while it streams (for ``tool_use`` it
+    is the JSON text of the input); ``content`` is set once it is complete.
+    """
+
+    block: str
+    kind: BlockKind
+    text: str = ""
+    content: ContentBlock | None = None
+    partial: bool = False
+
+
+class MessageState(Struct, kw_only=True, omit_defaults=True):
+    """One message. A user's is complete from the start."""
+
+    message: str
+    role: Literal["user", "assistant"]
+    author: Author
+    ts: int
+    status: Literal["streaming", "complete", "partial", "discarded"] = "streaming"
+    turn: str | None = None
+    client_message_id: str | None = None
+    parent: str | None = None
+    blocks: list[BlockState] = []
+    stop_reason: str | None = None
+    usage: Usage | None = None
+    actions: list[Action] = []
+    discard_reason: str | None = None
+
+
+class ToolCallState(Struct, kw_only=True, omit_defaults=True):
+    """One tool call, from the request to its end."""
+
+    tool_call: str
+    message: str
+    block: str
+    name: str
+    label: str
+    input: dict[str, Any]
+    where: Literal["server", "kernel", "provider"] = "server"
+    turn: str | None = None
+    status: Literal[
+        "requested",
+        "running",
+        "ok",
+        "error",
+        "denied",
+        "cancelled",
+        "timeout",
+        "unknown",
+    ] = "requested"
+    attempt: int = 0
+    started_ts: int | None = None
+    progress_message: str | None = None
+    progress_fraction: float | None = None
+    output: str | None = None
+    truncated: bool = False
+    artifact: str | None = None
+    actions: list[Action] = []
+    duration_ms: int | None = None
+
+
+class TurnState(Struct, kw_only=True, omit_defaults=True):
+    """One turn. ``message`` is the user's message that it answers."""
+
+    turn: str
+    message: str
+    status: Literal[
+        "queued", "running", "completed", "cancelled", "failed", "interrupted"
+    ]
+    agent: str = ""
+    model: str = ""
+    offline: bool = False
+    phase: Phase | None = None
+    label: str = ""
+    retry_in_ms: int | None = None
+    stop_reason: str | None = None
+    error: ErrorBody | None = None
+    usage: Usage | None = None
+    cost: float | None = None
+    started_ts: int | None = None
+    finished_ts: int | None = None
+
+
+class ConversationState(Struct, kw_only=True, omit_defaults=True):
+    """All that a screen shows, at one ``seq``."""
+
+    conversation: str = ""
+    seq: int = 0
+    title: str = ""
+    settings: dict[str, Any] = {}
+    created_ts: int = 0
+    messages: list[MessageState] = []
+    tool_calls: list[ToolCallState] = []
+    turns: list[TurnState] = []
+
+
+class Fold:
+    """Applies events to the state it owns.
+
+    Args:
+        state: Where to go on from, for example a decoded snapshot; owned from now
+            on. An empty state when ``None``.
+    """
+
+    def __init__(self, state: ConversationState | None = None) -> None:
+        self._state = state if state is not None else ConversationState()
+        self._pending_text: dict[tuple[str, str], list[str]] = {}
+        self._messages = {m.message: m for m in self._state.messages}
+        self._tool_calls = {c.tool_call: c for c in self._state.tool_calls}
+        self._turns = {t.turn: t for t in self._state.turns}
+        self._blocks = {
+            (m.message, b.block): b for m in self._state.messages for b in m.blocks
+        }
+
+    @property
+    def seq(self) -> int:
+        """The ``seq`` of the last event applied."""
+        return self._state.seq
+
+    @property
+    def state(self) -> ConversationState:
+        """The state at ``seq``, with all pending text joined. Read-only by custom."""
+        for key, parts in self._pending_text.items():
+            block = self._blocks[key]
+            block.text += "".join(parts)
+        self._pending_text.clear()
+        return self._state
+
+    def message(self, message: str) -> MessageState | None:
+        """Return a message by id; its streaming text may lag behind ``state``."""
+        return self._messages.get(message)
+
+    def turn(self, turn: str) -> TurnState | None:
+        """Return a turn by id."""
+        return self._turns.get(turn)
+
+    def tool_call(self, tool_call: str) -> ToolCallState | None:
+        """Return a tool call by id."""
+        return self._tool_calls.get(tool_call)
+
+    def apply(self, event: Event | UnknownEvent) -> None:
+        """Apply one event; one that was applied before changes nothing."""
+        if event.seq <= self._state.seq:
+            return
+        self._state.seq = event.seq
+        match event:
+            case BlockDelta():
+                self._apply_delta(event)
+            case BlockStarted() | BlockCompleted():
+                self._apply_block(event)
+            case MessageCreated() | MessageCompleted() | MessageDiscarded():
+                self._apply_message(event)
+            case ToolRequested() | ToolStarted() | ToolProgress() | ToolCompleted():
+                self._apply_tool(event)
+            case TurnQueued() | TurnStarted() | TurnStatus() | TurnFinished():
+                self._apply_turn(event)
+            case ConversationCreated() | ConversationUpdated():
+                self._apply_conversation(event)
+            case UnknownEvent():
+                pass
+            case _:
+                assert_never(event)
+
+    def _apply_delta(self, event: BlockDelta) -> None:
+        key = (event.message, event.block)
+        block = self._blocks.get(key)
+        if block is not None and block.content is None:
+            self._pending_text.setdefault(key, []).append(event.delta)
+
+    def _apply_block(self, event: BlockStarted | BlockCompleted) -> None:
+        key = (event.message, event.block)
+        match event:
+            case BlockStarted():
+                message = self._messages.get(event.message)
+                if message is None or key in self._blocks:
+                    return
+                block = BlockState(block=event.block, kind=event.kind)
+                message.blocks.append(block)
+                self._blocks[key] = block
+            case BlockCompleted():
+                block = self._blocks.get(key)
+                if block is None:
+                    return
+                self._complete_block(key, block, event.content)
+                block.partial = event.partial
+
+    def _complete_block(
+        self, key: tuple[str, str], block: BlockState, content: ContentBlock | None
+    ) -> None:
+        block.content = content
+        match content:
+            case TextBlock(text=text) | ThinkingBlock(thinking=text):
+                self._pending_text.pop(key, None)
+                block.text = text
+            case _:
+                parts = self._pending_text.pop(key, ())
+                block.text += "".join(parts)
+
+    def _apply_message(
+        self, event: MessageCreated | MessageCompleted | MessageDiscarded
+    ) -> None:
+        match event:
+            case MessageCreated():
+                self._create_message(event)
+            case MessageCompleted():
+                message = self._messages.get(event.message)
+                if message is None:
+                    return
+                self._replace_blocks(message, event.content)
+                message.status = "partial" if event.partial else "complete"
+                message.stop_reason = event.stop_reason
+                message.usage = event.usage
+                message.actions = event.actions or []
+            case MessageDiscarded():
+                message = self._messages.get(event.message)
+                if message is not None:
+                    message.status = "discarded"
+                    message.discard_reason = event.reason
+
+    def _create_message(self, event: MessageCreated) -> None:
+        if event.message in self._messages:
+            return
+        message = MessageState(
+            message=event.message,
+            role=event.role,
+            author=event.author,
+            ts=event.ts,
+            turn=event.turn,
+            client_message_id=event.client_message_id,
+            parent=event.parent,
+        )
+        self._state.messages.append(message)
+        self._messages[event.message] = message
+        if event.content is not None:
+            self._replace_blocks(message, event.content)
+            message.status = "complete"
+
+    def _replace_blocks(
+        self, message: MessageState, content: list[ContentBlock]
+    ) -> None:
+        for block in message.blocks:
+            key = (message.message, block.block)
+            self._blocks.pop(key, None)
+            self._pending_text.pop(key, None)
+        message.blocks = []
+        for index, item in enumerate(content):
+            block = BlockState(block=f"b{index}", kind=_kind_of(item), content=item)
+            if isinstance(item, TextBlock):
+                block.text = item.text
+            elif isinstance(item, ThinkingBlock):
+                block.text = item.thinking
+            message.blocks.append(block)
+            self._blocks[(message.message, block.block)] = block
+
+    def _apply_tool(
+        self, event: ToolRequested | ToolStarted | ToolProgress | ToolCompleted
+    ) -> None:
+        if isinstance(event, ToolRequested):
+            self._request_tool(event)
+            return
+        call = self._tool_calls.get(event.tool_call)
+        if call is None:
+            return
+        match event:
+            case ToolStarted():
+                call.status = "running"
+                call.attempt = event.attempt
+                call.started_ts = event.ts
+            case ToolProgress():
+                if event.message is not None:
+                    call.progress_message = event.message
+                if event.fraction is not None:
+                    call.progress_fraction = event.fraction
+            case ToolCompleted():
+                call.status = event.status
+                call.output = event.output
+                call.truncated = event.truncated
+                call.artifact = event.artifact
+                call.actions = event.actions or []
+                call.duration_ms = event.duration_ms
+
+    def _request_tool(self, event: ToolRequested) -> None:
+        if event.tool_call in self._tool_calls:
+            return
+        call = ToolCallState(
+            tool_call=event.tool_call,
+            message=event.message,
+            block=event.block,
+            name=event.name,
+            label=event.label,
+            input=event.input,
+            where=event.where,
+            turn=event.turn,
+        )
+        self._state.tool_calls.append(call)
+        self._tool_calls[event.tool_call] = call
+
+    def _apply_turn(
+        self, event: TurnQueued | TurnStarted | TurnStatus | TurnFinished
+    ) -> None:
+        if event.turn is None:
+            return
+        turn = self._turns.get(event.turn)
+        match event:
+            case TurnQueued():
+                self._ensure_turn(event.turn, event.message)
+            case TurnStarted():
+                turn = self._ensure_turn(event.turn, event.message)
+                turn.status = "running"
+                turn.agent = event.agent
+                turn.model = event.model
+                turn.offline = event.offline
+                turn.started_ts = event.ts
+            case TurnStatus() if turn is not None:
+                turn.phase = event.phase
+                turn.label = event.label
+                turn.retry_in_ms = event.retry_in_ms
+            case TurnFinished() if turn is not None:
+                turn.status = event.status
+                turn.phase = None
+                turn.label = ""
+                turn.retry_in_ms = None
+                turn.stop_reason = event.stop_reason
+                turn.error = event.error
+                turn.usage = event.usage
+                turn.cost = event.cost
+                turn.finished_ts = event.ts
+            case _:
+                pass
+
+    def _ensure_turn(self, turn: str, message: str) -> TurnState:
+        state = self._turns.get(turn)
+        if state is None:
+            state = TurnState(turn=turn, message=message, status="queued")
+            self._state.turns.append(state)
+            self._turns[turn] = state
+        return state
+
+    def _apply_conversation(
+        self, event: ConversationCreated | ConversationUpdated
+    ) -> None:
+        if isinstance(event, ConversationCreated):
+            self._state.conversation = event.conversation
+            self._state.created_ts = event.ts
+        if event.title is not None:
+            self._state.title = event.title
+        if event.settings is not None:
+            self._state.settings = event.settings
+
+
+def _kind_of(content: ContentBlock) -> BlockKind:
+    match content:
+        case ThinkingBlock():
+            return "thinking"
+        case ToolUseBlock():
+            return "tool_use"
+        case ProviderBlock():
+            return "server_tool"
+        case _:
+            return "text"

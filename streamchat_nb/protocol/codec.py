@@ -1,0 +1,162 @@
+"""Bytes to values and back: the only place that knows the wire is JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from streamchat_nb.errors import BadFrame, TooLarge
+from streamchat_nb.protocol.commands import Command
+from streamchat_nb.protocol.events import Event, UnknownEvent
+from streamchat_nb.protocol.frames import Frame
+
+__all__ = [
+    "decode_command",
+    "decode_event",
+    "decode_frame",
+    "decode_json",
+    "encode",
+    "nesting_depth",
+]
+
+encode = msgspec.json.Encoder().encode
+"""Encode any protocol value as compact UTF-8 JSON."""
+
+_command_decoder = msgspec.json.Decoder(Command)
+_event_decoder = msgspec.json.Decoder(Event)
+_unknown_event_decoder = msgspec.json.Decoder(UnknownEvent)
+_frame_decoder = msgspec.json.Decoder(Frame)
+
+
+class _Tagged(msgspec.Struct):
+    type: str = ""
+
+
+_tag_decoder = msgspec.json.Decoder(_Tagged)
+_EVENT_TYPES = frozenset(
+    str(variant.__struct_config__.tag) for variant in Event.__args__
+)
+
+
+def nesting_depth(data: bytes, *, limit: int) -> int:
+    """Return how deep the JSON in ``data`` nests, at most ``limit + 1``.
+
+    Brackets inside strings do not count. Linear in ``len(data)``.
+    """
+    if data.count(b"[") + data.count(b"{") <= limit:
+        return min(limit, 1)
+    depth = deepest = 0
+    in_string = escaped = False
+    for byte in data:
+        if in_string:
+            if escaped:
+                escaped = False
+            elif byte == 0x5C:
+                escaped = True
+            elif byte == 0x22:
+                in_string = False
+        elif byte == 0x22:
+            in_string = True
+        elif byte in (0x5B, 0x7B):
+            depth += 1
+            deepest = max(deepest, depth)
+            if deepest > limit:
+                return deepest
+        elif byte in (0x5D, 0x7D):
+            depth -= 1
+    return deepest
+
+
+def decode_command(data: bytes, *, depth_limit: int = 32) -> Command:
+    """Decode one command from a client.
+
+    Args:
+        data: UTF-8 JSON, one object.
+        depth_limit: Deepest nesting accepted.
+
+    Raises:
+        TooLarge: It nests deeper than ``depth_limit``.
+        BadFrame: Not JSON, not a command, or a field has the wrong shape. The
+            message names the field and never repeats what was sent.
+    """
+    if nesting_depth(data, limit=depth_limit) > depth_limit:
+        raise TooLarge(
+            f"The frame nests deeper than {depth_limit} levels.",
+            details={"json_depth": depth_limit},
+        )
+    try:
+        return _command_decoder.decode(data)
+    except msgspec.ValidationError as error:
+        raise BadFrame(
+            f"The frame is not a valid command: {_public_reason(error)}"
+        ) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise BadFrame("The frame is not a JSON object in UTF-8.") from None
+
+
+def decode_event(data: bytes) -> Event | UnknownEvent:
+    """Decode one durable event; an unknown type becomes an ``UnknownEvent``.
+
+    Raises:
+        BadFrame: Not an event of any version.
+    """
+    try:
+        return _event_decoder.decode(data)
+    except msgspec.ValidationError:
+        try:
+            unknown = _unknown_event_decoder.decode(data)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise BadFrame("The data is not an event.") from None
+        if unknown.type in _EVENT_TYPES:
+            raise BadFrame(f"A {unknown.type} event has a wrong field.") from None
+        return unknown
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise BadFrame("The data is not JSON in UTF-8.") from None
+
+
+def decode_frame(data: bytes) -> Frame | Event | UnknownEvent:
+    """Decode what a server sends to a connection: a frame or an event.
+
+    Raises:
+        BadFrame: Neither of them.
+    """
+    try:
+        tag = _tag_decoder.decode(data).type
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise BadFrame("The server sent something that is not JSON.") from None
+    if tag in _FRAME_TYPES:
+        try:
+            return _frame_decoder.decode(data)
+        except msgspec.DecodeError as error:
+            raise BadFrame(f"A {tag} frame is not valid: {error}") from None
+    return decode_event(data)
+
+
+_FRAME_TYPES = frozenset(
+    str(variant.__struct_config__.tag) for variant in Frame.__args__
+)
+
+
+def decode_json(data: bytes, *, depth_limit: int = 32) -> Any:
+    """Decode a JSON body of unknown shape, with the same depth rule as frames.
+
+    Raises:
+        TooLarge: It nests deeper than ``depth_limit``.
+        BadFrame: Not JSON in UTF-8.
+    """
+    if nesting_depth(data, limit=depth_limit) > depth_limit:
+        raise TooLarge(f"The body nests deeper than {depth_limit} levels.")
+    try:
+        return msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise BadFrame("The body is not JSON in UTF-8.") from None
+
+
+def _public_reason(error: msgspec.ValidationError) -> str:
+    """Return msgspec's reason without any value of the caller in it."""
+    reason = str(error)
+    if reason.startswith("Invalid value") or "Invalid enum value" in reason:
+        _, _, path = reason.rpartition(" - at ")
+        return f"unknown value{' at ' + path if path else ''}."
+    return f"{reason}."

@@ -1,0 +1,106 @@
+"""Commands: what a client asks for over a connection; each may be refused.
+
+Each command but ``ping`` carries an ``id`` chosen by the client and gets exactly
+one ``ack`` or ``error`` with that id in ``re``.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from streamchat_nb.protocol.content import Identifier, UserBlock
+
+__all__ = [
+    "Authenticate",
+    "Cancel",
+    "ClientDescription",
+    "ClientKind",
+    "Command",
+    "CommandId",
+    "Cursor",
+    "Ping",
+    "Send",
+    "Subscribe",
+    "Unsubscribe",
+]
+
+CommandId = int | Identifier
+ClientKind = Literal["widget", "page", "kernel", "tool"]
+
+
+class Cursor(Struct, frozen=True, kw_only=True):
+    """A position in one log: everything up to ``seq`` of ``log`` was seen."""
+
+    log: Identifier
+    seq: int
+
+
+class ClientDescription(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Who connects; ``id`` stays the same over reconnects."""
+
+    id: Identifier
+    name: str = ""
+    version: str = ""
+    kind: ClientKind = "tool"
+
+
+class CommandBase(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type"):
+    """Base of all commands."""
+
+
+class Authenticate(CommandBase, tag="authenticate"):
+    """The first frame, within the server's deadline; later ones refresh the token."""
+
+    id: CommandId
+    token: str
+    client: ClientDescription | None = None
+
+
+class Subscribe(CommandBase, tag="subscribe"):
+    """Deliver a conversation from a cursor; ``since`` absent: a snapshot first."""
+
+    id: CommandId
+    conversation: Identifier
+    since: Cursor | None = None
+
+
+class Unsubscribe(CommandBase, tag="unsubscribe"):
+    """Stop delivering a conversation."""
+
+    id: CommandId
+    conversation: Identifier
+
+
+class Send(CommandBase, tag="send"):
+    """A user's message; idempotent by ``client_message_id``.
+
+    ``if_active`` says what happens when a turn runs: wait for it (``queue``),
+    refuse (``reject``), or cancel it and go on with this one (``interrupt``).
+    """
+
+    id: CommandId
+    conversation: Identifier
+    client_message_id: Identifier
+    content: list[UserBlock]
+    parent: Identifier | None = None
+    if_active: Literal["queue", "reject", "interrupt"] = "queue"
+
+
+class Cancel(CommandBase, tag="cancel"):
+    """End a turn. The id of a turn that is over never stops a newer one."""
+
+    id: CommandId
+    conversation: Identifier
+    turn: Identifier
+
+
+class Ping(CommandBase, tag="ping"):
+    """Ask for a ``pong`` with the heads of the subscribed conversations."""
+
+    id: CommandId | None = None
+
+
+Command = Authenticate | Subscribe | Unsubscribe | Send | Cancel | Ping
+"""The closed union of commands."""

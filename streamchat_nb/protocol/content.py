@@ -1,0 +1,136 @@
+"""Content: what messages are made of, and the small values that events carry.
+
+Blocks have a ``type`` as in Anthropic's Messages API, so that a message can be
+sent to a model again without a translation table. A block this program does not
+know (a provider's own tool, a new kind) travels verbatim in ``ProviderBlock``.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+__all__ = [
+    "Action",
+    "AssistantBlock",
+    "Author",
+    "ContentBlock",
+    "DocumentBlock",
+    "ErrorBody",
+    "Identifier",
+    "ImageBlock",
+    "ProviderBlock",
+    "TextBlock",
+    "ThinkingBlock",
+    "ToolUseBlock",
+    "Usage",
+    "UserBlock",
+]
+
+Identifier = Annotated[
+    str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._:-]+\Z")
+]
+"""An id on the wire: 1 to 64 characters of ``[A-Za-z0-9._:-]``."""
+
+
+class Value(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Base of all plain values: frozen, keyword-only, defaults left off the wire."""
+
+
+class TextBlock(Value, tag="text", tag_field="type"):
+    """Markdown text. ``citations`` are the provider's, verbatim."""
+
+    text: str
+    citations: list[dict[str, Any]] | None = None
+
+
+class ImageBlock(Value, tag="image", tag_field="type"):
+    """An image kept by the server under an artifact id."""
+
+    artifact: Identifier
+    media_type: str
+    alt: str = ""
+
+
+class DocumentBlock(Value, tag="document", tag_field="type"):
+    """A document (PDF, plain text) kept by the server under an artifact id."""
+
+    artifact: Identifier
+    media_type: str
+    title: str = ""
+
+
+class ThinkingBlock(Value, tag="thinking", tag_field="type"):
+    """A model's reasoning. ``signature`` must go back verbatim; without one the
+    block is shown but never sent again.
+    """
+
+    thinking: str
+    signature: str | None = None
+
+
+class ToolUseBlock(Value, tag="tool_use", tag_field="type"):
+    """A model's wish to call a tool; ``id`` is also the tool call's id."""
+
+    id: Identifier
+    name: str
+    input: dict[str, Any]
+
+
+class ProviderBlock(Value, tag="provider", tag_field="type"):
+    """A block of a kind that only the provider understands, kept verbatim."""
+
+    data: dict[str, Any]
+
+
+UserBlock = TextBlock | ImageBlock | DocumentBlock
+AssistantBlock = TextBlock | ThinkingBlock | ToolUseBlock | ProviderBlock
+ContentBlock = (
+    TextBlock
+    | ImageBlock
+    | DocumentBlock
+    | ThinkingBlock
+    | ToolUseBlock
+    | ProviderBlock
+)
+
+
+class Action(Value):
+    """Something to click under a final answer.
+
+    A ``link`` has an ``href`` (http, https or mailto) and opens a new tab; a
+    ``button`` has a ``send``: the text that is sent as the user's next message.
+    """
+
+    kind: Literal["link", "button"]
+    label: str
+    href: str | None = None
+    send: str | None = None
+
+
+class Author(Value):
+    """Who speaks: a person at a client, an agent, or the system."""
+
+    id: str
+    name: str
+    kind: Literal["user", "agent", "system"]
+
+
+class Usage(Value):
+    """Tokens as the endpoint counted them; ``None`` where it did not say."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_creation_input_tokens: int | None = None
+    cache_read_input_tokens: int | None = None
+
+
+class ErrorBody(Value):
+    """The one shape of an error at every boundary (see ``streamchat_nb.errors``)."""
+
+    code: str
+    message: str
+    retryable: bool = False
+    retry_after_ms: int | None = None
+    details: dict[str, Any] | None = None

@@ -1,0 +1,165 @@
+"""Frames from the server to one connection: answers and delivery, never logged."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+from streamchat_nb.errors import StreamchatError
+from streamchat_nb.protocol.commands import CommandId
+from streamchat_nb.protocol.content import ErrorBody
+from streamchat_nb.protocol.limits import Limits
+
+__all__ = [
+    "Ack",
+    "Authenticated",
+    "AuthenticationTerms",
+    "ErrorFrame",
+    "Frame",
+    "GoingAway",
+    "Hello",
+    "Live",
+    "Pong",
+    "Snapshot",
+    "Subscribed",
+    "TokenExpiring",
+    "Unsubscribed",
+    "error_body",
+]
+
+
+class FrameBase(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type"):
+    """Base of all frames to one connection."""
+
+
+class AuthenticationTerms(Struct, frozen=True, kw_only=True):
+    """Whether and by when ``authenticate`` must come, in milliseconds."""
+
+    required: bool
+    deadline_ms: int
+
+
+class Hello(FrameBase, tag="hello"):
+    """The first frame of every connection."""
+
+    protocol: str
+    connection: str
+    server: str
+    auth: AuthenticationTerms
+    limits: Limits
+    heartbeat_ms: int
+    features: list[str]
+
+
+class Authenticated(FrameBase, tag="authenticated"):
+    """The answer to ``authenticate``; ``exp`` in seconds since the epoch."""
+
+    re: CommandId
+    user: str
+    scopes: list[str]
+    exp: int
+
+
+class Ack(FrameBase, tag="ack"):
+    """A command was accepted; its effect is visible once the cursor reaches ``seq``."""
+
+    re: CommandId
+    seq: int | None = None
+    duplicate: bool = False
+    result: dict[str, Any] | None = None
+
+
+class ErrorFrame(FrameBase, tag="error"):
+    """A command was refused (``re``), or the connection is about to close."""
+
+    code: str
+    message: str
+    re: CommandId | None = None
+    retryable: bool = False
+    retry_after_ms: int | None = None
+    details: dict[str, Any] | None = None
+
+
+class TokenExpiring(FrameBase, tag="token.expiring"):
+    """Send a fresh ``authenticate`` before ``exp`` (seconds since the epoch)."""
+
+    exp: int
+
+
+class Pong(FrameBase, tag="pong"):
+    """Heads of the subscribed conversations: a reader behind its head subscribes again."""
+
+    re: CommandId | None = None
+    heads: dict[str, int] = {}
+
+
+class GoingAway(FrameBase, tag="going_away"):
+    """The server restarts; come back after ``retry_after_ms``."""
+
+    retry_after_ms: int
+
+
+class Subscribed(FrameBase, tag="subscribed"):
+    """Delivery begins: a replay after ``from`` or a snapshot, then live events."""
+
+    re: CommandId
+    conversation: str
+    log: str
+    mode: Literal["replay", "snapshot"]
+    head: int
+    from_: int | None = msgspec.field(default=None, name="from")
+    reason: Literal["new", "log_changed", "too_old", "beyond_head", "backlog"] | None = None
+
+
+class Unsubscribed(FrameBase, tag="unsubscribed"):
+    """Delivery ended without being asked: the conversation is gone."""
+
+    conversation: str
+    reason: Literal["deleted"]
+
+
+class Snapshot(FrameBase, tag="snapshot"):
+    """The state at ``seq``; ``messages`` of all parts in order are one list."""
+
+    conversation: str
+    log: str
+    seq: int
+    part: int
+    parts: int
+    state: msgspec.Raw
+
+
+class Live(FrameBase, tag="live"):
+    """Everything up to ``seq`` was delivered; what follows is new."""
+
+    conversation: str
+    seq: int
+
+
+Frame = (
+    Hello
+    | Authenticated
+    | Ack
+    | ErrorFrame
+    | TokenExpiring
+    | Pong
+    | GoingAway
+    | Subscribed
+    | Unsubscribed
+    | Snapshot
+    | Live
+)
+"""The closed union of frames to one connection."""
+
+
+def error_body(error: StreamchatError) -> ErrorBody:
+    """Return the wire shape of an error."""
+    return ErrorBody(
+        code=error.code,
+        message=error.message,
+        retryable=error.retryable,
+        retry_after_ms=error.retry_after_ms,
+        details=error.details,
+    )

@@ -1,0 +1,1 @@
+"""The Jupyter server extension: who are you, translate, nothing else."""

@@ -1,0 +1,1 @@
+"""Tools: functions a model may call, their schemas, their sets and their results."""
