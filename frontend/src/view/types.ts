@@ -1,0 +1,191 @@
+/**
+ * What the chat's views need to know and may ask for: the seam between the screen
+ * and the connection.
+ *
+ * The state has the names and meanings of the fold (`conversation/state.py` and
+ * `state.ts`), with every default filled in: the wire leaves defaults off, the fold
+ * puts them back. Views only read it.
+ */
+
+/** Something to click under an answer; see `Action` in the protocol. */
+export interface Action {
+  readonly kind: "link" | "button";
+  readonly label: string;
+  readonly href?: string | null | undefined;
+  readonly send?: string | null | undefined;
+}
+
+/** The one shape of an error at every boundary. */
+export interface ErrorBody {
+  readonly code: string;
+  readonly message: string;
+  readonly retryable?: boolean | undefined;
+  readonly retry_after_ms?: number | null | undefined;
+}
+
+/** One block of a message; `text` grows while it streams. */
+export interface BlockState {
+  readonly block: string;
+  readonly kind: "text" | "thinking" | "tool_use" | "citation" | "server_tool";
+  readonly text: string;
+  /** Set once the block is complete; a `tool_use` has its call's id in `id`. */
+  readonly content?: { readonly type: string; readonly id?: string } | null | undefined;
+}
+
+/** One message; a user's is complete from the start. */
+export interface MessageState {
+  readonly message: string;
+  readonly role: "user" | "assistant";
+  readonly author: { readonly name: string };
+  readonly status: "streaming" | "complete" | "partial" | "discarded";
+  readonly turn?: string | null | undefined;
+  readonly client_message_id?: string | null | undefined;
+  readonly blocks: readonly BlockState[];
+  readonly stop_reason?: string | null | undefined;
+  readonly actions: readonly Action[];
+  readonly discard_reason?: string | null | undefined;
+}
+
+/** One tool call, from the request to its end. */
+export interface ToolCallState {
+  readonly tool_call: string;
+  readonly message: string;
+  readonly block: string;
+  readonly name: string;
+  readonly label: string;
+  readonly input: { readonly [name: string]: unknown };
+  readonly status:
+    | "requested"
+    | "running"
+    | "ok"
+    | "error"
+    | "denied"
+    | "cancelled"
+    | "timeout"
+    | "unknown";
+  readonly progress_message?: string | null | undefined;
+  /** 0 to 1 when the tool knows it. */
+  readonly progress_fraction?: number | null | undefined;
+  readonly output?: string | null | undefined;
+  readonly truncated: boolean;
+  readonly duration_ms?: number | null | undefined;
+}
+
+/** One turn; `message` is the user's message that it answers. */
+export interface TurnState {
+  readonly turn: string;
+  readonly message: string;
+  readonly status:
+    | "queued"
+    | "running"
+    | "completed"
+    | "cancelled"
+    | "failed"
+    | "interrupted";
+  readonly model: string;
+  readonly offline: boolean;
+  readonly phase?: string | null | undefined;
+  /** What the turn does now, in words for the user; empty when it says nothing. */
+  readonly label: string;
+  readonly error?: ErrorBody | null | undefined;
+}
+
+/** All that a screen shows of a conversation, at one `seq`. */
+export interface ConversationState {
+  readonly title: string;
+  readonly messages: readonly MessageState[];
+  readonly tool_calls: readonly ToolCallState[];
+  readonly turns: readonly TurnState[];
+}
+
+/** How the screen reaches the server now. */
+export interface ConnectionStatus {
+  readonly transport: "websocket" | "sse" | "rest" | "connecting" | "offline";
+  /** Two or three plain words for the badge, for example "Live". */
+  readonly text: string;
+  /** Which transport, and why this one, in a sentence or two. */
+  readonly detail: string;
+  /** Set while nothing can be sent: what is wrong and whether it may pass. */
+  readonly problem?: ErrorBody | null | undefined;
+}
+
+/** A message of this reader's that the log has not echoed yet. */
+export interface OutgoingMessage {
+  readonly client_message_id: string;
+  readonly text: string;
+  readonly status: "sending" | "failed";
+  readonly error?: ErrorBody | null | undefined;
+}
+
+/**
+ * What changed, one per event. A listener may rely on the model's state being the
+ * one *after* the change.
+ */
+export type Change =
+  /** Anything may differ: a snapshot came, or another conversation. */
+  | { readonly kind: "reset" }
+  /** A message began, completed or was discarded, or one of its blocks did. */
+  | { readonly kind: "message"; readonly message: string }
+  /** Text was appended to a block. */
+  | {
+      readonly kind: "delta";
+      readonly message: string;
+      readonly block: string;
+      readonly delta: string;
+    }
+  | { readonly kind: "tool_call"; readonly tool_call: string }
+  | { readonly kind: "turn"; readonly turn: string }
+  /** The title or the settings. */
+  | { readonly kind: "conversation" }
+  | { readonly kind: "connection" }
+  | { readonly kind: "outbox" };
+
+/**
+ * The one thing that the root view is given. Its methods never throw and never
+ * wait: what goes wrong comes back as `outbox`, `connection` or turn state.
+ */
+export interface ChatModel {
+  readonly state: ConversationState;
+  readonly connection: ConnectionStatus;
+  /** In the order of sending; an entry leaves when its echo enters the state. */
+  readonly outbox: readonly OutgoingMessage[];
+  /** Longest text of one message, in UTF-8 bytes. */
+  readonly messageBytesLimit: number;
+
+  /** Look-ups by id, in constant time. */
+  message(id: string): MessageState | undefined;
+  toolCall(id: string): ToolCallState | undefined;
+  turn(id: string): TurnState | undefined;
+
+  /** Call `listener` after every change until `signal` aborts. */
+  subscribe(listener: (change: Change) => void, signal: AbortSignal): void;
+
+  /** Put a message into the outbox and send it. */
+  send(text: string): void;
+  /** Send a failed message of the outbox again, under the same id. */
+  resend(clientMessageId: string): void;
+  /** Drop a failed message of the outbox. */
+  discard(clientMessageId: string): void;
+  /** Stop the running turn. */
+  cancel(): void;
+  /** Ask again what a failed, cancelled or interrupted turn was to answer. */
+  retry(turn: string): void;
+  /** Do what a button says. Links are followed by the browser. */
+  act(action: Action): void;
+  /** Connect now instead of waiting for the next attempt. */
+  reconnect(): void;
+}
+
+/** `auto` follows JupyterLab's theme, else the system's. */
+export type Theme = "auto" | "light" | "dark";
+
+/** How the root view is made. */
+export interface ChatViewOptions {
+  /** Ends the view: removes its listeners and its elements. */
+  readonly signal: AbortSignal;
+  readonly theme?: Theme | undefined;
+  /** A widget has a bounded height, a page fills its window. */
+  readonly layout?: "widget" | "page" | undefined;
+  /** URL of the folder with `highlight.js`, ending in `/`; code is plain without. */
+  readonly staticUrl?: string | undefined;
+}
