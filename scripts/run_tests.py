@@ -142,10 +142,7 @@ def main() -> int:
 
 
 def run(part: Part, *, coverage: bool = False) -> Outcome:
-    """Run one part, its output on ours.
-
-    Processes that its tests leave behind make it fail, once its time is over.
-    """
+    """Run one part, its output on ours; kill what its tests left running."""
     if not part.present():
         return Outcome(None, (f"there is no {' or '.join(part.folders)}",))
     if part.empty():
@@ -174,7 +171,7 @@ def run(part: Part, *, coverage: bool = False) -> Outcome:
             timer.cancel()
             _kill_group(process)
     if over.is_set():
-        closing += (f"ended after {part.timeout_s:.0f} s: it hung or left processes",)
+        closing += (f"killed after {part.timeout_s:.0f} s",)
     passed = exit_code == 0 and not over.is_set()
     if not passed and not closing:
         closing = (f"exit code {exit_code}; the reason is in its output above",)
