@@ -22,9 +22,8 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 from typing_extensions import override
@@ -47,9 +46,11 @@ class FrontendBuildError(Exception):
     """The front end could not be bundled; the message says what to do."""
 
 
-@dataclass(frozen=True)
-class Npm:
+class Npm(NamedTuple):
     """A way to run npm.
+
+    Not a dataclass: hatchling loads this file without making it a module, which
+    a dataclass with postponed annotations needs.
 
     Attributes:
         command: What to put before npm's own arguments.
