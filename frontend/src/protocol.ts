@@ -518,7 +518,7 @@ export interface Subscribed {
 export interface Unsubscribed {
   readonly type: "unsubscribed";
   readonly conversation: string;
-  readonly reason: "deleted";
+  readonly reason: "deleted" | "failed";
 }
 
 /** The state at `seq`; `messages` of all parts in order are one list. */

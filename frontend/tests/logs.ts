@@ -1,0 +1,28 @@
+/** The recorded logs that the folds of both languages are tested with. */
+
+import { readdirSync, readFileSync } from "node:fs";
+import type { Event, WireConversationState } from "../src/protocol";
+
+export interface RecordedLog {
+  readonly name: string;
+  readonly description: string;
+  readonly events: readonly Event[];
+  readonly state: WireConversationState;
+}
+
+const folder = new URL("../../tests/fixtures/logs/", import.meta.url);
+
+export const recordedLogs: readonly RecordedLog[] = readdirSync(folder)
+  .filter((file) => file.endsWith(".json"))
+  .map((file) => ({
+    name: file.replace(".json", ""),
+    ...JSON.parse(readFileSync(new URL(file, folder), "utf8")),
+  }));
+
+export function recordedLog(name: string): RecordedLog {
+  const log = recordedLogs.find((candidate) => candidate.name === name);
+  if (log === undefined) {
+    throw new Error(`There is no recorded log ${name}.`);
+  }
+  return log;
+}
