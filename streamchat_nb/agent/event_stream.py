@@ -1,0 +1,113 @@
+"""Server-sent events out of bytes, incrementally and with bounds."""
+
+from __future__ import annotations
+
+from streamchat_nb.errors import ModelError
+
+__all__ = ["EventSplitter"]
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+class EventSplitter:
+    """Splits a byte stream into server-sent events, however it is cut into chunks.
+
+    Lines may end in LF, CR or CRLF. Comments, ``id`` and ``retry`` are left out,
+    several ``data`` lines of one event are joined by a newline. Bytes are never
+    decoded except the event's name, so a chunk may end inside a character.
+
+    Args:
+        event_bytes: Largest event and largest line; more is an error, so a peer
+            that never ends a line cannot fill the memory.
+    """
+
+    def __init__(self, *, event_bytes: int = 33_554_432) -> None:
+        self._event_bytes = event_bytes
+        self._started = False
+        self._after_carriage_return = False
+        self._open_line: list[bytes] = []
+        self._open_line_bytes = 0
+        self._name = ""
+        self._data: list[bytes] = []
+        self._data_bytes = 0
+
+    def feed(self, chunk: bytes) -> list[tuple[str, bytes]]:
+        """Take the next bytes and return the events they complete.
+
+        Returns:
+            ``(name, data)`` each; the name is empty where the event has none.
+
+        Raises:
+            ModelError: ``model_stream_malformed``, a line or an event is too large.
+        """
+        events: list[tuple[str, bytes]] = []
+        first, newline, rest = self._normalised(chunk).partition(b"\n")
+        self._keep_open(first)
+        if newline:
+            lines = rest.split(b"\n")
+            still_open = lines.pop()
+            self._take_line(self._close_line(), events)
+            for line in lines:
+                self._take_line(line, events)
+            self._keep_open(still_open)
+        return events
+
+    def end(self) -> list[tuple[str, bytes]]:
+        """Return what the end of the stream completes.
+
+        A last event counts though no blank line, or no line end, follows it: whether
+        its data is whole is for the decoder of that data to say.
+        """
+        events: list[tuple[str, bytes]] = []
+        self._take_line(self._close_line(), events)
+        self._take_line(b"", events)
+        return events
+
+    def _normalised(self, chunk: bytes) -> bytes:
+        """Return the chunk with LF as its only line end."""
+        if self._after_carriage_return and chunk:
+            self._after_carriage_return = False
+            chunk = chunk.removeprefix(b"\n")
+        if b"\r" in chunk:
+            self._after_carriage_return = chunk.endswith(b"\r")
+            chunk = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        return chunk
+
+    def _keep_open(self, part: bytes) -> None:
+        if part:
+            self._open_line.append(part)
+            self._open_line_bytes += len(part)
+            if self._open_line_bytes > self._event_bytes:
+                raise self._too_large()
+
+    def _close_line(self) -> bytes:
+        line = b"".join(self._open_line)
+        self._open_line.clear()
+        self._open_line_bytes = 0
+        return line
+
+    def _take_line(self, line: bytes, events: list[tuple[str, bytes]]) -> None:
+        if not self._started:
+            self._started = True
+            line = line.removeprefix(_BYTE_ORDER_MARK)
+        if line.startswith(b"data:"):
+            self._data.append(line[6:] if line[5:6] == b" " else line[5:])
+            self._data_bytes += len(line)
+            if self._data_bytes > self._event_bytes:
+                raise self._too_large()
+        elif line.startswith(b"event:"):
+            self._name = line[6:].strip().decode("utf-8", "replace")
+        elif not line:
+            if self._data:
+                events.append((self._name, b"\n".join(self._data)))
+                self._data.clear()
+                self._data_bytes = 0
+            self._name = ""
+
+    def _too_large(self) -> ModelError:
+        return ModelError(
+            f"The model's endpoint sent an event of more than {self._event_bytes} "
+            "bytes. Try again; if it stays so, check the endpoint.",
+            code="model_stream_malformed",
+            retryable=True,
+        )
