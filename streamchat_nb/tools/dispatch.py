@@ -1,0 +1,217 @@
+"""Running one tool call: whatever the tool does, there is one result."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import traceback
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from streamchat_nb.errors import StreamchatError, ToolError
+from streamchat_nb.tools.actions import usable_actions
+from streamchat_nb.tools.output import clean_text, cut_middle
+from streamchat_nb.tools.progress import ProgressReports
+from streamchat_nb.tools.tool import ToolContext, ToolResult
+from streamchat_nb.tools.validation import faults_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from streamchat_nb.protocol.content import Action, ToolUseBlock
+    from streamchat_nb.protocol.events import ToolStatus
+    from streamchat_nb.tools.tool import Tool
+
+__all__ = ["Outcome", "refusal_of", "run_tool"]
+
+logger = logging.getLogger(__name__)
+
+_MOST_ERROR_CHARACTERS = 2_000
+_MOST_KNOWN_NAMES = 50
+_GRACE_S = 0.05
+
+_abandoned: set[asyncio.Task[ToolResult]] = set()
+"""Calls that were told to stop and have not yet; kept so that they are not lost."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """The one end of a tool call.
+
+    Attributes:
+        status: How it ended.
+        output: For the model and the user; never empty, at most the limit and a
+            marker where something was left out.
+        truncated: Whether something was.
+        actions: Links and buttons that can be shown, at most eight.
+    """
+
+    status: ToolStatus
+    output: str
+    truncated: bool = False
+    actions: list[Action] = field(default_factory=list["Action"])
+
+
+def refusal_of(
+    tool: Tool | None, call: ToolUseBlock, *, known: Iterable[str]
+) -> Outcome | None:
+    """Return why a call cannot run at all, ``None`` when it can.
+
+    Args:
+        tool: The tool of that name, ``None`` when there is none.
+        call: What the model asked for.
+        known: Names of all tools, for the model's next try.
+    """
+    if tool is None:
+        return _failed(_unknown_tool(call.name, list(known)))
+    faults = faults_of(call.input, tool.input_schema)
+    if faults:
+        listed = "".join(f"\n- {clean_text(fault)}" for fault in faults)
+        return _failed(f"The input of {tool.name} is not valid:{listed}")
+    if tool.needs_approval:
+        return Outcome(
+            status="denied",
+            output=f"{tool.name} needs approval, which this server does not offer "
+            "yet; it did not run.",
+        )
+    return None
+
+
+async def run_tool(  # noqa: PLR0913 (facts of one call, by keyword)
+    tool: Tool,
+    call: ToolUseBlock,
+    *,
+    conversation: str,
+    turn: str,
+    report: Callable[[str, float | None], None],
+    timeout_s: float,
+    output_limit_bytes: int,
+) -> Outcome:
+    """Run a call that ``refusal_of`` let through, to its one end.
+
+    What the tool raises becomes an error outcome; so do a result of a wrong type
+    and an attempt to end the process. After ``timeout_s`` the tool is told to stop
+    and not waited for: what it still gives is dropped.
+
+    Cancellation: the tool is cancelled, gets a moment to end, and the cancellation
+    goes on.
+
+    Args:
+        tool: What to run.
+        call: Its id and its valid input.
+        conversation: For the tool's context.
+        turn: For the tool's context.
+        report: Gets the tool's progress on the loop, at most about 20 times a
+            second, the last report always; must not raise.
+        timeout_s: Longest run, in seconds.
+        output_limit_bytes: As ``cut_middle`` takes it.
+    """
+    over = False
+    reports = ProgressReports(report)
+    context = ToolContext(
+        conversation=conversation,
+        turn=turn,
+        tool_call=call.id,
+        report=reports.report,
+        is_cancelled=lambda: over,
+    )
+    task = asyncio.get_running_loop().create_task(
+        _contained(tool, call, context), name=f"streamchat tool {call.id}"
+    )
+    try:
+        await asyncio.wait({task}, timeout=timeout_s)
+        finished = task.done()
+    finally:
+        over = True
+        reports.close()
+        if not task.done():
+            await _abandon(task)
+    if not finished:
+        return Outcome(
+            status="timeout",
+            output=f"{tool.name} did not finish within {timeout_s:g} s. It may still "
+            "be running; its result will be dropped.",
+        )
+    return _outcome(tool, task, output_limit_bytes)
+
+
+async def _contained(
+    tool: Tool, call: ToolUseBlock, context: ToolContext
+) -> ToolResult:
+    """Call the tool; nothing but an ordinary exception leaves its task."""
+    try:
+        return await tool.call(call.input, context)
+    except SystemExit:
+        raise ToolError("The tool tried to end the process.") from None
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        raise ToolError("The tool cancelled itself.") from None
+
+
+async def _abandon(task: asyncio.Task[ToolResult]) -> None:
+    task.cancel()
+    _abandoned.add(task)
+    task.add_done_callback(_forget)
+    await asyncio.wait({task}, timeout=_GRACE_S)
+
+
+def _forget(task: asyncio.Task[ToolResult]) -> None:
+    _abandoned.discard(task)
+    if not task.cancelled():
+        task.exception()  # seen: nobody is left to tell
+
+
+def _outcome(
+    tool: Tool, task: asyncio.Task[ToolResult], output_limit_bytes: int
+) -> Outcome:
+    try:
+        result = task.result()
+        output, truncated = cut_middle(
+            result.output if result.output.strip() else _nothing_said(result.status),
+            output_limit_bytes,
+        )
+        return Outcome(
+            status=result.status,
+            output=output,
+            truncated=truncated,
+            actions=usable_actions(result.actions),
+        )
+    except StreamchatError as error:
+        logger.info("Tool %s failed: %s", tool.name, error.code)
+        return _failed(error.message or "The tool failed.")
+    except Exception as error:  # noqa: BLE001 (whatever a tool raises is its result)
+        # The places, not the message: it may hold what the user wrote.
+        places = "".join(traceback.format_tb(error.__traceback__))
+        logger.warning("Tool %s raised %s\n%s", tool.name, type(error).__name__, places)
+        return _failed(_described(error))
+
+
+def _described(error: Exception) -> str:
+    kind = type(error).__name__
+    try:
+        message = str(error).strip()
+    except Exception:  # noqa: BLE001 (an exception's own text may fail, too)
+        message = ""
+    return f"{kind}: {message}" if message else kind
+
+
+def _failed(text: str) -> Outcome:
+    text = clean_text(text)
+    if len(text) > _MOST_ERROR_CHARACTERS:
+        text = f"{text[:_MOST_ERROR_CHARACTERS]}…"
+    return Outcome(status="error", output=text)
+
+
+def _nothing_said(status: ToolStatus) -> str:
+    return "Done." if status == "ok" else f"The tool ended as {status} and said no why."
+
+
+def _unknown_tool(name: str, known: list[str]) -> str:
+    if not known:
+        return f"There is no tool {name[:64]!r}; this conversation has no tools."
+    shown = ", ".join(known[:_MOST_KNOWN_NAMES])
+    more = len(known) - _MOST_KNOWN_NAMES
+    and_more = f" and {more} more" if more > 0 else ""
+    return f"There is no tool {name[:64]!r}. There are: {shown}{and_more}."

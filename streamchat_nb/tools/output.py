@@ -1,0 +1,80 @@
+"""What a tool gave, as text: encoded, never empty, cut to a size."""
+
+from __future__ import annotations
+
+import msgspec
+
+from streamchat_nb.errors import ToolError
+
+__all__ = ["clean_text", "cut_middle", "encode_result"]
+
+
+def encode_result(value: object) -> str:
+    """Return a tool's return value as text for a model; never empty.
+
+    Text stays as it is, ``None`` is "Done.", everything else becomes JSON.
+
+    Raises:
+        ToolError: It cannot be written as JSON; the message says what to return.
+    """
+    match value:
+        case None:
+            return "Done."
+        case str():
+            return clean_text(value) if value.strip() else "(empty text)"
+        case float():
+            # JSON has no words for these: NaN would read as "null".
+            return repr(value)
+        case _:
+            pass
+    try:
+        return msgspec.json.encode(value).decode()
+    except Exception as error:
+        raise ToolError(
+            f"The tool returned a {type(value).__name__} that cannot be written as "
+            f"JSON ({clean_text(str(error))[:200]}); return text, numbers, lists, "
+            "dicts or dataclasses.",
+            code="tool_result_unencodable",
+        ) from error
+
+
+def clean_text(text: str) -> str:
+    """Return ``text`` with lone surrogates, which UTF-8 cannot carry, replaced."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def cut_middle(text: str, limit_bytes: int) -> tuple[str, bool]:
+    """Cut ``text`` to what fits, keeping its head and its tail.
+
+    Args:
+        text: Any text; lone surrogates are replaced.
+        limit_bytes: Largest size as a JSON string without its quotes, UTF-8; the
+            marker that replaces the middle comes on top.
+
+    Returns:
+        The text, and whether something was left out.
+    """
+    text = clean_text(text)
+    if _json_bytes(text) <= limit_bytes:
+        return text, False
+    head = _longest(text[:limit_bytes], limit_bytes * 3 // 4)
+    rest = text[len(head) :]
+    tail = _longest(rest[::-1][:limit_bytes], limit_bytes - limit_bytes * 3 // 4)[::-1]
+    left_out = len(rest) - len(tail)
+    return f"{head}\n[… {left_out:,} characters left out …]\n{tail}", True
+
+
+def _longest(text: str, limit_bytes: int) -> str:
+    """Return the longest start of ``text`` within ``limit_bytes`` of JSON."""
+    low, high = 0, len(text)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if _json_bytes(text[:middle]) <= limit_bytes:
+            low = middle
+        else:
+            high = middle - 1
+    return text[:low]
+
+
+def _json_bytes(text: str) -> int:
+    return len(msgspec.json.encode(text)) - 2
