@@ -1,0 +1,42 @@
+"""Settings of the server that `make lab` starts, to try things with.
+
+Jupyter reads this file only when told to::
+
+    jupyter lab --config=jupyter_server_config.py
+
+Nothing is switched on: what you see below each comment is an example, not the
+default. Take away the # of what you want to change. A credential does not belong
+here: Anthropic's client finds ANTHROPIC_API_KEY in the environment, or a profile.
+Without one, the chat answers by the offline demo, which says so.
+"""
+
+c = get_config()  # noqa: F821 - put there by Jupyter
+
+# Which model answers. "offline-demo" is the demo even where there is a credential.
+# c.StreamchatExtension.model = "claude-sonnet-5-5"
+
+# Another server that speaks the Messages API, on this machine for example.
+# c.StreamchatExtension.base_url = "http://127.0.0.1:11434"
+
+# What the agent is told before anything else.
+# c.StreamchatExtension.system_prompt = "You help with this project's data. Be brief."
+
+# Functions that the agent may call on the server, besides those of installed
+# packages. Each is decorated with streamchat_nb.tool.
+# c.StreamchatExtension.tools = ["my_package.weather:forecast"]
+
+# An agent of your own in place of the built-in one.
+# c.StreamchatExtension.agent = "my_package.agents:make_agent"
+
+# Where conversations are kept: a file, or "memory" to forget them with the server.
+# c.StreamchatExtension.store_path = "memory"
+
+# How long a chat token is good for, and how long a socket may take to show one.
+# c.StreamchatExtension.token_lifetime_s = 60
+# c.StreamchatExtension.authenticate_timeout_s = 5.0
+
+# Limits that differ from the defaults.
+# c.StreamchatExtension.limits = {"message_bytes": 50_000}
+
+# Seconds between two words of the offline demo.
+# c.StreamchatExtension.offline_pace_s = 0.1
