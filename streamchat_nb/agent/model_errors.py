@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from streamchat_nb.errors import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = [
     "code_for_status",
@@ -13,6 +16,7 @@ __all__ = [
     "model_error",
     "parse_retry_after",
     "public_reason",
+    "response_request_id",
 ]
 
 
@@ -182,6 +186,11 @@ def parse_retry_after(milliseconds: str | None, seconds: str | None) -> int | No
         if 0 <= wait_ms < 1e12:  # noqa: PLR2004 - also refuses nan and inf
             return round(wait_ms)
     return None
+
+
+def response_request_id(headers: Mapping[str, str]) -> str | None:
+    """Return the endpoint's id of a request, by whichever header names it."""
+    return headers.get("request-id") or headers.get("x-request-id")
 
 
 def public_reason(text: object, *, secrets: tuple[str, ...] = ()) -> str:

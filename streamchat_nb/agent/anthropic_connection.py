@@ -1,0 +1,167 @@
+"""One event loop's line to an endpoint, by the SDK. Import this module late."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Any, cast
+
+import anthropic  # noqa: TID253 - this module is itself imported late
+import httpx2
+
+from streamchat_nb.agent.anthropic_errors import SDK_ERRORS, translate_error
+from streamchat_nb.agent.model_errors import model_error, response_request_id
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from anthropic._response import AsyncAPIResponse
+
+    from streamchat_nb.agent.endpoint import Endpoint
+    from streamchat_nb.agent.message_reader import MessageReader
+    from streamchat_nb.agent.model import ModelEvent
+
+__all__ = ["AnthropicConnection"]
+
+_CONNECT_TIMEOUT_S = 10.0
+_DRAIN_TIMEOUT_S = 0.2
+
+
+class AnthropicConnection:
+    """Sends requests by the SDK and reads what comes back.
+
+    Making one takes tens of milliseconds (certificates): off the event loop.
+
+    Args:
+        endpoint: Where to.
+        transport: Carries the requests; ``None`` for the network.
+        client: A ready SDK client to use in place of one for ``endpoint``; stays
+            open on ``close``.
+        no_progress_timeout_s: Longest wait for a response, and for its next part.
+
+    Raises:
+        ModelError: ``model_credential_missing``, a profile that cannot be used.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        transport: httpx2.AsyncBaseTransport | None = None,
+        client: anthropic.AsyncAnthropic | None = None,
+        no_progress_timeout_s: float = 60.0,
+    ) -> None:
+        self._owns_client = client is None
+        self._client = client or _make_client(endpoint, transport)
+        self._timeout_s = no_progress_timeout_s
+        # Here and not with the first request: it imports modules.
+        self._create = self._client.messages.with_streaming_response.create
+
+    @property
+    def base_url(self) -> str:
+        """The address in use."""
+        return str(self._client.base_url)
+
+    async def send(
+        self, parameters: dict[str, Any], stack: contextlib.AsyncExitStack
+    ) -> httpx2.Response:
+        """Send a request and return its response: open, to be closed by ``stack``.
+
+        Raises:
+            ModelError: There was no response within the time, or not a good one.
+        """
+        client = self._client
+        has_credential = client.api_key or client.auth_token or client.credentials
+        if self._owns_client and not has_credential:
+            raise model_error("model_credential_missing")
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                response: AsyncAPIResponse[Any] = await stack.enter_async_context(
+                    cast("Any", self._create)(**parameters)
+                )
+        except SDK_ERRORS as error:
+            secrets = (client.api_key or "", client.auth_token or "")
+            raise translate_error(error, secrets=secrets) from None
+        return response.http_response
+
+    async def read(
+        self, response: httpx2.Response, reader: MessageReader
+    ) -> AsyncGenerator[list[ModelEvent]]:
+        """Yield what the bytes of a response mean, a batch for each piece read.
+
+        Ends once the message is whole, and returns the connection for the next.
+
+        Raises:
+            ModelError: The message cannot become whole: also when nothing but pings
+                came for too long, not counting the time the consumer took.
+        """
+        now = asyncio.get_running_loop().time
+        waited_s = 0.0
+        async with contextlib.aclosing(_chunks(response)) as chunks:
+            while not reader.complete:
+                began = now()
+                try:
+                    async with asyncio.timeout(self._timeout_s - waited_s):
+                        chunk = await anext(chunks, None)
+                except SDK_ERRORS as error:
+                    request_id = response_request_id(response.headers)
+                    raise translate_error(
+                        error, request_id=request_id, answering=True
+                    ) from None
+                if chunk is None:
+                    yield reader.end()
+                    return
+                waited_s += now() - began
+                progress = reader.progress
+                events = reader.feed(chunk)
+                if reader.progress != progress:
+                    waited_s = 0.0
+                if events:
+                    yield events
+            await _drain(chunks)
+
+    async def close(self) -> None:
+        """Close the connections; of a given client nothing. Idempotent."""
+        if self._owns_client:
+            await self._client.close()
+
+
+def _make_client(
+    endpoint: Endpoint, transport: httpx2.AsyncBaseTransport | None
+) -> anthropic.AsyncAnthropic:
+    timeout = httpx2.Timeout(None, connect=_CONNECT_TIMEOUT_S)
+    # A redirect is not followed: it would carry the credential to another host.
+    if transport is None:
+        http_client = anthropic.DefaultAsyncHttpxClient(
+            timeout=timeout, follow_redirects=False
+        )
+    else:
+        http_client = httpx2.AsyncClient(
+            transport=transport, timeout=timeout, follow_redirects=False
+        )
+    try:
+        return anthropic.AsyncAnthropic(
+            api_key=endpoint.api_key,
+            auth_token=endpoint.auth_token,
+            base_url=endpoint.base_url,
+            default_headers=endpoint.headers,
+            http_client=http_client,
+            max_retries=0,
+            timeout=timeout,
+        )
+    except anthropic.AnthropicError:
+        reason = "The configured profile cannot be used."
+        raise model_error("model_credential_missing", reason=reason) from None
+
+
+def _chunks(response: httpx2.Response) -> AsyncGenerator[bytes]:
+    encoding = response.headers.get("content-encoding", "identity")
+    return response.aiter_raw() if encoding == "identity" else response.aiter_bytes()
+
+
+async def _drain(chunks: AsyncGenerator[bytes]) -> None:
+    """Read the little that follows a whole message, so the connection is kept."""
+    with contextlib.suppress(*SDK_ERRORS):
+        async with asyncio.timeout(_DRAIN_TIMEOUT_S):
+            async for _ in chunks:
+                pass
