@@ -1,0 +1,253 @@
+"""The built-in agent: a model, the tools of the turn, and a loop with limits."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
+
+from typing_extensions import override
+
+from streamchat_nb.agent.agent import Agent
+from streamchat_nb.agent.history import content_of
+from streamchat_nb.agent.message_stream import MessageStream
+from streamchat_nb.agent.model import ModelRequest
+from streamchat_nb.agent.model_step import THINKING, ModelStep
+from streamchat_nb.agent.repair import repair, trim
+from streamchat_nb.agent.retry import RetryPolicy
+from streamchat_nb.agent.tool_batch import ToolBatch
+from streamchat_nb.protocol.content import Author, TextBlock, ToolUseBlock
+from streamchat_nb.protocol.events import MessageCompleted, TurnStatus
+from streamchat_nb.tools.actions import usable_actions
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+
+    from streamchat_nb.agent.agent import AgentEvent, Turn
+    from streamchat_nb.agent.model import Model, ModelMessageStop
+    from streamchat_nb.protocol.content import Action, ContentBlock
+
+__all__ = ["AnthropicAgent"]
+
+_MOST_PAUSES = 5
+_LAST_ANSWER_TOKENS = 1_024
+_SHORTEST_TOOL_RUN_S = 1.0
+_LAST_NOTE = (
+    "[From the program that runs you, not from the user: {limit}. No tool can be "
+    "called any more. Answer now with what you have, and tell the user about this "
+    "limit.]"
+)
+
+
+class AnthropicAgent(Agent):
+    """Answers with a model that speaks the Messages API, and with tools.
+
+    Args:
+        model: Where requests go; closed with the agent.
+        name: How users choose this agent.
+        system: Instructions for the model; keep them the same from turn to turn,
+            for the endpoint's cache.
+        max_tokens: Most output tokens of one request.
+        retry: When a failed request is sent again.
+        history_bytes: Largest history sent, as JSON; about four bytes are a token.
+        tool_output_bytes: Largest tool output in an event; the rest is cut out.
+        monotonic: The clock for limits and durations, in seconds.
+        sleep: Waits, in seconds, between two tries.
+    """
+
+    def __init__(  # noqa: PLR0913 (options by keyword)
+        self,
+        model: Model,
+        *,
+        name: str = "assistant",
+        system: str = "",
+        max_tokens: int = 8_192,
+        retry: RetryPolicy | None = None,
+        history_bytes: int = 600_000,
+        tool_output_bytes: int = 131_072,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.name = name
+        self.model = model
+        self.model_name = model.name
+        self.offline = model.offline
+        self.system = system
+        self.max_tokens = max_tokens
+        self.retry = retry if retry is not None else RetryPolicy()
+        self.history_bytes = history_bytes
+        self.tool_output_bytes = tool_output_bytes
+        self.monotonic = monotonic
+        self.sleep = sleep
+
+    @override
+    async def run(self, turn: Turn) -> AsyncIterator[AgentEvent]:
+        async with aclosing(_Loop(self, turn).events()) as events:
+            async for event in events:
+                yield event
+
+    @override
+    async def close(self) -> None:
+        await self.model.close()
+
+
+class _Loop:
+    """One turn: steps of a request and its tool calls, until an answer stands."""
+
+    def __init__(self, agent: AnthropicAgent, turn: Turn) -> None:
+        self._agent = agent
+        self._turn = turn
+        self._author = Author(id=agent.name, name=agent.name, kind="agent")
+        whole = repair(turn.history)
+        self._taken_ids = _tool_use_ids(whole)
+        self._messages = trim(whole, budget_bytes=agent.history_bytes)
+        self._ends_at = agent.monotonic() + turn.limits.wall_clock_s
+        self._steps = 0
+        self._tool_calls = 0
+        self._pauses = 0
+        self._output_tokens = 0
+        self._tools_ran = False
+        self._actions: list[Action] = []
+
+    async def events(self) -> AsyncGenerator[AgentEvent]:
+        """Yield the turn's events."""
+        while True:
+            limit = self._limit_reached()
+            label = f"Finishing: {limit}…" if limit else THINKING
+            yield TurnStatus(phase="thinking", label=label)
+            step = self._step(limit)
+            async with aclosing(step.events()) as events:
+                async for event in events:
+                    yield event
+            end = step.end
+            self._count(end)
+            batch = None if limit else self._batch(step.message, end)
+            last = batch is None and (limit is not None or not self._may_pause(end))
+            content = _last_words(end, limit) if limit else list(end.content)
+            yield MessageCompleted(
+                message=step.message,
+                content=content,
+                stop_reason=end.stop_reason,
+                usage=end.usage,
+                actions=(usable_actions(self._actions) if last else None) or None,
+            )
+            if last:
+                return
+            self._add("assistant", content_of(end.content))
+            if batch is not None:
+                async with aclosing(batch.events()) as events:
+                    async for event in events:
+                        yield event
+                self._take(batch)
+
+    def _limit_reached(self) -> str | None:
+        """Return which limit is reached, in words, if one is."""
+        limits = self._turn.limits
+        if self._steps >= limits.steps:
+            return f"the limit of {limits.steps} steps for one answer is reached"
+        if self._tool_calls >= limits.tool_calls:
+            calls = limits.tool_calls
+            return f"the limit of {calls} tool calls for one answer is reached"
+        if self._time_left_s() <= 0:
+            return f"the limit of {limits.wall_clock_s:g} s for one answer is reached"
+        if limits.output_tokens is not None and self._tokens_left() <= 0:
+            tokens = limits.output_tokens
+            return f"the limit of {tokens} tokens for one answer is reached"
+        return None
+
+    def _time_left_s(self) -> float:
+        return self._ends_at - self._agent.monotonic()
+
+    def _tokens_left(self) -> int:
+        most = self._turn.limits.output_tokens
+        return self._agent.max_tokens if most is None else most - self._output_tokens
+
+    def _step(self, limit: str | None) -> ModelStep:
+        return ModelStep(
+            self._agent.model,
+            self._request(limit),
+            new_stream=self._new_stream,
+            retry=self._agent.retry,
+            sleep=self._agent.sleep,
+            time_left_s=self._time_left_s,
+            retry_shown_text=not self._tools_ran,
+        )
+
+    def _request(self, limit: str | None) -> ModelRequest:
+        messages = self._messages
+        most_tokens = max(self._tokens_left(), _LAST_ANSWER_TOKENS if limit else 1)
+        if limit:
+            note = {"type": "text", "text": _LAST_NOTE.format(limit=limit)}
+            messages = repair([*messages, {"role": "user", "content": [note]}])
+        return ModelRequest(
+            messages=list(messages),
+            system=self._agent.system,
+            tools=self._turn.tools.definitions(),
+            max_tokens=min(self._agent.max_tokens, most_tokens),
+            tool_choice="none" if limit else "auto",
+        )
+
+    def _new_stream(self) -> MessageStream:
+        return MessageStream(
+            self._turn.new_message_id(), author=self._author, taken_ids=self._taken_ids
+        )
+
+    def _count(self, end: ModelMessageStop) -> None:
+        self._steps += 1
+        self._output_tokens += end.usage.output_tokens or 0
+        self._taken_ids |= {
+            block.id for block in end.content if isinstance(block, ToolUseBlock)
+        }
+
+    def _batch(self, message: str, end: ModelMessageStop) -> ToolBatch | None:
+        """Return the calls to run now; only ``tool_use`` runs tools."""
+        if end.stop_reason != "tool_use":
+            return None
+        batch = ToolBatch(
+            self._turn,
+            message=message,
+            content=end.content,
+            allowed=self._turn.limits.tool_calls - self._tool_calls,
+            timeout_s=max(self._time_left_s(), _SHORTEST_TOOL_RUN_S),
+            output_limit_bytes=self._agent.tool_output_bytes,
+            monotonic=self._agent.monotonic,
+        )
+        return batch if batch.calls else None
+
+    def _may_pause(self, end: ModelMessageStop) -> bool:
+        """Say whether the endpoint paused and the request is to be sent on."""
+        if end.stop_reason != "pause_turn":
+            return False
+        self._pauses += 1
+        return self._pauses <= _MOST_PAUSES
+
+    def _take(self, batch: ToolBatch) -> None:
+        self._tool_calls += batch.calls
+        self._tools_ran = self._tools_ran or batch.started
+        self._actions += batch.actions()
+        self._add("user", batch.results())
+        self._messages = trim(self._messages, budget_bytes=self._agent.history_bytes)
+
+    def _add(self, role: str, content: list[dict[str, Any]]) -> None:
+        if content:
+            self._messages = [*self._messages, {"role": role, "content": content}]
+
+
+def _last_words(end: ModelMessageStop, limit: str) -> list[ContentBlock]:
+    """Return the content of a last answer: no calls, and never without a word."""
+    content: list[ContentBlock] = [
+        block for block in end.content if not isinstance(block, ToolUseBlock)
+    ]
+    if not any(isinstance(b, TextBlock) and b.text.strip() for b in content):
+        content.append(TextBlock(text=f"I stopped here: {limit}."))
+    return content
+
+
+def _tool_use_ids(messages: list[dict[str, Any]]) -> set[str]:
+    return {
+        block["id"]
+        for message in messages
+        for block in message["content"]
+        if block.get("type") == "tool_use"
+    }

@@ -1,0 +1,185 @@
+"""From a conversation's state to the messages that a model is sent.
+
+All functions are pure. Messages have the shape of Anthropic's Messages API; the
+rules that keep a request valid are in ``repair``, which is applied to every history.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, assert_never
+
+from streamchat_nb.agent.repair import INTERRUPTED, repair
+from streamchat_nb.protocol.content import (
+    DocumentBlock,
+    ImageBlock,
+    ProviderBlock,
+    TextBlock,
+    ThinkingBlock,
+    ToolUseBlock,
+)
+from streamchat_nb.tools.output import cut_middle
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from streamchat_nb.conversation.state import (
+        ConversationState,
+        MessageState,
+        ToolCallState,
+        TurnState,
+    )
+    from streamchat_nb.protocol.content import ContentBlock
+    from streamchat_nb.protocol.events import ToolStatus
+
+__all__ = ["content_of", "history_of", "tool_result"]
+
+_NEVER_RAN = "The call was interrupted before it ran."
+
+
+def history_of(
+    state: ConversationState,
+    *,
+    until_turn: str | None = None,
+    model_tool_output_bytes: int = 32_768,
+) -> list[dict[str, Any]]:
+    """Return the messages that a model needs to go on with the conversation.
+
+    Turns stand one after the other, each with its user's message first, whatever
+    order they were sent in; turns that wait or never began are left out. Discarded
+    messages are left out, partial ones are not. Tool results follow the message that
+    asked for them, in its order; a call without an end gets an error result.
+
+    Args:
+        state: The fold's state; not changed.
+        until_turn: The turn to answer: its user's message comes last. The whole
+            conversation when ``None``.
+        model_tool_output_bytes: Largest tool output, as ``cut_middle`` takes it.
+
+    Returns:
+        A repaired history.
+    """
+    calls = {call.tool_call: call for call in state.tool_calls}
+    history: list[dict[str, Any]] = []
+    for message in _in_order(state, until_turn):
+        content = [block.content for block in message.blocks if block.content]
+        history.append({"role": message.role, "content": content_of(content)})
+        results = [
+            _result_of(block.id, calls.get(block.id), model_tool_output_bytes)
+            for block in content
+            if isinstance(block, ToolUseBlock)
+        ]
+        if results:
+            history.append({"role": "user", "content": results})
+    return repair(history)
+
+
+def content_of(blocks: Iterable[ContentBlock]) -> list[dict[str, Any]]:
+    """Return content blocks as a model is sent them, verbatim where they are its own.
+
+    Left out is what no endpoint takes: text without a visible character, and
+    thinking without a signature.
+    """
+    content: list[dict[str, Any]] = []
+    for block in blocks:
+        match block:
+            case TextBlock():
+                if block.text.strip():
+                    content.append(_text(block))
+            case ThinkingBlock():
+                if block.signature is not None:
+                    content.append(
+                        {
+                            "type": "thinking",
+                            "thinking": block.thinking,
+                            "signature": block.signature,
+                        }
+                    )
+            case ToolUseBlock():
+                content.append(
+                    {
+                        "type": "tool_use",
+                        "id": block.id,
+                        "name": block.name,
+                        "input": block.input,
+                    }
+                )
+            case ProviderBlock():
+                content.append(block.data)
+            case ImageBlock():
+                content.append(_note("image", block.alt))
+            case DocumentBlock():
+                content.append(_note("document", block.title))
+            case _:
+                assert_never(block)
+    return content
+
+
+def tool_result(
+    tool_call: str, *, status: ToolStatus, output: str, limit_bytes: int
+) -> dict[str, Any]:
+    """Return the result of a tool call as a model is sent it.
+
+    Args:
+        tool_call: Id of the call.
+        status: How it ended; all but ``ok`` is an error to the model.
+        output: Its text; the middle is left out beyond ``limit_bytes``.
+        limit_bytes: As ``cut_middle`` takes it.
+    """
+    text, _ = cut_middle(output, limit_bytes)
+    result: dict[str, Any] = {
+        "type": "tool_result",
+        "tool_use_id": tool_call,
+        "content": text,
+    }
+    if status != "ok":
+        result["is_error"] = True
+    return result
+
+
+def _in_order(state: ConversationState, until_turn: str | None) -> list[MessageState]:
+    turns = {turn.turn: turn for turn in state.turns}
+    begun = [
+        message
+        for message in state.messages
+        if message.status != "discarded"
+        and (message.turn == until_turn or _has_begun(turns.get(message.turn or "")))
+    ]
+    # A turn is where its first message is; the one to answer is last.
+    places: dict[str, int] = {}
+    for number, message in enumerate(begun):
+        places.setdefault(message.turn or message.message, number)
+    if until_turn is not None:
+        places[until_turn] = len(begun)
+    return sorted(begun, key=lambda message: places[message.turn or message.message])
+
+
+def _has_begun(turn: TurnState | None) -> bool:
+    return turn is None or turn.started_ts is not None
+
+
+def _result_of(
+    tool_call: str, call: ToolCallState | None, limit_bytes: int
+) -> dict[str, Any]:
+    status: ToolStatus
+    match call:
+        case None:
+            status, output = "cancelled", _NEVER_RAN
+        case _ if call.status == "requested":
+            status, output = "cancelled", _NEVER_RAN
+        case _ if call.status == "running":
+            status, output = "unknown", INTERRUPTED
+        case _:
+            status, output = call.status, call.output or INTERRUPTED
+    return tool_result(tool_call, status=status, output=output, limit_bytes=limit_bytes)
+
+
+def _text(block: TextBlock) -> dict[str, Any]:
+    text: dict[str, Any] = {"type": "text", "text": block.text}
+    if block.citations:
+        text["citations"] = block.citations
+    return text
+
+
+def _note(kind: Literal["image", "document"], title: str) -> dict[str, Any]:
+    named = f" {title.strip()!r}" if title.strip() else ""
+    return {"type": "text", "text": f"[The user attached the {kind}{named} here.]"}

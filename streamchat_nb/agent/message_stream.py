@@ -1,0 +1,124 @@
+"""One streamed message: a model's events in, an agent's events out. No I/O."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, assert_never
+
+import msgspec
+
+from streamchat_nb.agent.model import (
+    ModelBlockDelta,
+    ModelBlockStart,
+    ModelBlockStop,
+    ModelMessageStop,
+)
+from streamchat_nb.agent.repair import own_id
+from streamchat_nb.protocol.content import ToolUseBlock
+from streamchat_nb.protocol.events import (
+    BlockCompleted,
+    BlockDelta,
+    BlockStarted,
+    MessageCreated,
+    TurnStatus,
+)
+
+if TYPE_CHECKING:
+    from streamchat_nb.agent.agent import AgentEvent
+    from streamchat_nb.agent.model import ModelEvent
+    from streamchat_nb.protocol.content import AssistantBlock, Author
+
+__all__ = ["MessageStream"]
+
+
+class MessageStream:
+    """Follows one message from its first block to its end.
+
+    Gives every event of the message but its terminal one, for which the agent knows
+    more. Blocks are called ``b0``, ``b1``… in the order they begin. A tool use keeps
+    the model's id unless the conversation has it already.
+
+    Args:
+        message: Id of the message.
+        author: The agent.
+        taken_ids: Ids of all tool uses before this message; not changed.
+
+    Attributes:
+        created: ``message.created`` was given.
+        text_shown: A part of the answer's text was given.
+        end: The whole message, with the ids as given; ``None`` until it has ended.
+    """
+
+    def __init__(self, message: str, *, author: Author, taken_ids: set[str]) -> None:
+        self.message = message
+        self.created = False
+        self.text_shown = False
+        self.end: ModelMessageStop | None = None
+        self._author = author
+        self._before = frozenset(taken_ids)
+        self._taken = set(taken_ids)
+        self._blocks: dict[int, str] = {}
+
+    def feed(self, event: ModelEvent) -> list[AgentEvent]:
+        """Return what follows from the model's next event."""
+        match event:
+            case ModelBlockStart():
+                return [*self._create(), self._started(event)]
+            case ModelBlockDelta():
+                return [*self._responding(event), self._delta(event)]
+            case ModelBlockStop():
+                return [
+                    BlockCompleted(
+                        message=self.message,
+                        block=self._blocks[event.index],
+                        kind=event.kind,
+                        content=_with_own_id(event.content, self._taken),
+                    )
+                ]
+            case ModelMessageStop():
+                taken = set(self._before)
+                content = [_with_own_id(block, taken) for block in event.content]
+                self.end = ModelMessageStop(
+                    content=content,
+                    stop_reason=event.stop_reason,
+                    usage=event.usage,
+                    request_id=event.request_id,
+                    model=event.model,
+                )
+                return self._create()
+            case _:
+                assert_never(event)
+
+    def _create(self) -> list[AgentEvent]:
+        if self.created:
+            return []
+        self.created = True
+        return [
+            MessageCreated(message=self.message, role="assistant", author=self._author)
+        ]
+
+    def _started(self, event: ModelBlockStart) -> BlockStarted:
+        block = f"b{len(self._blocks)}"
+        self._blocks[event.index] = block
+        return BlockStarted(message=self.message, block=block, kind=event.kind)
+
+    def _responding(self, event: ModelBlockDelta) -> list[AgentEvent]:
+        if event.kind != "text" or self.text_shown:
+            return []
+        self.text_shown = True
+        return [TurnStatus(phase="responding", label="Agent is writing…")]
+
+    def _delta(self, event: ModelBlockDelta) -> BlockDelta:
+        return BlockDelta(
+            message=self.message,
+            block=self._blocks[event.index],
+            kind=event.kind,
+            delta=event.text,
+        )
+
+
+def _with_own_id(block: AssistantBlock, taken: set[str]) -> AssistantBlock:
+    if not isinstance(block, ToolUseBlock):
+        return block
+    id_ = own_id(block.id, taken)
+    taken.add(id_)
+    return msgspec.structs.replace(block, id=id_)
