@@ -1,1 +1,58 @@
-"""streamchat_nb: an agent chat kit for notebooks."""
+"""streamchat_nb: an agent chat kit for notebooks.
+
+``Chat()`` in a notebook cell is the chat; ``@tool`` makes a function one that agents
+can call. Everything here is loaded on first use: importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from streamchat_nb._version import __version__
+
+if TYPE_CHECKING:
+    from streamchat_nb.errors import StreamchatError
+    from streamchat_nb.tools.decorator import tool
+    from streamchat_nb.tools.tool import ToolContext, ToolResult
+    from streamchat_nb.widget.chat import Answer, Chat
+
+__all__ = [
+    "Answer",
+    "Chat",
+    "StreamchatError",
+    "ToolContext",
+    "ToolResult",
+    "__version__",
+    "tool",
+]
+
+_HOMES = {
+    "Answer": "streamchat_nb.widget.chat",
+    "Chat": "streamchat_nb.widget.chat",
+    "StreamchatError": "streamchat_nb.errors",
+    "ToolContext": "streamchat_nb.tools.tool",
+    "ToolResult": "streamchat_nb.tools.tool",
+    "tool": "streamchat_nb.tools.decorator",
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - the type depends on the name
+    """Load a public name on first use (PEP 562)."""
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'streamchat_nb' has no attribute {name!r}")
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+def _jupyter_server_extension_points() -> list[dict[str, Any]]:  # pyright: ignore[reportUnusedFunction] - found by name
+    """Name the server extension to Jupyter."""
+    from streamchat_nb.server.extension import StreamchatExtension  # noqa: PLC0415
+
+    return [{"module": "streamchat_nb", "app": StreamchatExtension}]

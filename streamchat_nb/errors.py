@@ -3,14 +3,14 @@
 ::
 
     StreamchatError
-    ├── UsageError            this program called the library wrongly (a bug to fix here)
-    ├── RefusedError          a command that the service understood and declined
-    │   ├── BadFrame          the peer sent something that is not a frame of the protocol
+    ├── UsageError            this program called the library wrongly
+    ├── RefusedError          a command that was understood and declined
+    │   ├── BadFrame          not a frame or a body of the protocol
     │   ├── InvalidInput      well formed, but a value cannot be used
     │   ├── TooLarge          over a limit of the server
-    │   ├── NotFound          no such conversation, turn, message (or not yours)
+    │   ├── NotFound          no such conversation or turn, or not yours
     │   ├── Forbidden         known, and not allowed
-    │   ├── Conflict          the state moved on, or the same id came with another payload
+    │   ├── Conflict          the state moved on, or an id with another payload
     │   ├── RateLimited       too much at once, try later
     │   └── Unavailable       the server or its store cannot serve this now
     ├── AuthenticationError   no token, a wrong one or one that has expired
@@ -41,8 +41,8 @@ __all__ = [
     "RefusedError",
     "StoreError",
     "StreamchatError",
-    "ToolError",
     "TooLarge",
+    "ToolError",
     "Unavailable",
     "UsageError",
 ]
@@ -202,8 +202,9 @@ class ModelError(StreamchatError):
 
 
 class ToolError(StreamchatError):
-    """A tool could not be called or failed. Raise it in a tool to choose the text
-    that the model and the user see.
+    """A tool could not be called or failed.
+
+    Raise it in a tool to choose the text that the model and the user see.
     """
 
     default_code = "tool_failed"

@@ -25,8 +25,10 @@ export interface DocumentBlock {
 }
 
 /**
- * A model's reasoning. `signature` must go back verbatim; without one the block is
- * shown but never sent again.
+ * A model's reasoning.
+ *
+ * `signature` must go back verbatim; without one the block is shown but never sent
+ * again.
  */
 export interface ThinkingBlock {
   readonly type: "thinking";
@@ -247,8 +249,10 @@ export interface ToolProgress extends EventBase {
 }
 
 /**
- * The one end of a tool call. `output` is what the tool gave, cut to the limit for
- * inline outputs (`truncated`); never empty.
+ * The one end of a tool call.
+ *
+ * `output` is what the tool gave, cut to the limit for inline outputs
+ * (`truncated`); never empty.
  */
 export interface ToolCompleted extends EventBase {
   readonly type: "tool.completed";
@@ -483,7 +487,7 @@ export interface TokenExpiring {
   readonly exp: number;
 }
 
-/** Heads of the subscribed conversations: a reader behind its head subscribes again. */
+/** Heads of the subscribed conversations; who is behind subscribes again. */
 export interface Pong {
   readonly type: "pong";
   readonly re?: CommandId | null;
@@ -563,8 +567,10 @@ export interface WireBlockState {
 }
 
 /**
- * One block of a message. `text` grows while it streams (for `tool_use` it is the
- * JSON text of the input); `content` is set once it is complete.
+ * One block of a message.
+ *
+ * `text` grows while it streams (for `tool_use` it is the JSON text of the input);
+ * `content` is set once it is complete.
  */
 export interface BlockState {
   block: string;

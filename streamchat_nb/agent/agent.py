@@ -115,5 +115,5 @@ class Agent(ABC):
             ModelError: The endpoint failed for good; its message is shown.
         """
 
-    async def close(self) -> None:
+    async def close(self) -> None:  # noqa: B027 - optional to override
         """Release connections. Idempotent."""

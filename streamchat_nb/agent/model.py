@@ -120,5 +120,5 @@ class Model(ABC):
                 ``model_stream_truncated``, ``model_stream_malformed``.
         """
 
-    async def close(self) -> None:
+    async def close(self) -> None:  # noqa: B027 - optional to override
         """Release connections. Idempotent."""

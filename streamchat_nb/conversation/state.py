@@ -66,8 +66,10 @@ __all__ = [
 
 
 class BlockState(Struct, kw_only=True, omit_defaults=True):
-    """One block of a message. ``text`` grows while it streams (for ``tool_use`` it
-    is the JSON text of the input); ``content`` is set once it is complete.
+    """One block of a message.
+
+    ``text`` grows while it streams (for ``tool_use`` it is the JSON text of the
+    input); ``content`` is set once it is complete.
     """
 
     block: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
 
 import msgspec
 
@@ -15,7 +15,6 @@ __all__ = [
     "decode_command",
     "decode_event",
     "decode_frame",
-    "decode_json",
     "encode",
     "nesting_depth",
 ]
@@ -23,6 +22,8 @@ __all__ = [
 encode = msgspec.json.Encoder().encode
 """Encode any protocol value as compact UTF-8 JSON."""
 
+# Possessive, and an unterminated string runs to the end: linear on any input.
+_STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
 _command_decoder = msgspec.json.Decoder(Command)
 _event_decoder = msgspec.json.Decoder(Event)
 _unknown_event_decoder = msgspec.json.Decoder(UnknownEvent)
@@ -47,23 +48,14 @@ def nesting_depth(data: bytes, *, limit: int) -> int:
     if data.count(b"[") + data.count(b"{") <= limit:
         return min(limit, 1)
     depth = deepest = 0
-    in_string = escaped = False
-    for byte in data:
-        if in_string:
-            if escaped:
-                escaped = False
-            elif byte == 0x5C:
-                escaped = True
-            elif byte == 0x22:
-                in_string = False
-        elif byte == 0x22:
-            in_string = True
-        elif byte in (0x5B, 0x7B):
+    for match in _STRING_OR_BRACKET.finditer(data):
+        token = match[0]
+        if token in (b"[", b"{"):
             depth += 1
             deepest = max(deepest, depth)
             if deepest > limit:
-                return deepest
-        elif byte in (0x5D, 0x7D):
+                break
+        elif token in (b"]", b"}"):
             depth -= 1
     return deepest
 
@@ -136,21 +128,6 @@ def decode_frame(data: bytes) -> Frame | Event | UnknownEvent:
 _FRAME_TYPES = frozenset(
     str(variant.__struct_config__.tag) for variant in Frame.__args__
 )
-
-
-def decode_json(data: bytes, *, depth_limit: int = 32) -> Any:
-    """Decode a JSON body of unknown shape, with the same depth rule as frames.
-
-    Raises:
-        TooLarge: It nests deeper than ``depth_limit``.
-        BadFrame: Not JSON in UTF-8.
-    """
-    if nesting_depth(data, limit=depth_limit) > depth_limit:
-        raise TooLarge(f"The body nests deeper than {depth_limit} levels.")
-    try:
-        return msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise BadFrame("The body is not JSON in UTF-8.") from None
 
 
 def _public_reason(error: msgspec.ValidationError) -> str:

@@ -46,11 +46,13 @@ class ClientDescription(Struct, frozen=True, kw_only=True, omit_defaults=True):
     kind: ClientKind = "tool"
 
 
-class CommandBase(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type"):
+class CommandBase(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type"
+):
     """Base of all commands."""
 
 
-class Authenticate(CommandBase, tag="authenticate"):
+class Authenticate(CommandBase, frozen=True, kw_only=True, tag="authenticate"):
     """The first frame, within the server's deadline; later ones refresh the token."""
 
     id: CommandId
@@ -58,7 +60,7 @@ class Authenticate(CommandBase, tag="authenticate"):
     client: ClientDescription | None = None
 
 
-class Subscribe(CommandBase, tag="subscribe"):
+class Subscribe(CommandBase, frozen=True, kw_only=True, tag="subscribe"):
     """Deliver a conversation from a cursor; ``since`` absent: a snapshot first."""
 
     id: CommandId
@@ -66,14 +68,14 @@ class Subscribe(CommandBase, tag="subscribe"):
     since: Cursor | None = None
 
 
-class Unsubscribe(CommandBase, tag="unsubscribe"):
+class Unsubscribe(CommandBase, frozen=True, kw_only=True, tag="unsubscribe"):
     """Stop delivering a conversation."""
 
     id: CommandId
     conversation: Identifier
 
 
-class Send(CommandBase, tag="send"):
+class Send(CommandBase, frozen=True, kw_only=True, tag="send"):
     """A user's message; idempotent by ``client_message_id``.
 
     ``if_active`` says what happens when a turn runs: wait for it (``queue``),
@@ -88,7 +90,7 @@ class Send(CommandBase, tag="send"):
     if_active: Literal["queue", "reject", "interrupt"] = "queue"
 
 
-class Cancel(CommandBase, tag="cancel"):
+class Cancel(CommandBase, frozen=True, kw_only=True, tag="cancel"):
     """End a turn. The id of a turn that is over never stops a newer one."""
 
     id: CommandId
@@ -96,7 +98,7 @@ class Cancel(CommandBase, tag="cancel"):
     turn: Identifier
 
 
-class Ping(CommandBase, tag="ping"):
+class Ping(CommandBase, frozen=True, kw_only=True, tag="ping"):
     """Ask for a ``pong`` with the heads of the subscribed conversations."""
 
     id: CommandId | None = None

@@ -38,14 +38,14 @@ class Value(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Base of all plain values: frozen, keyword-only, defaults left off the wire."""
 
 
-class TextBlock(Value, tag="text", tag_field="type"):
+class TextBlock(Value, frozen=True, kw_only=True, tag="text", tag_field="type"):
     """Markdown text. ``citations`` are the provider's, verbatim."""
 
     text: str
     citations: list[dict[str, Any]] | None = None
 
 
-class ImageBlock(Value, tag="image", tag_field="type"):
+class ImageBlock(Value, frozen=True, kw_only=True, tag="image", tag_field="type"):
     """An image kept by the server under an artifact id."""
 
     artifact: Identifier
@@ -53,7 +53,7 @@ class ImageBlock(Value, tag="image", tag_field="type"):
     alt: str = ""
 
 
-class DocumentBlock(Value, tag="document", tag_field="type"):
+class DocumentBlock(Value, frozen=True, kw_only=True, tag="document", tag_field="type"):
     """A document (PDF, plain text) kept by the server under an artifact id."""
 
     artifact: Identifier
@@ -61,16 +61,18 @@ class DocumentBlock(Value, tag="document", tag_field="type"):
     title: str = ""
 
 
-class ThinkingBlock(Value, tag="thinking", tag_field="type"):
-    """A model's reasoning. ``signature`` must go back verbatim; without one the
-    block is shown but never sent again.
+class ThinkingBlock(Value, frozen=True, kw_only=True, tag="thinking", tag_field="type"):
+    """A model's reasoning.
+
+    ``signature`` must go back verbatim; without one the block is shown but never
+    sent again.
     """
 
     thinking: str
     signature: str | None = None
 
 
-class ToolUseBlock(Value, tag="tool_use", tag_field="type"):
+class ToolUseBlock(Value, frozen=True, kw_only=True, tag="tool_use", tag_field="type"):
     """A model's wish to call a tool; ``id`` is also the tool call's id."""
 
     id: Identifier
@@ -78,7 +80,7 @@ class ToolUseBlock(Value, tag="tool_use", tag_field="type"):
     input: dict[str, Any]
 
 
-class ProviderBlock(Value, tag="provider", tag_field="type"):
+class ProviderBlock(Value, frozen=True, kw_only=True, tag="provider", tag_field="type"):
     """A block of a kind that only the provider understands, kept verbatim."""
 
     data: dict[str, Any]
@@ -96,7 +98,7 @@ ContentBlock = (
 )
 
 
-class Action(Value):
+class Action(Value, frozen=True, kw_only=True):
     """Something to click under a final answer.
 
     A ``link`` has an ``href`` (http, https or mailto) and opens a new tab; a
@@ -109,7 +111,7 @@ class Action(Value):
     send: str | None = None
 
 
-class Author(Value):
+class Author(Value, frozen=True, kw_only=True):
     """Who speaks: a person at a client, an agent, or the system."""
 
     id: str
@@ -117,7 +119,7 @@ class Author(Value):
     kind: Literal["user", "agent", "system"]
 
 
-class Usage(Value):
+class Usage(Value, frozen=True, kw_only=True):
     """Tokens as the endpoint counted them; ``None`` where it did not say."""
 
     input_tokens: int | None = None
@@ -126,7 +128,7 @@ class Usage(Value):
     cache_read_input_tokens: int | None = None
 
 
-class ErrorBody(Value):
+class ErrorBody(Value, frozen=True, kw_only=True):
     """The one shape of an error at every boundary (see ``streamchat_nb.errors``)."""
 
     code: str

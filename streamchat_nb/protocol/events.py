@@ -87,7 +87,9 @@ class EventBase(
     turn: str | None = None
 
 
-class ConversationCreated(EventBase, tag="conversation.created"):
+class ConversationCreated(
+    EventBase, frozen=True, kw_only=True, tag="conversation.created"
+):
     """The first event of every log."""
 
     title: str = ""
@@ -95,7 +97,9 @@ class ConversationCreated(EventBase, tag="conversation.created"):
     by: Author | None = None
 
 
-class ConversationUpdated(EventBase, tag="conversation.updated"):
+class ConversationUpdated(
+    EventBase, frozen=True, kw_only=True, tag="conversation.updated"
+):
     """A new title or new settings; a field that is absent did not change."""
 
     title: str | None = None
@@ -103,7 +107,7 @@ class ConversationUpdated(EventBase, tag="conversation.updated"):
     by: Author | None = None
 
 
-class MessageCreated(EventBase, tag="message.created"):
+class MessageCreated(EventBase, frozen=True, kw_only=True, tag="message.created"):
     """A message begins. A user's comes whole (``content``), an agent's is empty."""
 
     message: str
@@ -114,7 +118,7 @@ class MessageCreated(EventBase, tag="message.created"):
     content: list[ContentBlock] | None = None
 
 
-class MessageCompleted(EventBase, tag="message.completed"):
+class MessageCompleted(EventBase, frozen=True, kw_only=True, tag="message.completed"):
     """An agent's message ends. ``content`` is authoritative over its deltas.
 
     ``partial``: it was cut by a cancel, a failure or a crash.
@@ -128,20 +132,20 @@ class MessageCompleted(EventBase, tag="message.completed"):
     partial: bool = False
 
 
-class MessageDiscarded(EventBase, tag="message.discarded"):
+class MessageDiscarded(EventBase, frozen=True, kw_only=True, tag="message.discarded"):
     """An agent's message that a retry replaces; shown as void, never sent again."""
 
     message: str
     reason: str
 
 
-class TurnQueued(EventBase, tag="turn.queued"):
+class TurnQueued(EventBase, frozen=True, kw_only=True, tag="turn.queued"):
     """A user's message waits for the turn before it."""
 
     message: str
 
 
-class TurnStarted(EventBase, tag="turn.started"):
+class TurnStarted(EventBase, frozen=True, kw_only=True, tag="turn.started"):
     """An agent begins to answer ``message``."""
 
     message: str
@@ -150,7 +154,7 @@ class TurnStarted(EventBase, tag="turn.started"):
     offline: bool = False
 
 
-class TurnStatus(EventBase, tag="turn.status"):
+class TurnStatus(EventBase, frozen=True, kw_only=True, tag="turn.status"):
     """What the turn does now, in words for the user (``label``)."""
 
     phase: Phase
@@ -158,7 +162,7 @@ class TurnStatus(EventBase, tag="turn.status"):
     retry_in_ms: int | None = None
 
 
-class BlockStarted(EventBase, tag="block.started"):
+class BlockStarted(EventBase, frozen=True, kw_only=True, tag="block.started"):
     """A block of a message begins to stream."""
 
     message: str
@@ -166,7 +170,7 @@ class BlockStarted(EventBase, tag="block.started"):
     kind: BlockKind
 
 
-class BlockDelta(EventBase, tag="block.delta"):
+class BlockDelta(EventBase, frozen=True, kw_only=True, tag="block.delta"):
     """More of a block: text, thinking, or the JSON text of a tool's input."""
 
     message: str
@@ -175,7 +179,7 @@ class BlockDelta(EventBase, tag="block.delta"):
     delta: str
 
 
-class BlockCompleted(EventBase, tag="block.completed"):
+class BlockCompleted(EventBase, frozen=True, kw_only=True, tag="block.completed"):
     """A block ends; ``content`` is authoritative over its deltas."""
 
     message: str
@@ -185,7 +189,7 @@ class BlockCompleted(EventBase, tag="block.completed"):
     partial: bool = False
 
 
-class ToolRequested(EventBase, tag="tool.requested"):
+class ToolRequested(EventBase, frozen=True, kw_only=True, tag="tool.requested"):
     """A tool call with its whole, validated or refused input."""
 
     message: str
@@ -198,7 +202,7 @@ class ToolRequested(EventBase, tag="tool.requested"):
     needs_approval: bool = False
 
 
-class ToolStarted(EventBase, tag="tool.started"):
+class ToolStarted(EventBase, frozen=True, kw_only=True, tag="tool.started"):
     """An attempt to run a tool; written before the tool is told."""
 
     tool_call: str
@@ -207,7 +211,7 @@ class ToolStarted(EventBase, tag="tool.started"):
     lease: str | None = None
 
 
-class ToolProgress(EventBase, tag="tool.progress"):
+class ToolProgress(EventBase, frozen=True, kw_only=True, tag="tool.progress"):
     """News from a running tool. ``fraction`` is 0 to 1 when the tool knows it."""
 
     tool_call: str
@@ -215,9 +219,11 @@ class ToolProgress(EventBase, tag="tool.progress"):
     fraction: float | None = None
 
 
-class ToolCompleted(EventBase, tag="tool.completed"):
-    """The one end of a tool call. ``output`` is what the tool gave, cut to the limit
-    for inline outputs (``truncated``); never empty.
+class ToolCompleted(EventBase, frozen=True, kw_only=True, tag="tool.completed"):
+    """The one end of a tool call.
+
+    ``output`` is what the tool gave, cut to the limit for inline outputs
+    (``truncated``); never empty.
     """
 
     tool_call: str
@@ -229,7 +235,7 @@ class ToolCompleted(EventBase, tag="tool.completed"):
     duration_ms: int | None = None
 
 
-class TurnFinished(EventBase, tag="turn.finished"):
+class TurnFinished(EventBase, frozen=True, kw_only=True, tag="turn.finished"):
     """The one end of a turn."""
 
     status: TurnEndStatus

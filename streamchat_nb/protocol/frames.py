@@ -30,7 +30,9 @@ __all__ = [
 ]
 
 
-class FrameBase(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type"):
+class FrameBase(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type"
+):
     """Base of all frames to one connection."""
 
 
@@ -41,7 +43,7 @@ class AuthenticationTerms(Struct, frozen=True, kw_only=True):
     deadline_ms: int
 
 
-class Hello(FrameBase, tag="hello"):
+class Hello(FrameBase, frozen=True, kw_only=True, tag="hello"):
     """The first frame of every connection."""
 
     protocol: str
@@ -53,7 +55,7 @@ class Hello(FrameBase, tag="hello"):
     features: list[str]
 
 
-class Authenticated(FrameBase, tag="authenticated"):
+class Authenticated(FrameBase, frozen=True, kw_only=True, tag="authenticated"):
     """The answer to ``authenticate``; ``exp`` in seconds since the epoch."""
 
     re: CommandId
@@ -62,7 +64,7 @@ class Authenticated(FrameBase, tag="authenticated"):
     exp: int
 
 
-class Ack(FrameBase, tag="ack"):
+class Ack(FrameBase, frozen=True, kw_only=True, tag="ack"):
     """A command was accepted; its effect is visible once the cursor reaches ``seq``."""
 
     re: CommandId
@@ -71,7 +73,7 @@ class Ack(FrameBase, tag="ack"):
     result: dict[str, Any] | None = None
 
 
-class ErrorFrame(FrameBase, tag="error"):
+class ErrorFrame(FrameBase, frozen=True, kw_only=True, tag="error"):
     """A command was refused (``re``), or the connection is about to close."""
 
     code: str
@@ -82,26 +84,26 @@ class ErrorFrame(FrameBase, tag="error"):
     details: dict[str, Any] | None = None
 
 
-class TokenExpiring(FrameBase, tag="token.expiring"):
+class TokenExpiring(FrameBase, frozen=True, kw_only=True, tag="token.expiring"):
     """Send a fresh ``authenticate`` before ``exp`` (seconds since the epoch)."""
 
     exp: int
 
 
-class Pong(FrameBase, tag="pong"):
-    """Heads of the subscribed conversations: a reader behind its head subscribes again."""
+class Pong(FrameBase, frozen=True, kw_only=True, tag="pong"):
+    """Heads of the subscribed conversations; who is behind subscribes again."""
 
     re: CommandId | None = None
     heads: dict[str, int] = {}
 
 
-class GoingAway(FrameBase, tag="going_away"):
+class GoingAway(FrameBase, frozen=True, kw_only=True, tag="going_away"):
     """The server restarts; come back after ``retry_after_ms``."""
 
     retry_after_ms: int
 
 
-class Subscribed(FrameBase, tag="subscribed"):
+class Subscribed(FrameBase, frozen=True, kw_only=True, tag="subscribed"):
     """Delivery begins: a replay after ``from`` or a snapshot, then live events."""
 
     re: CommandId
@@ -110,17 +112,19 @@ class Subscribed(FrameBase, tag="subscribed"):
     mode: Literal["replay", "snapshot"]
     head: int
     from_: int | None = msgspec.field(default=None, name="from")
-    reason: Literal["new", "log_changed", "too_old", "beyond_head", "backlog"] | None = None
+    reason: (
+        Literal["new", "log_changed", "too_old", "beyond_head", "backlog"] | None
+    ) = None
 
 
-class Unsubscribed(FrameBase, tag="unsubscribed"):
+class Unsubscribed(FrameBase, frozen=True, kw_only=True, tag="unsubscribed"):
     """Delivery ended without being asked: the conversation is gone."""
 
     conversation: str
-    reason: Literal["deleted"]
+    reason: Literal["deleted", "failed"]
 
 
-class Snapshot(FrameBase, tag="snapshot"):
+class Snapshot(FrameBase, frozen=True, kw_only=True, tag="snapshot"):
     """The state at ``seq``; ``messages`` of all parts in order are one list."""
 
     conversation: str
@@ -131,7 +135,7 @@ class Snapshot(FrameBase, tag="snapshot"):
     state: msgspec.Raw
 
 
-class Live(FrameBase, tag="live"):
+class Live(FrameBase, frozen=True, kw_only=True, tag="live"):
     """Everything up to ``seq`` was delivered; what follows is new."""
 
     conversation: str

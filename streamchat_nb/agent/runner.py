@@ -1,0 +1,184 @@
+"""One turn, from start to its one end, whatever the agent does."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Literal, cast
+
+import msgspec
+
+from streamchat_nb.agent.closing import open_ends
+from streamchat_nb.errors import StoreError, StreamchatError
+from streamchat_nb.protocol.content import Usage
+from streamchat_nb.protocol.events import (
+    BlockDelta,
+    MessageCompleted,
+    ToolStarted,
+    TurnEndStatus,
+    TurnFinished,
+)
+from streamchat_nb.protocol.frames import error_body
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+
+    from streamchat_nb.agent.agent import Agent, AgentEvent, Turn
+    from streamchat_nb.conversation.log import ConversationLog
+    from streamchat_nb.protocol.content import ErrorBody
+
+__all__ = ["TurnRunner", "sum_usage"]
+
+logger = logging.getLogger(__name__)
+
+CANCEL_GRACE_S = 0.15
+
+
+class TurnRunner:
+    """Runs one turn of an agent and writes what happens to the log.
+
+    Args:
+        log: The conversation's log; ``turn.started`` is already appended to it.
+        agent: Who answers.
+        turn_id: Id of the turn.
+        make_turn: Makes the turn once everything before it is committed.
+    """
+
+    def __init__(
+        self,
+        log: ConversationLog,
+        agent: Agent,
+        turn_id: str,
+        make_turn: Callable[[], Turn],
+    ) -> None:
+        self._log = log
+        self._agent = agent
+        self._turn_id = turn_id
+        self._make_turn = make_turn
+        self._usage: list[Usage] = []
+        self._stop_reason: str | None = None
+        self._ended_early: Literal["cancelled", "interrupted"] | None = None
+        self._end_early = asyncio.Event()
+
+    def cancel(self, status: Literal["cancelled", "interrupted"] = "cancelled") -> None:
+        """End the turn soon, with this status. The first call counts."""
+        if self._ended_early is None:
+            self._ended_early = status
+            self._end_early.set()
+
+    async def run(self) -> TurnFinished:
+        """Run to the end and return the terminal event, which is then in the log.
+
+        End it early by ``cancel``, not by cancelling the task that awaits this.
+        An agent that does not stop within 150 ms of ``cancel`` is left behind:
+        its later events are dropped.
+
+        Raises:
+            StoreError: The log was closed; nothing more can be written to it.
+        """
+        loop = asyncio.get_running_loop()
+        consuming = loop.create_task(self._consume(), name=f"agent {self._turn_id}")
+        early = loop.create_task(self._end_early.wait())
+        try:
+            await asyncio.wait({consuming, early}, return_when=asyncio.FIRST_COMPLETED)
+            if not consuming.done():
+                consuming.cancel()
+                await asyncio.wait({consuming}, timeout=CANCEL_GRACE_S)
+        finally:
+            early.cancel()
+            consuming.cancel()
+        status, error = self._outcome(consuming)
+        return await self._finish(status, error)
+
+    def _outcome(
+        self, consuming: asyncio.Task[None]
+    ) -> tuple[TurnEndStatus, ErrorBody | None]:
+        if not consuming.done():
+            consuming.add_done_callback(_forget)
+            logger.warning("Agent %s does not stop; left behind", self._agent.name)
+            return self._ended_early or "cancelled", None
+        if consuming.cancelled():
+            return self._ended_early or "cancelled", None
+        failure = consuming.exception()
+        match failure:
+            case None:
+                return "completed", None
+            case StoreError():
+                raise failure
+            case StreamchatError():
+                return "failed", error_body(failure)
+            case _:
+                logger.error("Agent %s failed", self._agent.name, exc_info=failure)
+                return "failed", error_body(_agent_failed(failure))
+
+    async def _consume(self) -> None:
+        await self._log.flushed()
+        events = cast("AsyncGenerator[AgentEvent]", self._agent.run(self._make_turn()))
+        async with aclosing(events):
+            async for event in events:
+                await self._write(event)
+
+    async def _write(self, event: AgentEvent) -> None:
+        stamped = msgspec.structs.replace(event, turn=self._turn_id)
+        match stamped:
+            case BlockDelta():
+                self._log.append_delta(stamped)
+            case ToolStarted():
+                await self._log.append(stamped, durable=True)
+            case MessageCompleted():
+                self._stop_reason = stamped.stop_reason
+                if stamped.usage is not None:
+                    self._usage.append(stamped.usage)
+                self._log.append(stamped)
+            case _:
+                self._log.append(stamped)
+        await self._log.room()
+
+    async def _finish(
+        self, status: TurnEndStatus, error: ErrorBody | None
+    ) -> TurnFinished:
+        await self._log.flushed()
+        ends = open_ends(self._log.state, self._turn_id, status=status)
+        finished = TurnFinished(
+            turn=self._turn_id,
+            status=status,
+            stop_reason=self._stop_reason if status == "completed" else None,
+            error=error,
+            usage=sum_usage(self._usage),
+        )
+        await self._log.append(*ends, finished, durable=True)
+        return finished
+
+
+def _forget(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        logger.warning("An agent that was left behind failed: %s", type(error).__name__)
+
+
+def sum_usage(usages: list[Usage]) -> Usage | None:
+    """Return the sum per kind of token; ``None`` where nothing was counted."""
+    if not usages:
+        return None
+
+    def total(values: list[int | None]) -> int | None:
+        known = [value for value in values if value is not None]
+        return sum(known) if known else None
+
+    return Usage(
+        input_tokens=total([u.input_tokens for u in usages]),
+        output_tokens=total([u.output_tokens for u in usages]),
+        cache_creation_input_tokens=total(
+            [u.cache_creation_input_tokens for u in usages]
+        ),
+        cache_read_input_tokens=total([u.cache_read_input_tokens for u in usages]),
+    )
+
+
+def _agent_failed(failure: BaseException) -> StreamchatError:
+    return StreamchatError(
+        f"The agent stopped with {type(failure).__name__}; the server's log has the "
+        "details. What it wrote is kept; send the message again to retry.",
+        code="agent_failed",
+        retryable=True,
+    )

@@ -1,0 +1,257 @@
+"""``jupyter streamchat``: a server with the chat page, questions from a terminal."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from streamchat_nb._version import __version__
+from streamchat_nb.client.client import Client
+from streamchat_nb.client.discovery import (
+    ServerAddress,
+    find_server,
+    read_connection_file,
+)
+from streamchat_nb.errors import ConnectError, StreamchatError
+from streamchat_nb.protocol.events import (
+    BlockDelta,
+    MessageCompleted,
+    MessageDiscarded,
+    ToolCompleted,
+    ToolProgress,
+    ToolRequested,
+    TurnFinished,
+    TurnStarted,
+    TurnStatus,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Sequence
+
+    from streamchat_nb.protocol.events import Event, UnknownEvent
+
+__all__ = ["main"]
+
+START_TIMEOUT_S = 60.0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit status."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == ["ask"]:
+        return _ask_command(words[1:])
+    if words[:1] in (["--version"], ["-V"]):
+        sys.stdout.write(f"{__version__}\n")
+        return 0
+    from streamchat_nb.server.extension import StreamchatExtension  # noqa: PLC0415
+
+    StreamchatExtension.load_other_extensions = False
+    StreamchatExtension.launch_instance(words)
+    return 0
+
+
+def _ask_command(words: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="jupyter streamchat ask",
+        description="Ask the agent of a running server, or of one started for this.",
+    )
+    parser.add_argument("text", help="the question")
+    parser.add_argument("--url", help="base address of a Jupyter server")
+    parser.add_argument(
+        "--conversation", help="id of a conversation to go on with (default: a new one)"
+    )
+    options = parser.parse_args(words)
+    # Not an option: an argument would be visible in the list of processes.
+    token = os.environ.get("JUPYTER_TOKEN")
+    try:
+        return asyncio.run(_ask(options.text, options.url, token, options.conversation))
+    except KeyboardInterrupt:
+        return 130
+    except StreamchatError as error:
+        sys.stderr.write(f"{error.message}\n")
+        return 1
+
+
+async def _ask(
+    text: str, url: str | None, token: str | None, conversation_id: str | None
+) -> int:
+    async with _server(url, token) as address, Client(address) as client:
+        conversation = await client.conversation(conversation_id)
+        printer = TerminalPrinter(sys.stdout, color=sys.stdout.isatty())
+        events = conversation.events()
+        # Begin to listen before the send, so that not even its first event is missed.
+        first = asyncio.ensure_future(anext(events))
+        await asyncio.sleep(0)
+        turn = await conversation.send(text)
+        try:
+            while True:
+                event = await first
+                if event.turn == turn:
+                    printer.show(event)
+                    if isinstance(event, TurnFinished):
+                        return 0 if event.status == "completed" else 1
+                first = asyncio.ensure_future(anext(events))
+        except asyncio.CancelledError:
+            await asyncio.shield(conversation.cancel(turn))
+            raise
+        finally:
+            first.cancel()
+
+
+class TerminalPrinter:
+    """Writes a turn's events as plain text, as they come.
+
+    Control characters in what models and tools say never reach the terminal.
+
+    Args:
+        out: Where to write.
+        color: Whether to dim status lines by ANSI codes.
+    """
+
+    def __init__(self, out: TextIO, *, color: bool) -> None:
+        self._out = out
+        self._color = color
+        self._in_text = False
+        self._tools: dict[str, str] = {}
+
+    def show(self, event: Event | UnknownEvent) -> None:
+        """Write one event."""
+        match event:
+            case BlockDelta(kind="text"):
+                self._in_text = True
+                self._out.write(_printable(event.delta))
+            case TurnStarted(offline=True):
+                self._line(f"({event.model}: no language model is running)")
+            case TurnStatus(phase="thinking" | "retrying"):
+                self._line(event.label)
+            case ToolRequested():
+                self._tools[event.tool_call] = event.name
+                self._line(event.label)
+            case ToolProgress(message=str(message)):
+                self._line(f"  {message}")
+            case ToolCompleted():
+                self._line(self._tool_end(event))
+            case MessageCompleted():
+                self._message_end(event)
+            case MessageDiscarded():
+                self._line("(the answer broke off and is started again)")
+            case TurnFinished():
+                self._turn_end(event)
+            case _:
+                pass
+        self._out.flush()
+
+    def _tool_end(self, event: ToolCompleted) -> str:
+        name = self._tools.get(event.tool_call, "tool")
+        took = "" if event.duration_ms is None else f" in {event.duration_ms} ms"
+        return f"{name}: {event.status}{took}"
+
+    def _turn_end(self, event: TurnFinished) -> None:
+        if event.error is not None:
+            self._line(f"{event.status}: {event.error.message}")
+        elif event.status != "completed":
+            self._line(f"({event.status})")
+
+    def _message_end(self, event: MessageCompleted) -> None:
+        self._end_text()
+        for action in event.actions or ():
+            target = action.href if action.kind == "link" else action.send
+            self._line(f"  [{action.label}] {target}")
+
+    def _line(self, text: str) -> None:
+        self._end_text()
+        text = _printable(text).replace("\n", " ")
+        self._out.write(f"\x1b[2m{text}\x1b[0m\n" if self._color else f"{text}\n")
+
+    def _end_text(self) -> None:
+        if self._in_text:
+            self._out.write("\n")
+            self._in_text = False
+
+
+def _printable(text: str) -> str:
+    """Return text without anything that could steer a terminal."""
+    return "".join(
+        character
+        if character in "\n\t" or character.isprintable()
+        else "\N{REPLACEMENT CHARACTER}"
+        for character in text
+    )
+
+
+@contextlib.asynccontextmanager
+async def _server(url: str | None, token: str | None) -> AsyncGenerator[ServerAddress]:
+    """Yield a running server, or start one for the time of the block."""
+    try:
+        running = find_server(url, token)
+    except ConnectError as error:
+        if error.code != "server_not_found":
+            raise
+        running = None
+    if running is not None:
+        yield running
+        return
+    with tempfile.TemporaryDirectory(prefix="streamchat-") as directory:
+        process, address = await asyncio.to_thread(_start_server, Path(directory))
+        try:
+            yield address
+        finally:
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                await asyncio.to_thread(process.wait, 15)
+            process.kill()
+
+
+def _start_server(
+    directory: Path,
+) -> tuple[subprocess.Popen[bytes], ServerAddress]:
+    """Start a server on a free port and wait until it is reachable.
+
+    Raises:
+        ConnectError: Not within 60 s; the message has its last words.
+    """
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log_path = directory / "server.log"
+    environment = {**os.environ, "JUPYTER_RUNTIME_DIR": str(directory)}
+    with log_path.open("wb") as log:
+        process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            [
+                sys.executable,
+                "-m",
+                "streamchat_nb.command_line",
+                "--no-browser",
+                "--ServerApp.ip=127.0.0.1",
+                f"--ServerApp.port={port}",
+                "--ServerApp.port_retries=0",
+                "--ServerApp.allow_root=True",
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=environment,
+        )
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline and process.poll() is None:
+        for path in directory.glob("streamchat_nb-*.json"):
+            address = read_connection_file(path)
+            if address is not None:
+                return process, address
+        time.sleep(0.05)
+    process.kill()
+    last = log_path.read_text(errors="replace")[-500:]
+    raise ConnectError(f"A server could not be started. Its last words: {last}")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

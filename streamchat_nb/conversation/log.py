@@ -1,0 +1,555 @@
+"""The log of a conversation: numbers, cursors, wake-ups, commit before fan-out.
+
+``ConversationLog`` is the one writer's end and every reader's end of one log.
+``LogWriter`` commits the pending events of all logs in one store transaction and
+only then shows them to readers: what anybody has seen survives a killed process.
+
+While a commit is under way new events wait; adjacent deltas of a block that wait
+together become one event. So grouping adapts by itself: one event per delta while
+the store keeps up, fewer when it does not. ``grouping_delay_s`` adds a pause when
+the event loop lags or the readers are many.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from streamchat_nb.conversation.state import ConversationState, Fold
+from streamchat_nb.conversation.store import Append, StoredEvent
+from streamchat_nb.errors import StoreError, UsageError
+from streamchat_nb.protocol.codec import decode_event, encode
+from streamchat_nb.protocol.events import (
+    BlockDelta,
+    ConversationUpdated,
+    Event,
+    TurnFinished,
+    TurnQueued,
+    TurnStarted,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from streamchat_nb.conversation.store import ConversationRecord, Store
+
+__all__ = ["ConversationLog", "LogWriter", "SnapshotParts", "grouping_delay_s"]
+
+logger = logging.getLogger(__name__)
+
+TAIL_EVENTS = 2_048
+TAIL_BYTES = 1_048_576
+PENDING_BYTES = 262_144
+SNAPSHOT_PART_BYTES = 131_072
+RETRY_FIRST_S = 0.1
+RETRY_MOST_S = 5.0
+LAG_THRESHOLD_S = 0.010
+MANY_READERS = 50
+
+
+@dataclass(frozen=True)
+class SnapshotParts:
+    """A state at one ``seq``, encoded; ``parts`` in order make the whole."""
+
+    seq: int
+    parts: list[bytes]
+
+
+@dataclass
+class _Pending:
+    """Events that commit together, and who waits for them."""
+
+    events: list[Event]
+    committed: asyncio.Future[int] | None
+    rejectable: bool
+    durable: bool
+    size: int
+
+
+@dataclass
+class _Batch:
+    """What one log puts into one transaction."""
+
+    log: ConversationLog
+    groups: list[_Pending]
+    events: list[Event] = field(default_factory=list[Event])
+    stored: list[StoredEvent] = field(default_factory=list[StoredEvent])
+    open_turns: set[str] = field(default_factory=set[str])
+
+
+def grouping_delay_s(*, lag_s: float, readers: int) -> float:
+    """Return how long deltas may wait for company, in seconds.
+
+    None while the loop keeps up and the readers are few; otherwise 16 ms, rising
+    to 50 ms with the lag (a fixed window costs latency and saves nothing).
+    """
+    if lag_s < LAG_THRESHOLD_S and readers <= MANY_READERS:
+        return 0.0
+    return min(0.050, 0.016 + lag_s)
+
+
+class ConversationLog:
+    """One conversation's log.
+
+    Made by ``LogWriter.create`` and ``LogWriter.load``. Not thread-safe: all calls
+    on the event loop of its writer.
+
+    Attributes:
+        id: Id of the conversation.
+        log: Identity of this log; another one after a lost store.
+        owner: Principal it belongs to.
+    """
+
+    def __init__(self, record: ConversationRecord, writer: LogWriter) -> None:
+        self.id = record.id
+        self.log = record.log
+        self.owner = record.owner
+        self._writer = writer
+        self._fold = Fold()
+        self._pending: list[_Pending] = []
+        self._pending_bytes = 0
+        self._drained = asyncio.Event()
+        self._drained.set()
+        self._tail: list[StoredEvent] = []
+        self._tail_bytes = 0
+        self._watchers: set[Callable[[], None]] = set()
+        self._open_turns: set[str] = set()
+        self._snapshot: SnapshotParts | None = None
+        self._closed: StoreError | None = None
+
+    # reading
+
+    @property
+    def head(self) -> int:
+        """``seq`` of the last committed event."""
+        return self._fold.seq
+
+    @property
+    def fold(self) -> Fold:
+        """The fold of all committed events. Read-only for everybody else."""
+        return self._fold
+
+    @property
+    def state(self) -> ConversationState:
+        """The state at ``head``. Read-only."""
+        return self._fold.state
+
+    @property
+    def readers(self) -> int:
+        """How many watch this log."""
+        return len(self._watchers)
+
+    @property
+    def idle(self) -> bool:
+        """Nobody watches, nothing is pending and no turn is open."""
+        return not (self._watchers or self._pending or self._open_turns)
+
+    def watch(self, wake: Callable[[], None]) -> Callable[[], None]:
+        """Call ``wake`` after each commit; returns the function that ends it."""
+        self._watchers.add(wake)
+        return lambda: self._watchers.discard(wake)
+
+    def snapshot(self) -> SnapshotParts:
+        """Return the state at ``head``, encoded; no await between state and seq."""
+        if self._snapshot is None or self._snapshot.seq != self.head:
+            self._snapshot = SnapshotParts(self.head, _encode_parts(self.state))
+        return self._snapshot
+
+    async def read(
+        self, after: int, *, limit_events: int = 64, limit_bytes: int = 65_536
+    ) -> list[StoredEvent]:
+        """Return committed events after a ``seq``, from memory or else the store.
+
+        At least one event if there is one; stops before a limit is exceeded.
+
+        Raises:
+            StoreError: The store could not be read.
+        """
+        if after >= self.head:
+            return []
+        if not self._tail or after + 1 < self._tail[0].seq:
+            events = await self._writer.store.read(
+                self.id, after, limit_events=limit_events, limit_bytes=limit_bytes
+            )
+            return [event for event in events if event.seq <= self.head]
+        first = after + 1 - self._tail[0].seq
+        chosen: list[StoredEvent] = []
+        size = 0
+        for event in self._tail[first : first + limit_events]:
+            size += len(event.data)
+            if chosen and size > limit_bytes:
+                break
+            chosen.append(event)
+        return chosen
+
+    # writing
+
+    def append(
+        self, *events: Event, durable: bool = False, rejectable: bool = False
+    ) -> asyncio.Future[int]:
+        """Append events, all or none; returns a future of the last one's ``seq``.
+
+        The order of calls is the order in the log. The future need not be awaited.
+
+        Args:
+            events: Without envelope; ``turn`` is kept.
+            durable: Survive power loss, not only a killed process.
+            rejectable: A store failure refuses these events (the future raises
+                ``StoreError``) instead of trying again until they are written.
+        """
+        if not events:
+            raise UsageError("append needs at least one event")
+        committed: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        if self._closed is not None:
+            committed.set_exception(self._closed)
+            committed.exception()
+            return committed
+        size = sum(_size_of(event) for event in events)
+        stamped = [self._writer.stamp(self.id, event) for event in events]
+        self._pending.append(_Pending(stamped, committed, rejectable, durable, size))
+        self._grow(size, urgent=True)
+        return committed
+
+    def append_delta(self, delta: BlockDelta) -> None:
+        """Append a delta; joined with the one before it if both still wait."""
+        if self._closed is not None:
+            return
+        last = self._pending[-1] if self._pending else None
+        size = len(delta.delta) + 64
+        if (
+            last is not None
+            and last.committed is None
+            and isinstance(previous := last.events[-1], BlockDelta)
+            and previous.message == delta.message
+            and previous.block == delta.block
+            and last.size < SNAPSHOT_PART_BYTES
+        ):
+            last.events[-1] = msgspec.structs.replace(
+                previous, delta=previous.delta + delta.delta
+            )
+            last.size += len(delta.delta)
+            self._grow(len(delta.delta), urgent=False)
+            return
+        event = self._writer.stamp(self.id, delta)
+        self._pending.append(_Pending([event], None, False, False, size))
+        self._grow(size, urgent=False)
+
+    async def flushed(self) -> None:
+        """Wait until everything appended so far is committed.
+
+        Raises:
+            StoreError: The log was closed because of a store that went wrong.
+        """
+        if self._closed is None and not self._drained.is_set():
+            await self._drained.wait()
+        if self._closed is not None:
+            raise self._closed
+
+    async def room(self) -> None:
+        """Wait while more than 256 KiB wait to be committed (back-pressure)."""
+        if self._pending_bytes > PENDING_BYTES:
+            await self.flushed()
+
+    def _grow(self, size: int, *, urgent: bool) -> None:
+        self._pending_bytes += size
+        self._drained.clear()
+        self._writer.mark(self, urgent=urgent)
+
+    # for the writer
+
+    def take_batch(self) -> _Batch:
+        """Number and encode what is pending; nothing is shown yet."""
+        batch = _Batch(self, self._pending, open_turns=set(self._open_turns))
+        self._pending = []
+        seq = self.head
+        for group in batch.groups:
+            for event in group.events:
+                numbered = msgspec.structs.replace(event, seq=seq + 1, prev=seq)
+                seq += 1
+                batch.events.append(numbered)
+                batch.stored.append(StoredEvent(seq, encode(numbered)))
+                _count_turns(batch.open_turns, numbered)
+        return batch
+
+    def publish(self, batch: _Batch) -> None:
+        """Show committed events: fold, tail, futures, wake-ups."""
+        for event, stored in zip(batch.events, batch.stored, strict=True):
+            self._fold.apply(event)
+            self._tail.append(stored)
+            self._tail_bytes += len(stored.data)
+        if len(self._tail) > TAIL_EVENTS or self._tail_bytes > TAIL_BYTES:
+            self._trim_tail()
+        self._open_turns = batch.open_turns
+        self._snapshot = None
+        seq = self.head - len(batch.events)
+        for group in batch.groups:
+            seq += len(group.events)
+            if group.committed is not None and not group.committed.done():
+                group.committed.set_result(seq)
+        self._settle()
+        for wake in tuple(self._watchers):
+            wake()
+
+    def put_back(self, batch: _Batch, error: StoreError) -> None:
+        """Take a failed batch back: refuse what may be refused, keep the rest."""
+        kept: list[_Pending] = []
+        for group in batch.groups:
+            if group.rejectable and group.committed is not None:
+                if not group.committed.done():
+                    group.committed.set_exception(error)
+            else:
+                kept.append(group)
+        self._pending = kept + self._pending
+        self._settle()
+
+    def close(self, error: StoreError) -> None:
+        """Refuse all writes from now on; what waits fails with ``error``."""
+        self._closed = error
+        for group in self._pending:
+            if group.committed is not None and not group.committed.done():
+                group.committed.set_exception(error)
+                group.committed.exception()
+        self._pending = []
+        self._settle()
+        for wake in tuple(self._watchers):
+            wake()
+
+    @property
+    def closed(self) -> StoreError | None:
+        """Why the log takes no more events, if it does not."""
+        return self._closed
+
+    @property
+    def has_pending(self) -> bool:
+        """Whether something waits to be committed."""
+        return bool(self._pending)
+
+    def restore(self, events: Sequence[StoredEvent]) -> None:
+        """Fold stored events while loading."""
+        for stored in events:
+            event = decode_event(stored.data)
+            self._fold.apply(event)
+            _count_turns(self._open_turns, event)
+            self._tail.append(stored)
+            self._tail_bytes += len(stored.data)
+        self._trim_tail()
+
+    def _settle(self) -> None:
+        self._pending_bytes = sum(group.size for group in self._pending)
+        if not self._pending:
+            self._drained.set()
+
+    def _trim_tail(self) -> None:
+        keep = TAIL_EVENTS // 2
+        if len(self._tail) > keep:
+            self._tail = self._tail[-keep:]
+        self._tail_bytes = sum(len(stored.data) for stored in self._tail)
+        while self._tail_bytes > TAIL_BYTES and len(self._tail) > 1:
+            self._tail_bytes -= len(self._tail.pop(0).data)
+
+
+class LogWriter:
+    """Commits the pending events of all logs, many in one transaction.
+
+    One per process and store. ``start`` and ``stop`` on the event loop.
+
+    Args:
+        store: An open store.
+        wall_clock_ms: Milliseconds since the epoch, for ``ts``.
+
+    Attributes:
+        store: The store.
+        failure: The store's last error while it cannot write, else ``None``.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        wall_clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
+        self.store = store
+        self.failure: StoreError | None = None
+        self._wall_clock_ms = wall_clock_ms
+        self._dirty: dict[str, ConversationLog] = {}
+        self._wake = asyncio.Event()
+        self._urgent = asyncio.Event()
+        self._marked_at = 0.0
+        self._lag_s = 0.0
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to commit."""
+        self._task = asyncio.get_running_loop().create_task(
+            self._run(), name="streamchat log writer"
+        )
+
+    async def stop(self, *, timeout_s: float = 5.0) -> None:
+        """Commit what is pending, for at most ``timeout_s``, and end. Idempotent."""
+        if self._task is None:
+            return
+        pending = [log.flushed() for log in self._dirty.values()]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await asyncio.gather(*pending, return_exceptions=True)
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+        self._task = None
+
+    async def create(
+        self, record: ConversationRecord, *events: Event
+    ) -> ConversationLog:
+        """Write a new conversation's first events, durably; return its log.
+
+        Raises:
+            StoreError: The store could not write; nothing was created.
+        """
+        log = ConversationLog(record, self)
+        stored: list[StoredEvent] = []
+        for seq, event in enumerate(events, start=1):
+            numbered = msgspec.structs.replace(
+                self.stamp(record.id, event), seq=seq, prev=seq - 1
+            )
+            stored.append(StoredEvent(seq, encode(numbered)))
+        await self.store.create(replace(record, head=len(stored)), stored)
+        log.restore(stored)
+        return log
+
+    async def load(self, record: ConversationRecord) -> ConversationLog:
+        """Read a conversation's log from the store.
+
+        Raises:
+            StoreError: The store could not be read.
+        """
+        log = ConversationLog(record, self)
+        while events := await self.store.read(record.id, log.head):
+            log.restore(events)
+        return log
+
+    def stamp(self, conversation: str, event: Event) -> Event:
+        """Return the event with conversation and wall clock filled in."""
+        return msgspec.structs.replace(
+            event, conversation=conversation, ts=self._wall_clock_ms()
+        )
+
+    def mark(self, log: ConversationLog, *, urgent: bool) -> None:
+        """Note that a log has something to commit."""
+        if not self._dirty:
+            self._marked_at = time.monotonic()
+        self._dirty[log.id] = log
+        self._wake.set()
+        if urgent:
+            self._urgent.set()
+
+    async def _run(self) -> None:
+        retry_s = RETRY_FIRST_S
+        while True:
+            await self._wake.wait()
+            await self._wait_for_company()
+            self._wake.clear()
+            self._urgent.clear()
+            batches = [
+                log.take_batch() for log in self._dirty.values() if log.has_pending
+            ]
+            self._dirty.clear()
+            if not batches:
+                continue
+            if await self._commit(batches):
+                retry_s = RETRY_FIRST_S
+            else:
+                await asyncio.sleep(retry_s)
+                retry_s = min(RETRY_MOST_S, retry_s * 2)
+
+    async def _wait_for_company(self) -> None:
+        self._lag_s = 0.7 * self._lag_s + 0.3 * (time.monotonic() - self._marked_at)
+        readers = max((log.readers for log in self._dirty.values()), default=0)
+        delay_s = grouping_delay_s(lag_s=self._lag_s, readers=readers)
+        if delay_s == 0 or self._urgent.is_set():
+            return
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._urgent.wait(), delay_s)
+
+    async def _commit(self, batches: list[_Batch]) -> bool:
+        try:
+            await self.store.append([self._append_of(batch) for batch in batches])
+        except StoreError as error:
+            if len(batches) > 1 and error.code == "store_conflict":
+                return all([await self._commit([batch]) for batch in batches])
+            self._take_back(batches, error)
+            return error.code == "store_conflict"
+        if self.failure is not None:
+            logger.warning("The store writes again.")
+            self.failure = None
+        for batch in batches:
+            batch.log.publish(batch)
+        return True
+
+    def _take_back(self, batches: list[_Batch], error: StoreError) -> None:
+        if self.failure is None:
+            logger.error("The store cannot write: %s", error.message)
+        for batch in batches:
+            batch.log.put_back(batch, error)
+            if error.code == "store_conflict":
+                batch.log.close(error)
+            elif batch.log.has_pending:
+                self.mark(batch.log, urgent=True)
+        if error.code != "store_conflict":
+            self.failure = error
+
+    def _append_of(self, batch: _Batch) -> Append:
+        title = None
+        for event in batch.events:
+            if isinstance(event, ConversationUpdated) and event.title is not None:
+                title = event.title
+        return Append(
+            conversation=batch.log.id,
+            events=batch.stored,
+            durable=any(group.durable for group in batch.groups),
+            title=title,
+            updated_ms=batch.events[-1].ts,
+            open_turns=len(batch.open_turns),
+        )
+
+
+def _count_turns(open_turns: set[str], event: object) -> None:
+    match event:
+        case TurnQueued(turn=str(turn)) | TurnStarted(turn=str(turn)):
+            open_turns.add(turn)
+        case TurnFinished(turn=str(turn)):
+            open_turns.discard(turn)
+        case _:
+            pass
+
+
+def _size_of(event: Event) -> int:
+    return len(event.delta) + 64 if isinstance(event, BlockDelta) else 512
+
+
+def _encode_parts(state: ConversationState) -> list[bytes]:
+    """Encode a state in parts of about 128 KiB, cut between messages."""
+    groups: list[list[object]] = [[]]
+    size = 0
+    for message in state.messages:
+        length = len(encode(message))
+        if size and size + length > SNAPSHOT_PART_BYTES:
+            groups.append([])
+            size = 0
+        groups[-1].append(message)
+        size += length
+    first = msgspec.structs.replace(state, messages=groups[0])
+    rest = [
+        ConversationState(
+            conversation=state.conversation,
+            seq=state.seq,
+            messages=group,  # pyright: ignore[reportArgumentType]
+        )
+        for group in groups[1:]
+    ]
+    return [encode(part) for part in (first, *rest)]

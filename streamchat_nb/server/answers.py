@@ -1,0 +1,247 @@
+"""Bodies of the REST routes, and how answers are waited for and put together."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from streamchat_nb.errors import InvalidInput
+from streamchat_nb.protocol.codec import encode
+from streamchat_nb.protocol.content import (
+    Action,
+    ContentBlock,
+    ErrorBody,
+    Identifier,
+    TextBlock,
+    Usage,
+    UserBlock,
+)
+from streamchat_nb.server.delivery import plan_delivery
+
+if TYPE_CHECKING:
+    from streamchat_nb.conversation.log import ConversationLog
+    from streamchat_nb.conversation.state import TurnState
+    from streamchat_nb.protocol.commands import Cursor
+    from streamchat_nb.server.turns import Receipt
+
+__all__ = [
+    "Accepted",
+    "Answer",
+    "ConversationPage",
+    "ConversationSummary",
+    "CreateConversation",
+    "EventPage",
+    "PostMessage",
+    "UpdateConversation",
+    "accepted",
+    "answer_of",
+    "content_of",
+    "event_page",
+    "preferred_wait_s",
+    "wait_for_turn",
+]
+
+ANSWER_TIMEOUT_S = 3600.0
+
+
+class CreateConversation(msgspec.Struct, frozen=True, kw_only=True):
+    """Body of ``POST api/conversations``."""
+
+    title: str = ""
+
+
+class UpdateConversation(msgspec.Struct, frozen=True, kw_only=True):
+    """Body of ``PATCH api/conversations/{id}``."""
+
+    title: str
+
+
+class PostMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """Body of ``POST api/conversations/{id}/messages``.
+
+    ``text`` is short for one text block in ``content``.
+    """
+
+    text: str | None = None
+    content: list[UserBlock] | None = None
+    client_message_id: Identifier | None = None
+    if_active: Literal["queue", "reject", "interrupt"] = "queue"
+
+
+class ConversationSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """One conversation in a list; ``id``, ``log`` and ``head`` locate it."""
+
+    id: str
+    log: str
+    head: int
+    title: str
+    created_ms: int
+    updated_ms: int
+
+
+class ConversationPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer of ``GET api/conversations``; ``next`` goes into ``before``."""
+
+    conversations: list[ConversationSummary]
+    next: str | None = None
+
+
+class Accepted(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer 202: the message is in the log, its turn goes on."""
+
+    message: str
+    turn: str
+    seq: int
+    duplicate: bool = False
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The whole answer of a turn: its last message, and how it ended."""
+
+    message: str | None
+    turn: str
+    status: str
+    content: list[ContentBlock]
+    seq: int
+    actions: list[Action] = []
+    usage: Usage | None = None
+    stop_reason: str | None = None
+    error: ErrorBody | None = None
+
+
+class EventPage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Answer of ``GET …/events`` as JSON: events after a cursor, or a snapshot."""
+
+    log: str
+    head: int
+    mode: Literal["replay", "snapshot"]
+    from_: int | None = msgspec.field(default=None, name="from")
+    events: list[msgspec.Raw] | None = None
+    snapshot: msgspec.Raw | None = None
+
+
+async def wait_for_turn(
+    log: ConversationLog, turn: str, *, timeout_s: float, gone: asyncio.Event
+) -> TurnState | None:
+    """Wait for a turn's end; ``None`` when the time is over or the client gone."""
+    changed = asyncio.Event()
+    unwatch = log.watch(changed.set)
+    gone_task = asyncio.ensure_future(gone.wait())
+    try:
+        async with asyncio.timeout(timeout_s):
+            while not gone.is_set() and log.closed is None:
+                state = log.fold.turn(turn)
+                if state is not None and state.finished_ts is not None:
+                    return state
+                changed.clear()
+                change = asyncio.ensure_future(changed.wait())
+                await asyncio.wait(
+                    {change, gone_task}, return_when=asyncio.FIRST_COMPLETED
+                )
+                change.cancel()
+    except TimeoutError:
+        pass
+    finally:
+        gone_task.cancel()
+        unwatch()
+    return None
+
+
+def answer_of(log: ConversationLog, turn: TurnState) -> Answer:
+    """Return the whole answer of a finished turn."""
+    last = None
+    for message in log.state.messages:
+        if (
+            message.turn == turn.turn
+            and message.role == "assistant"
+            and message.status != "discarded"
+        ):
+            last = message
+    blocks = [] if last is None else last.blocks
+    return Answer(
+        message=None if last is None else last.message,
+        turn=turn.turn,
+        status=turn.status,
+        content=[block.content for block in blocks if block.content is not None],
+        seq=log.head,
+        actions=[] if last is None else last.actions,
+        usage=turn.usage,
+        stop_reason=turn.stop_reason,
+        error=turn.error,
+    )
+
+
+def content_of(request: PostMessage) -> list[UserBlock]:
+    """Return the blocks of a posted message.
+
+    Raises:
+        InvalidInput: Neither or both of ``text`` and ``content`` are given.
+    """
+    if (request.text is None) == (request.content is None):
+        raise InvalidInput('Give either "text" or "content".')
+    if request.text is not None:
+        return [TextBlock(text=request.text)]
+    return request.content or []
+
+
+async def event_page(
+    log: ConversationLog, since: Cursor | None, *, wait_ms: int, gone: asyncio.Event
+) -> EventPage:
+    """Return the events after a cursor; waits for the first one up to ``wait_ms``."""
+    plan = await plan_delivery(log, since)
+    if plan.replay_after is None:
+        return EventPage(
+            log=log.log,
+            head=log.head,
+            mode="snapshot",
+            snapshot=msgspec.Raw(encode(log.state)),
+        )
+    after = plan.replay_after
+    if log.head <= after and wait_ms:
+        changed = asyncio.Event()
+        unwatch = log.watch(changed.set)
+        waits = {
+            asyncio.ensure_future(changed.wait()),
+            asyncio.ensure_future(gone.wait()),
+        }
+        try:
+            await asyncio.wait(
+                waits, timeout=wait_ms / 1000, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            unwatch()
+            for wait in waits:
+                wait.cancel()
+    events = await log.read(after, limit_events=2000, limit_bytes=1_048_576)
+    return EventPage(
+        log=log.log,
+        head=log.head,
+        mode="replay",
+        from_=after,
+        events=[msgspec.Raw(event.data) for event in events],
+    )
+
+
+def preferred_wait_s(prefer: str) -> float:
+    """Return how long a client wants to wait for an answer, by RFC 7240.
+
+    ``respond-async`` means not at all, ``wait=N`` at most N seconds, no preference
+    until the answer is there.
+    """
+    if "respond-async" in prefer:
+        return 0.0
+    match = re.search(r"\bwait=([0-9]{1,4})\b", prefer)
+    return float(match[1]) if match else ANSWER_TIMEOUT_S
+
+
+def accepted(receipt: Receipt) -> Accepted:
+    """Return the body of a 202."""
+    return Accepted(
+        message=receipt.message,
+        turn=receipt.turn,
+        seq=receipt.seq,
+        duplicate=receipt.duplicate,
+    )

@@ -1,0 +1,191 @@
+"""Short-lived tokens for the socket: made for a Jupyter identity, verified strictly.
+
+The profile (``docs/explanation/security.md`` argues for it): HS256 and nothing else,
+the header has exactly ``alg``, ``typ`` and ``kid``; all of iss, aud, sub, iat, nbf,
+exp, jti and scope are required, integers are integers, a token lives at most 300 s
+and has at most 4 KiB. Keys are random, live in memory, rotate, and are mixed with
+the server's current credential, so that a changed password ends every token.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import jwt
+
+from streamchat_nb.errors import AuthenticationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["AUDIENCE", "ISSUER", "SCOPES", "TOKEN_TYPE", "Grant", "TokenAuthority"]
+
+ISSUER = "streamchat"
+AUDIENCE = "streamchat:ws"
+TOKEN_TYPE = "sc-access+jwt"  # noqa: S105 - a media type, not a secret
+SCOPES = ("chat:read", "chat:write")
+MOST_LIFETIME_S = 300
+MOST_TOKEN_BYTES = 4096
+LEEWAY_S = 10
+ROTATE_AFTER_S = 24 * 3600.0
+_CLAIMS = ("iss", "aud", "sub", "iat", "nbf", "exp", "jti", "scope")
+_SUBJECT = re.compile(r"[A-Za-z0-9._:@+=/ -]{1,256}\Z")
+_COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\Z")
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What a good token says."""
+
+    subject: str
+    scopes: tuple[str, ...]
+    exp: int
+    jti: str
+
+
+@dataclass(frozen=True)
+class _Key:
+    kid: str
+    secret: bytes
+    made_at: float
+
+
+class TokenAuthority:
+    """Makes and verifies tokens for one server process.
+
+    Args:
+        lifetime_s: Life of a token in seconds, at most 300.
+        credential: Gives the server's current credential (its token or password
+            hash); read on every use, so that a change ends all tokens.
+        wall_clock_s: Seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        *,
+        lifetime_s: int,
+        credential: Callable[[], str],
+        wall_clock_s: Callable[[], float] = time.time,
+    ) -> None:
+        self._lifetime_s = min(lifetime_s, MOST_LIFETIME_S)
+        self._credential = credential
+        self._wall_clock_s = wall_clock_s
+        self._keys: list[_Key] = []
+
+    def issue(self, subject: str) -> tuple[str, int]:
+        """Return ``(token, exp)`` for a subject; ``exp`` in seconds since the epoch.
+
+        Raises:
+            AuthenticationError: The subject cannot be carried by a token.
+        """
+        if not _SUBJECT.match(subject):
+            raise AuthenticationError("This user name cannot be put into a token.")
+        now = int(self._wall_clock_s())
+        key = self._current_key()
+        exp = now + self._lifetime_s
+        claims = {
+            "iss": ISSUER,
+            "aud": AUDIENCE,
+            "sub": subject,
+            "iat": now,
+            "nbf": now,
+            "exp": exp,
+            "jti": secrets.token_urlsafe(12),
+            "scope": " ".join(SCOPES),
+        }
+        token = jwt.encode(  # pyright: ignore[reportUnknownMemberType]
+            claims,
+            self._mix(key),
+            algorithm="HS256",
+            headers={"typ": TOKEN_TYPE, "kid": key.kid},
+        )
+        return token, exp
+
+    def verify(self, token: str) -> Grant:
+        """Return what a token grants.
+
+        Raises:
+            AuthenticationError: ``auth_expired`` for one that was good and is over,
+                ``auth_invalid`` for every other fault, always with the same words.
+        """
+        if len(token) > MOST_TOKEN_BYTES or not _COMPACT.match(token):
+            raise _invalid()
+        try:
+            header = jwt.get_unverified_header(token)
+            if set(header) != {"alg", "typ", "kid"} or header["typ"] != TOKEN_TYPE:
+                raise _invalid()
+            claims = self._decode(token, header["kid"])
+            return _checked(claims, self._wall_clock_s())
+        except AuthenticationError:
+            raise
+        except jwt.ExpiredSignatureError:
+            raise AuthenticationError(
+                "The token has expired; ask for a fresh one.",
+                code="auth_expired",
+                retryable=True,
+            ) from None
+        except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
+            raise _invalid() from None
+
+    def _decode(self, token: str, kid: object) -> dict[str, Any]:
+        for key in self._keys:
+            if key.kid == kid:
+                return jwt.decode(  # pyright: ignore[reportUnknownMemberType]
+                    token,
+                    self._mix(key),
+                    algorithms=["HS256"],
+                    audience=AUDIENCE,
+                    issuer=ISSUER,
+                    leeway=LEEWAY_S,
+                    options={
+                        "require": list(_CLAIMS),
+                        "enforce_minimum_key_length": True,
+                    },
+                )
+        raise _invalid()
+
+    def _current_key(self) -> _Key:
+        now = time.monotonic()
+        if not self._keys or now - self._keys[0].made_at > ROTATE_AFTER_S:
+            fresh = _Key(secrets.token_hex(8), secrets.token_bytes(64), now)
+            self._keys = [fresh, *self._keys[:1]]
+        return self._keys[0]
+
+    def _mix(self, key: _Key) -> bytes:
+        return hmac.new(
+            key.secret, self._credential().encode(), hashlib.sha512
+        ).digest()
+
+
+def _checked(claims: dict[str, Any], now: float) -> Grant:
+    """Check what PyJWT is lenient about: types, lifetime, text of the claims."""
+    times = [claims["iat"], claims["nbf"], claims["exp"]]
+    texts = [claims["iss"], claims["aud"], claims["sub"], claims["jti"]]
+    if isinstance(claims["aud"], list) and claims["aud"] == [AUDIENCE]:
+        texts[1] = AUDIENCE
+    scope = claims["scope"]
+    well_formed = (
+        all(type(value) is int and value > 0 for value in times)
+        and all(type(value) is str and value for value in [*texts, scope])
+        and len(scope) <= 256  # noqa: PLR2004
+        and _SUBJECT.match(claims["sub"]) is not None
+        and 0 < claims["exp"] - claims["iat"] <= MOST_LIFETIME_S
+        and claims["iat"] <= now + LEEWAY_S
+        and claims["nbf"] <= now + LEEWAY_S
+    )
+    if not well_formed:
+        raise _invalid()
+    scopes = tuple(scope.split(" "))
+    if not set(scopes) <= set(SCOPES):
+        raise _invalid()
+    return Grant(claims["sub"], scopes, claims["exp"], claims["jti"])
+
+
+def _invalid() -> AuthenticationError:
+    return AuthenticationError("The token is not valid; ask for a fresh one.")

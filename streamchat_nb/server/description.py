@@ -1,0 +1,286 @@
+"""What the API is, for programs: JSON Schema and OpenAPI 3.1 from the types."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from streamchat_nb._version import __version__
+from streamchat_nb.conversation.state import ConversationState
+from streamchat_nb.protocol.commands import Command
+from streamchat_nb.protocol.content import ErrorBody
+from streamchat_nb.protocol.events import Event
+from streamchat_nb.protocol.frames import Frame
+from streamchat_nb.server.answers import (
+    Accepted,
+    Answer,
+    ConversationPage,
+    CreateConversation,
+    EventPage,
+    PostMessage,
+    UpdateConversation,
+)
+
+__all__ = ["json_schema", "openapi"]
+
+_CONVERSATION = {
+    "name": "conversation",
+    "in": "path",
+    "required": True,
+    "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$"},
+}
+_TURN = {**_CONVERSATION, "name": "turn"}
+
+
+def _query(name: str, description: str, type_: str = "string") -> dict[str, Any]:
+    return {
+        "name": name,
+        "in": "query",
+        "required": False,
+        "description": description,
+        "schema": {"type": type_},
+    }
+
+
+@cache
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) of events, commands, frames and state."""
+    schemas, components = msgspec.json.schema_components(
+        [Event, Command, Frame, ConversationState],
+        ref_template="#/$defs/{name}",
+    )
+    names = ("Event", "Command", "Frame", "State")
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "streamchat.v1",
+        "$defs": {**components, **dict(zip(names, schemas, strict=True))},
+    }
+
+
+@cache
+def openapi() -> dict[str, Any]:
+    """Return the OpenAPI 3.1 description of the REST routes."""
+    bodies = [
+        ErrorBody,
+        Accepted,
+        Answer,
+        ConversationPage,
+        CreateConversation,
+        EventPage,
+        PostMessage,
+        UpdateConversation,
+        ConversationState,
+    ]
+    _, components = msgspec.json.schema_components(
+        bodies, ref_template="#/components/schemas/{name}"
+    )
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "streamchat_nb",
+            "version": __version__,
+            "description": "Streamed agent chat in a Jupyter server. All routes need "
+            "a Jupyter identity: a login cookie with the X-XSRFToken header, or "
+            "Authorization: token.",
+        },
+        "servers": [{"url": "/streamchat/api"}],
+        "security": [{"jupyter_token": []}],
+        "paths": _paths(),
+        "components": {
+            "schemas": components,
+            "securitySchemes": {
+                "jupyter_token": {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": "Authorization",
+                    "description": "token <the server's token>",
+                }
+            },
+        },
+    }
+
+
+def _ref(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _object(**properties: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": sorted(properties),
+    }
+
+
+def _json(description: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "description": description,
+        "content": {"application/json": {"schema": schema}},
+    }
+
+
+def _operation(
+    summary: str,
+    responses: dict[str, Any],
+    *,
+    parameters: list[dict[str, Any]] | None = None,
+    body: str | None = None,
+) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "summary": summary,
+        "responses": {
+            **responses,
+            "default": _json("What went wrong, in one shape", _ref("ErrorBody")),
+        },
+    }
+    if parameters:
+        operation["parameters"] = parameters
+    if body is not None:
+        operation["requestBody"] = {
+            "required": True,
+            "content": {"application/json": {"schema": _ref(body)}},
+        }
+    return operation
+
+
+_STREAM = {"text/event-stream": {"schema": {"type": "string"}}}
+_TEXT = {"type": "string"}
+_NUMBER = {"type": "integer"}
+_HEAD = _object(id=_TEXT, log=_TEXT, head=_NUMBER, title=_TEXT)
+_ANY_OBJECT = {"type": "object"}
+
+
+def _paths() -> dict[str, Any]:
+    messages = _operation(
+        "Send a message and get the answer: whole, streamed, or later",
+        {
+            "200": {
+                "description": "The answer; with Accept: text/event-stream the "
+                "turn's events",
+                "content": {"application/json": {"schema": _ref("Answer")}, **_STREAM},
+            },
+            "202": _json(
+                "Accepted; Location is where to read it (Prefer: respond-async)",
+                _ref("Accepted"),
+            ),
+        },
+        parameters=[
+            _CONVERSATION,
+            {
+                "name": "Idempotency-Key",
+                "in": "header",
+                "required": False,
+                "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$"},
+            },
+        ],
+        body="PostMessage",
+    )
+    events = _operation(
+        "Read the log from a cursor",
+        {
+            "200": {
+                "description": "A page, or with Accept: text/event-stream the stream",
+                "content": {
+                    "application/json": {"schema": _ref("EventPage")},
+                    **_STREAM,
+                },
+            }
+        },
+        parameters=[
+            _CONVERSATION,
+            _query("since", "Cursor log:seq; absent: a snapshot"),
+            _query("wait_ms", "Hold an empty page back, at most 25000", "integer"),
+        ],
+    )
+    return {
+        **_server_paths(),
+        **_conversation_paths(),
+        "/conversations/{conversation}/messages": {"post": messages},
+        "/conversations/{conversation}/events": {"get": events},
+        "/conversations/{conversation}/turns/{turn}/cancel": {
+            "post": _operation(
+                "End a turn",
+                {
+                    "200": _json(
+                        "The head once its end is written", _object(seq=_NUMBER)
+                    )
+                },
+                parameters=[_CONVERSATION, _TURN],
+            )
+        },
+    }
+
+
+def _server_paths() -> dict[str, Any]:
+    def read(summary: str) -> dict[str, Any]:
+        return {"get": _operation(summary, {"200": _json(summary, _ANY_OBJECT)})}
+
+    return {
+        "/token": {
+            "post": _operation(
+                "Get a short-lived JWT for the socket",
+                {
+                    "200": _json(
+                        "The token; expires_at in seconds since the epoch",
+                        _object(token=_TEXT, expires_at=_NUMBER),
+                    )
+                },
+            )
+        },
+        "/session": read("Who am I, and what is served here"),
+        "/health": read("State of the service; 503 while nothing can be saved"),
+        "/agents": read("The agents that can be talked to, and their tools"),
+        "/openapi.json": read("This description"),
+        "/schema.json": read("JSON Schema of streamchat.v1"),
+        "/ws": {
+            "get": {
+                "summary": "WebSocket, subprotocol streamchat.v1",
+                "responses": {
+                    "101": {"description": "Switching protocols"},
+                    "default": {"description": "Refused; the body says why"},
+                },
+            }
+        },
+    }
+
+
+def _conversation_paths() -> dict[str, Any]:
+    state = _object(log=_TEXT, head=_NUMBER, state=_ref("ConversationState"))
+    return {
+        "/conversations": {
+            "get": _operation(
+                "List conversations, the last updated first",
+                {"200": _json("One page", _ref("ConversationPage"))},
+                parameters=[
+                    _query("search", "Part of the title"),
+                    _query("limit", "50, at most 200", "integer"),
+                    _query("before", "next of the page before"),
+                ],
+            ),
+            "post": _operation(
+                "Create a conversation",
+                {"201": _json("The new conversation", _HEAD)},
+                body="CreateConversation",
+            ),
+        },
+        "/conversations/{conversation}": {
+            "get": _operation(
+                "Get the state at the head",
+                {"200": _json("State and cursor", state)},
+                parameters=[_CONVERSATION],
+            ),
+            "patch": _operation(
+                "Rename",
+                {"200": _json("The conversation", _HEAD)},
+                parameters=[_CONVERSATION],
+                body="UpdateConversation",
+            ),
+            "delete": _operation(
+                "Delete for good",
+                {"204": {"description": "It is gone"}},
+                parameters=[_CONVERSATION],
+            ),
+        },
+    }

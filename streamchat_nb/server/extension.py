@@ -1,0 +1,266 @@
+"""The server extension: traits in, one service out, and its routes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict, cast
+
+import msgspec
+from jupyter_core.paths import jupyter_data_dir, jupyter_runtime_dir
+from jupyter_server.base.handlers import FileFindHandler
+from jupyter_server.extension.application import ExtensionApp
+from traitlets import Dict, Float, Integer, List, TraitError, Unicode, validate
+from typing_extensions import override
+
+from streamchat_nb.conversation.sqlite import SqliteStore
+from streamchat_nb.conversation.store import MemoryStore
+from streamchat_nb.errors import StreamchatError
+from streamchat_nb.protocol.limits import Limits
+from streamchat_nb.server.auth import TokenAuthority
+from streamchat_nb.server.base import Runtime
+from streamchat_nb.server.connection_file import ConnectionFile
+from streamchat_nb.server.description import json_schema, openapi
+from streamchat_nb.server.messages import EventsHandler, MessagesHandler
+from streamchat_nb.server.page import STATIC_DIRECTORY, PageHandler
+from streamchat_nb.server.rest import (
+    AgentsHandler,
+    CancelHandler,
+    ConversationHandler,
+    ConversationsHandler,
+    DescriptionHandler,
+    HealthHandler,
+    SessionHandler,
+    TokenHandler,
+)
+from streamchat_nb.server.service import Service
+from streamchat_nb.server.settings import DEFAULT_SYSTEM_PROMPT, Settings
+from streamchat_nb.server.websocket import SocketHandler, Sockets
+from streamchat_nb.server.wiring import make_agent, make_tools
+
+if TYPE_CHECKING:
+    from jupyter_server.serverapp import ServerApp
+    from tornado.web import RequestHandler
+
+    from streamchat_nb.conversation.store import Store
+
+__all__ = ["StreamchatExtension"]
+
+_ID = r"([A-Za-z0-9._:-]{1,64})"
+MEMORY = "memory"
+
+
+class _Proposal(TypedDict):
+    value: dict[str, int]
+
+
+class StreamchatExtension(ExtensionApp):
+    """streamchat_nb in a Jupyter server.
+
+    Each trait can be set in a config file (``c.StreamchatExtension.model = "…"``)
+    or on the command line (``--StreamchatExtension.model=…``).
+    """
+
+    name = "streamchat_nb"
+    app_name = "streamchat_nb"
+    description = "Streamed agent chat for notebooks."
+    extension_url = "/streamchat/"
+    default_url = "/streamchat/"
+    load_other_extensions = True
+
+    agent = Unicode(
+        "",
+        help="Agent that answers, as module:attribute of an Agent or of a function "
+        "without arguments that returns one. Empty: the built-in tool-using agent.",
+    ).tag(config=True)
+    model = Unicode(
+        "",
+        help="Model id, for example claude-sonnet-5-5. Empty: the default of the "
+        "endpoint, or the offline demo where there is no credential. "
+        "offline-demo: always the offline demo.",
+    ).tag(config=True)
+    base_url = Unicode(
+        "",
+        help="Endpoint that speaks Anthropic's Messages API, for example "
+        "http://127.0.0.1:11434. Empty: ANTHROPIC_BASE_URL or Anthropic's own.",
+    ).tag(config=True)
+    system_prompt = Unicode(
+        DEFAULT_SYSTEM_PROMPT, help="Instructions for the built-in agent."
+    ).tag(config=True)
+    tools = List(
+        Unicode(),
+        help="Server-side tools, each as module:function, besides those that "
+        "installed packages register in the entry-point group streamchat_nb.tools.",
+    ).tag(config=True)
+    store_path = Unicode(
+        "",
+        help="SQLite file of the conversations; memory keeps them until the server "
+        "ends. Empty: streamchat_nb/conversations.sqlite3 in Jupyter's data folder.",
+    ).tag(config=True)
+    token_lifetime_s = Integer(
+        300, min=5, max=300, help="Life of a chat token in seconds, 5 to 300."
+    ).tag(config=True)
+    authenticate_timeout_s = Float(
+        30.0,
+        min=0.1,
+        help="Seconds a socket may be open without the authenticate frame.",
+    ).tag(config=True)
+    limits = Dict(
+        help="Limits that differ from the defaults, by name, for example "
+        "{'message_bytes': 200000}. docs/reference/protocol.md lists them."
+    ).tag(config=True)
+    offline_pace_s = Float(
+        0.03,
+        min=0.0,
+        help="Seconds between two words of the offline demo; 0 for no pause.",
+    ).tag(config=True)
+
+    @validate("limits")
+    def _check_limits(self, proposal: _Proposal) -> dict[str, int]:
+        try:
+            msgspec.convert(proposal["value"], Limits, strict=True)
+            unknown = set(proposal["value"]) - set(Limits.__struct_fields__)
+        except msgspec.ValidationError as error:
+            raise TraitError(f"limits: {error}") from None
+        if unknown:
+            raise TraitError(
+                f"limits: unknown {', '.join(sorted(unknown))}; known are "
+                f"{', '.join(Limits.__struct_fields__)}."
+            )
+        return proposal["value"]
+
+    # wiring
+
+    @override
+    def initialize_settings(self) -> None:
+        """Read the traits once and build the service; nothing starts here."""
+        settings = self._read_traits()
+        tokens = TokenAuthority(
+            lifetime_s=settings.token_lifetime_s, credential=self._credential
+        )
+        self._sockets = Sockets(
+            per_user=settings.limits.sockets_per_user,
+            pending_per_address=settings.limits.pending_sockets_per_address,
+        )
+        self._service = Service(
+            settings,
+            store=_make_store(settings),
+            agent=make_agent(settings),
+            tools=make_tools(settings),
+        )
+        self._runtime = Runtime(self._service, tokens, self.ready)
+        self._started: asyncio.Task[None] | None = None
+        self._connection_file: ConnectionFile | None = None
+
+    @override
+    def initialize_handlers(self) -> None:
+        """Route the prefix."""
+        api = r"/streamchat/api/"
+        one = rf"{api}conversations/{_ID}"
+        runtime = {"runtime": self._runtime}
+        routes: list[tuple[str, type[RequestHandler], dict[str, object]]] = [
+            (r"/streamchat/?", PageHandler, {}),
+            (f"{api}token", TokenHandler, {}),
+            (f"{api}session", SessionHandler, {}),
+            (f"{api}ws", SocketHandler, {"sockets": self._sockets}),
+            (f"{api}health", HealthHandler, {}),
+            (f"{api}agents", AgentsHandler, {}),
+            (f"{api}openapi.json", DescriptionHandler, {"describe": openapi}),
+            (f"{api}schema.json", DescriptionHandler, {"describe": json_schema}),
+            (f"{api}conversations", ConversationsHandler, {}),
+            (one, ConversationHandler, {}),
+            (f"{one}/messages", MessagesHandler, {}),
+            (f"{one}/events", EventsHandler, {}),
+            (f"{one}/turns/{_ID}/cancel", CancelHandler, {}),
+        ]
+        self.handlers.extend(
+            (path, handler, {**runtime, **more}) for path, handler, more in routes
+        )
+        static = {"path": [str(STATIC_DIRECTORY)], "no_cache_paths": ["/"]}
+        self.handlers.append((r"/streamchat/static/(.*)", FileFindHandler, static))
+
+    @override
+    async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
+        """Start once the event loop runs and the port is known."""
+        await self.ready()
+        directory = Path(jupyter_runtime_dir())
+        self._connection_file = ConnectionFile.write(
+            directory,
+            url=serverapp.connection_url,
+            token=serverapp.identity_provider.token or "",
+        )
+        os.environ[ConnectionFile.VARIABLE] = str(self._connection_file.path)
+
+    @override
+    async def stop_extension(self) -> None:
+        """End turns and sockets, commit, close."""
+        if self._connection_file is not None:
+            self._connection_file.remove()
+            os.environ.pop(ConnectionFile.VARIABLE, None)
+        if self._started is not None:
+            await self._service.stop()
+            await self._sockets.close_all()
+
+    async def ready(self) -> None:
+        """Wait until the service runs; the first caller starts it.
+
+        Raises:
+            StreamchatError: It cannot start; every request says why.
+        """
+        if self._started is None or (
+            self._started.done() and self._started.exception() is not None
+        ):
+            self._started = asyncio.get_running_loop().create_task(
+                self._start(), name="streamchat start"
+            )
+        await asyncio.shield(self._started)
+
+    async def _start(self) -> None:
+        try:
+            await self._service.start()
+        except StreamchatError as error:
+            self.log.critical("streamchat_nb cannot start: %s", error.message)
+            raise
+        health = self._service.health()
+        self.log.info(
+            "streamchat_nb %s: %s, conversations in %s",
+            health.version,
+            "offline demo (no credential found)" if health.offline else health.model,
+            health.store,
+        )
+        if health.notice:
+            self.log.warning("streamchat_nb: %s", health.notice)
+
+    def _read_traits(self) -> Settings:
+        return Settings(
+            agent=self.agent,
+            model=self.model,
+            base_url=self.base_url,
+            system_prompt=self.system_prompt,
+            tools=tuple(self.tools),
+            store_path=_store_path(self.store_path),
+            token_lifetime_s=self.token_lifetime_s,
+            authenticate_timeout_s=self.authenticate_timeout_s,
+            limits=msgspec.convert(dict(self.limits), Limits),
+            offline_pace_s=self.offline_pace_s,
+        )
+
+    def _credential(self) -> str:
+        provider = cast("ServerApp", self.serverapp).identity_provider
+        password = getattr(provider, "hashed_password", "")
+        return f"{provider.token}:{password}"
+
+
+def _store_path(text: str) -> Path | None:
+    if text == MEMORY:
+        return None
+    if text:
+        return Path(text).expanduser()
+    return Path(jupyter_data_dir()) / "streamchat_nb" / "conversations.sqlite3"
+
+
+def _make_store(settings: Settings) -> Store:
+    if settings.store_path is None:
+        return MemoryStore()
+    return SqliteStore(settings.store_path)

@@ -1,0 +1,219 @@
+"""``POST …/messages`` and ``GET …/events``: send, and read as it comes, over HTTP.
+
+Server-sent events carry the same frames and events as the socket, each with its
+cursor ``log:seq`` as id, so that a reader goes on where it was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+import msgspec
+from tornado.iostream import StreamClosedError
+from typing_extensions import override
+
+from streamchat_nb.protocol.commands import Cursor
+from streamchat_nb.server.answers import (
+    PostMessage,
+    accepted,
+    answer_of,
+    content_of,
+    event_page,
+    preferred_wait_s,
+    wait_for_turn,
+)
+from streamchat_nb.server.base import (
+    CONVERSATIONS,
+    Runtime,
+    StreamchatHandler,
+    allowed,
+)
+from streamchat_nb.server.delivery import Delivery
+from streamchat_nb.server.turns import new_id
+
+if TYPE_CHECKING:
+    from streamchat_nb.conversation.log import ConversationLog
+    from streamchat_nb.server.turns import Receipt
+
+__all__ = ["EventsHandler", "MessagesHandler", "sse_event"]
+
+HEARTBEAT_S = 15.0
+MOST_WAIT_MS = 25_000
+STALL_S = 15.0
+RETRY_MS = 2000
+
+
+class _Head(msgspec.Struct):
+    type: str
+    seq: int = 0
+    turn: str | None = None
+    log: str | None = None
+
+
+_head_decoder = msgspec.json.Decoder(_Head)
+
+
+def sse_event(log: str, data: bytes) -> bytes:
+    """Return one frame or event as a server-sent event, with its cursor as id."""
+    head = _head_decoder.decode(data)
+    lines = [b"event: " + head.type.encode(), b"data: " + data]
+    if head.seq and head.type != "ack":
+        lines.insert(0, f"id: {log}:{head.seq}".encode())
+    return b"\n".join(lines) + b"\n\n"
+
+
+class StreamHandler(StreamchatHandler):
+    """Base of routes that may answer with server-sent events."""
+
+    @override
+    def initialize(self, runtime: Runtime) -> None:
+        super().initialize(runtime)
+        self.gone = asyncio.Event()
+
+    @override
+    def on_connection_close(self) -> None:
+        self.gone.set()
+        super().on_connection_close()
+
+    @property
+    def wants_stream(self) -> bool:
+        """Whether the client asked for server-sent events."""
+        return "text/event-stream" in self.request.headers.get("Accept", "")
+
+    async def stream(
+        self, log: ConversationLog, since: Cursor | None, *, until_turn: str | None
+    ) -> None:
+        """Send a log from a cursor, until a turn ends or the client is gone."""
+        self.set_header("Content-Type", "text/event-stream; charset=utf-8")
+        self.set_header("Cache-Control", "no-cache, no-transform")
+        self.set_header("X-Accel-Buffering", "no")
+        start = since.seq if since is not None and since.log == log.log else 0
+        await self._send(
+            f"id: {log.log}:{start}\nretry: {RETRY_MS}\ndata:\n\n".encode()
+        )
+        finished = asyncio.Event()
+
+        async def write(data: bytes) -> None:
+            await self._send(sse_event(log.log, data))
+            if until_turn is not None and b'"turn.finished"' in data[:40]:
+                head = _head_decoder.decode(data)
+                if head.turn == until_turn:
+                    finished.set()
+
+        delivery = Delivery(write)
+        await delivery.subscribe(0, log, since)
+        await self._run(delivery, finished)
+
+    async def _run(self, delivery: Delivery, finished: asyncio.Event) -> None:
+        loop = asyncio.get_running_loop()
+        sending = loop.create_task(delivery.run(), name="sse sender")
+        ends = {
+            sending,
+            loop.create_task(self.gone.wait()),
+            loop.create_task(finished.wait()),
+        }
+        try:
+            while True:
+                done, _ = await asyncio.wait(
+                    ends, timeout=HEARTBEAT_S, return_when=asyncio.FIRST_COMPLETED
+                )
+                if done:
+                    break
+                await self._send(b":\n\n")
+        except ConnectionError:
+            pass
+        finally:
+            delivery.close()
+            for task in ends:
+                task.cancel()
+            await asyncio.wait(ends)
+        with contextlib.suppress(StreamClosedError, RuntimeError):
+            await self.finish(set_content_type="text/event-stream; charset=utf-8")
+
+    async def _send(self, data: bytes) -> None:
+        """Write and wait until the socket took it.
+
+        Raises:
+            ConnectionError: The client is gone, or reads nothing for 15 s.
+        """
+        if self.gone.is_set():
+            raise ConnectionResetError
+        self.write(data)  # pyright: ignore[reportUnknownMemberType]
+        flushed = asyncio.ensure_future(self.flush())
+        done, _ = await asyncio.wait({flushed}, timeout=STALL_S)
+        if not done:
+            self.gone.set()
+            self.detach().close()
+            raise ConnectionAbortedError
+        if flushed.exception() is not None:
+            self.gone.set()
+            raise ConnectionResetError
+
+
+class MessagesHandler(StreamHandler):
+    """``POST api/conversations/{id}/messages``: the REST way to ask."""
+
+    @override
+    @allowed("execute", CONVERSATIONS)
+    async def post(self, conversation: str) -> None:
+        """Accept a message and answer as JSON, as a stream, or 202 at once.
+
+        ``Accept: text/event-stream`` streams the turn; ``Prefer: respond-async``
+        answers 202 at once and ``Prefer: wait=N`` after N seconds at most; else
+        the whole answer. The turn goes on when the client goes away.
+        """
+        request = self.body(PostMessage)
+        key = self.request.headers.get("Idempotency-Key")
+        log = await self.service.open(self.principal, conversation)
+        receipt = await self.service.send(
+            self.principal,
+            conversation,
+            client_message_id=(request.client_message_id or key or new_id("w")),
+            content=content_of(request),
+            if_active=request.if_active,
+        )
+        if self.wants_stream:
+            since = Cursor(log=log.log, seq=receipt.seq - 1)
+            await self.stream(log, since, until_turn=receipt.turn)
+        else:
+            await self._answer(log, receipt)
+
+    async def _answer(self, log: ConversationLog, receipt: Receipt) -> None:
+        wait_s = preferred_wait_s(self.request.headers.get("Prefer", ""))
+        turn = (
+            await wait_for_turn(log, receipt.turn, timeout_s=wait_s, gone=self.gone)
+            if wait_s
+            else None
+        )
+        if turn is not None:
+            self.answer(answer_of(log, turn))
+            return
+        self.set_header(
+            "Location",
+            f"{self.base_url}streamchat/api/conversations/{log.id}/events"
+            f"?since={log.log}:{receipt.seq}",
+        )
+        self.answer(accepted(receipt), status=202)
+
+
+class EventsHandler(StreamHandler):
+    """``GET api/conversations/{id}/events``: read a log from a cursor."""
+
+    @override
+    @allowed("read", CONVERSATIONS)
+    async def get(self, conversation: str) -> None:
+        """Answer with server-sent events, or one JSON page.
+
+        ``Last-Event-ID`` or ``since`` is the cursor; ``wait_ms`` (at most 25,000)
+        holds an empty page back until there is something in it.
+        """
+        log = await self.service.open(self.principal, conversation)
+        since = self.since()
+        if self.wants_stream:
+            await self.stream(log, since, until_turn=None)
+            return
+        wait_ms = self.whole_number("wait_ms", 0, most=MOST_WAIT_MS)
+        page = await event_page(log, since, wait_ms=wait_ms, gone=self.gone)
+        self.answer(page)

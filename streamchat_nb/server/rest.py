@@ -1,0 +1,211 @@
+"""REST: the same service for programs that want plain HTTP."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from typing_extensions import override
+
+from streamchat_nb._version import __version__
+from streamchat_nb.errors import Forbidden, InvalidInput
+from streamchat_nb.server.answers import (
+    ConversationPage,
+    ConversationSummary,
+    CreateConversation,
+    UpdateConversation,
+)
+from streamchat_nb.server.base import (
+    CONVERSATIONS,
+    RESOURCE,
+    Runtime,
+    StreamchatHandler,
+    allowed,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from streamchat_nb.conversation.store import ConversationRecord
+
+__all__ = [
+    "AgentsHandler",
+    "CancelHandler",
+    "ConversationHandler",
+    "ConversationsHandler",
+    "DescriptionHandler",
+    "HealthHandler",
+    "SessionHandler",
+    "TokenHandler",
+]
+
+
+class TokenHandler(StreamchatHandler):
+    """``POST api/token``: a Jupyter identity becomes a short-lived JWT."""
+
+    @override
+    @allowed("execute", RESOURCE)
+    async def post(self) -> None:
+        """Answer with ``{"token", "expires_at"}``."""
+        if self.request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
+            raise Forbidden("A token is only given to this server's own pages.")
+        token, expires_at = self.runtime.tokens.issue(self.principal.id)
+        self.answer({"token": token, "expires_at": expires_at})
+
+
+class SessionHandler(StreamchatHandler):
+    """``GET api/session``: who am I; also sets the XSRF cookie where it is missing."""
+
+    @override
+    @allowed("read", RESOURCE)
+    async def get(self) -> None:
+        """Answer with the user, the server and what it serves."""
+        _ = self.xsrf_token
+        self.answer(
+            {
+                "user": self.principal.name,
+                "principal": self.principal.id,
+                "server": f"streamchat_nb/{__version__}",
+                "model": self.service.agent.model_name,
+                "offline": self.service.agent.offline,
+            }
+        )
+
+
+class HealthHandler(StreamchatHandler):
+    """``GET api/health``."""
+
+    @override
+    @allowed("read", RESOURCE)
+    async def get(self) -> None:
+        """Answer with the state of the service; 503 while nothing can be saved."""
+        health = self.service.health()
+        self.answer(health, status=200 if health.status == "ok" else 503)
+
+
+class AgentsHandler(StreamchatHandler):
+    """``GET api/agents``."""
+
+    @override
+    @allowed("read", RESOURCE)
+    async def get(self) -> None:
+        """Answer with the agents that can be talked to, and their tools."""
+        self.answer({"agents": [self.service.describe_agent()]})
+
+
+class ConversationsHandler(StreamchatHandler):
+    """``GET`` and ``POST api/conversations``."""
+
+    @override
+    @allowed("read", CONVERSATIONS)
+    async def get(self) -> None:
+        """List conversations: ``search``, ``limit`` (50, at most 200), ``before``."""
+        limit = self.whole_number("limit", 50, most=200)
+        records = await self.service.list(
+            self.principal,
+            search=self.get_query_argument("search", "")[:200],
+            limit=limit,
+            before=_page_position(self.get_query_argument("before", "")),
+        )
+        last = records[-1] if len(records) == limit else None
+        self.answer(
+            ConversationPage(
+                conversations=[_summary(record) for record in records],
+                next=f"{last.updated_ms}:{last.id}" if last else None,
+            )
+        )
+
+    @override
+    @allowed("write", CONVERSATIONS)
+    async def post(self) -> None:
+        """Create a conversation."""
+        request = self.body(CreateConversation)
+        log = await self.service.create(self.principal, title=request.title)
+        self.answer(
+            {
+                "id": log.id,
+                "log": log.log,
+                "head": log.head,
+                "title": log.state.title,
+            },
+            status=201,
+        )
+
+
+class ConversationHandler(StreamchatHandler):
+    """``GET``, ``PATCH`` and ``DELETE api/conversations/{id}``."""
+
+    @override
+    @allowed("read", CONVERSATIONS)
+    async def get(self, conversation: str) -> None:
+        """Answer with the state at the head."""
+        log = await self.service.open(self.principal, conversation)
+        self.answer({"log": log.log, "head": log.head, "state": log.state})
+
+    @override
+    @allowed("write", CONVERSATIONS)
+    async def patch(self, conversation: str) -> None:
+        """Rename."""
+        request = self.body(UpdateConversation)
+        log = await self.service.rename(self.principal, conversation, request.title)
+        self.answer(
+            {"id": log.id, "log": log.log, "head": log.head, "title": log.state.title}
+        )
+
+    @override
+    @allowed("write", CONVERSATIONS)
+    async def delete(self, conversation: str) -> None:
+        """Delete for good."""
+        await self.service.delete(self.principal, conversation)
+        self.set_status(204)
+        self.finish()
+
+
+class CancelHandler(StreamchatHandler):
+    """``POST api/conversations/{id}/turns/{turn}/cancel``."""
+
+    @override
+    @allowed("execute", CONVERSATIONS)
+    async def post(self, conversation: str, turn: str) -> None:
+        """End a turn."""
+        seq = await self.service.cancel(self.principal, conversation, turn)
+        self.answer({"seq": seq})
+
+
+class DescriptionHandler(StreamchatHandler):
+    """``GET api/openapi.json`` and ``api/schema.json``."""
+
+    @override
+    def initialize(
+        self,
+        runtime: Runtime,
+        describe: Callable[[], dict[str, Any]] = dict,
+    ) -> None:
+        super().initialize(runtime)
+        self._describe = describe
+
+    @override
+    @allowed("read", RESOURCE)
+    async def get(self) -> None:
+        """Answer with the description."""
+        self.answer(self._describe())
+
+
+def _summary(record: ConversationRecord) -> ConversationSummary:
+    return ConversationSummary(
+        id=record.id,
+        log=record.log,
+        head=record.head,
+        title=record.title,
+        created_ms=record.created_ms,
+        updated_ms=record.updated_ms,
+    )
+
+
+def _page_position(text: str) -> tuple[int, str] | None:
+    if not text:
+        return None
+    updated_ms, _, id_ = text.partition(":")
+    if not re.fullmatch(r"[0-9]{1,15}", updated_ms) or not id_:
+        raise InvalidInput("before must be the next of the page before.")
+    return int(updated_ms), id_

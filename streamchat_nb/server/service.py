@@ -1,0 +1,406 @@
+"""The service: conversations, who may use them, and their running turns.
+
+Transport-free: the WebSocket, REST and SSE handlers translate and call it. All
+methods run on one event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from streamchat_nb._version import __version__
+from streamchat_nb.agent.closing import open_ends
+from streamchat_nb.conversation.log import ConversationLog, LogWriter
+from streamchat_nb.conversation.store import ConversationRecord
+from streamchat_nb.errors import (
+    InvalidInput,
+    NotFound,
+    StoreError,
+    TooLarge,
+    Unavailable,
+)
+from streamchat_nb.protocol.content import Author, TextBlock
+from streamchat_nb.protocol.events import (
+    ConversationCreated,
+    ConversationUpdated,
+    TurnFinished,
+)
+from streamchat_nb.server.turns import ConversationTurns, Receipt, TurnSlots
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from streamchat_nb.agent.agent import Agent
+    from streamchat_nb.conversation.store import Store
+    from streamchat_nb.protocol.content import UserBlock
+    from streamchat_nb.server.settings import Settings
+    from streamchat_nb.tools.registry import ToolSet
+
+__all__ = ["Health", "Principal", "Service"]
+
+logger = logging.getLogger(__name__)
+
+LOADED_CONVERSATIONS = 256
+TITLE_CHARACTERS = 200
+TITLE_FROM_MESSAGE_CHARACTERS = 60
+STOP_TIMEOUT_S = 5.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Principal:
+    """Who asks.
+
+    Attributes:
+        id: Whose conversations these are.
+        name: Shown beside what this person writes.
+    """
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Health:
+    """What the health route says."""
+
+    status: Literal["ok", "degraded"]
+    version: str
+    store: str
+    model: str
+    offline: bool
+    running_turns: int
+    loaded_conversations: int
+    problem: str | None = None
+    notice: str | None = None
+
+
+class Service:
+    """Conversations and their turns.
+
+    Args:
+        settings: The server's settings.
+        store: Where conversations are kept; opened by ``start``.
+        agent: Who answers.
+        tools: Gives the server-side tools of a turn.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        store: Store,
+        agent: Agent,
+        tools: Callable[[], ToolSet],
+    ) -> None:
+        self.settings = settings
+        self.agent = agent
+        self._store = store
+        self._tools = tools
+        self._writer = LogWriter(store)
+        self._turns: dict[str, ConversationTurns] = {}
+        self._loading: dict[str, asyncio.Task[ConversationTurns]] = {}
+        self._slots = TurnSlots(settings.limits.running_turns_per_user)
+        self._stopping = False
+
+    # life
+
+    async def start(self) -> None:
+        """Open the store and end the turns that a dead server left open.
+
+        Raises:
+            StoreError: The store cannot be opened; its message says what to do.
+        """
+        await self._store.open()
+        self._writer.start()
+        for conversation in await self._store.unfinished():
+            record = await self._store.get(conversation)
+            if record is not None:
+                await self._interrupt_open_turns(await self._writer.load(record))
+
+    async def stop(self) -> None:
+        """End turns as ``interrupted``, commit, close. Idempotent, bounded in time."""
+        self._stopping = True
+        loaded = list(self._turns.values())
+        await asyncio.gather(
+            *(turns.stop(timeout_s=STOP_TIMEOUT_S) for turns in loaded)
+        )
+        await self._writer.stop(timeout_s=STOP_TIMEOUT_S)
+        for turns in loaded:
+            turns.log.close(StoreError("The server stops.", code="store_closed"))
+        await self._store.close()
+        await self.agent.close()
+
+    # conversations
+
+    async def create(self, principal: Principal, *, title: str = "") -> ConversationLog:
+        """Make a conversation.
+
+        Raises:
+            InvalidInput: The title cannot be used.
+            Unavailable: The store cannot write now.
+        """
+        self._refuse_when_unavailable()
+        now_ms = time.time_ns() // 1_000_000
+        title = _checked_title(title)
+        record = ConversationRecord(
+            id=f"c_{secrets.token_hex(16)}",
+            log=secrets.token_hex(16),
+            owner=principal.id,
+            title=title,
+            created_ms=now_ms,
+            updated_ms=now_ms,
+        )
+        log = await self._writer.create(
+            record, ConversationCreated(title=title, by=_author(principal))
+        )
+        self._keep(log)
+        return log
+
+    async def open(self, principal: Principal, conversation: str) -> ConversationLog:
+        """Return the log of a conversation of this principal.
+
+        Raises:
+            NotFound: There is none, or it is somebody else's.
+            StoreError: It could not be read.
+        """
+        return (await self._open_turns(principal, conversation)).log
+
+    async def list(
+        self,
+        principal: Principal,
+        *,
+        search: str = "",
+        limit: int = 50,
+        before: tuple[int, str] | None = None,
+    ) -> list[ConversationRecord]:
+        """Return conversations, the last updated first.
+
+        Args:
+            principal: Whose.
+            search: Part of the title; empty for all.
+            limit: Most records, 1 to 200.
+            before: ``(updated_ms, id)`` of the last record of the page before.
+        """
+        return await self._store.list(
+            principal.id,
+            search=search,
+            limit=min(200, max(1, limit)),
+            before=before,
+        )
+
+    async def rename(
+        self, principal: Principal, conversation: str, title: str
+    ) -> ConversationLog:
+        """Give a conversation another title.
+
+        Raises:
+            NotFound: There is none, or it is somebody else's.
+            InvalidInput: The title cannot be used.
+        """
+        log = await self.open(principal, conversation)
+        update = ConversationUpdated(title=_checked_title(title), by=_author(principal))
+        await asyncio.shield(log.append(update, durable=True, rejectable=True))
+        return log
+
+    async def delete(self, principal: Principal, conversation: str) -> None:
+        """Delete a conversation for good; its running turn ends.
+
+        Raises:
+            NotFound: There is none, or it is somebody else's.
+        """
+        turns = await self._open_turns(principal, conversation)
+        await turns.stop(timeout_s=STOP_TIMEOUT_S)
+        self._turns.pop(conversation, None)
+        turns.log.close(
+            StoreError("The conversation was deleted.", code="conversation_deleted")
+        )
+        await self._store.delete(conversation)
+
+    # turns
+
+    async def send(
+        self,
+        principal: Principal,
+        conversation: str,
+        *,
+        client_message_id: str,
+        content: list[UserBlock],
+        if_active: Literal["queue", "reject", "interrupt"] = "queue",
+    ) -> Receipt:
+        """Accept a user's message; returns once it is committed.
+
+        Raises:
+            NotFound: No such conversation.
+            InvalidInput: The content is empty or of a kind not served here.
+            TooLarge: The text is over the limit.
+            Conflict: See ``ConversationTurns.send``.
+            RateLimited: See ``ConversationTurns.send``.
+            Unavailable: The server stops or its store cannot write.
+        """
+        self._check_content(content)
+        turns = await self._open_turns(principal, conversation)
+        self._refuse_when_unavailable()
+        receipt = await turns.send(
+            client_message_id=client_message_id,
+            content=content,
+            author=_author(principal),
+            if_active=if_active,
+        )
+        if not turns.log.state.title and not receipt.duplicate:
+            turns.log.append(ConversationUpdated(title=_title_of(content)))
+        return receipt
+
+    async def cancel(self, principal: Principal, conversation: str, turn: str) -> int:
+        """End a turn; returns the head once its end is written.
+
+        Raises:
+            NotFound: No such conversation or turn.
+        """
+        turns = await self._open_turns(principal, conversation)
+        return await turns.cancel(turn)
+
+    def health(self) -> Health:
+        """Return the state of the service."""
+        failure = self._writer.failure
+        return Health(
+            status="ok" if failure is None else "degraded",
+            version=__version__,
+            store=self._store.location,
+            model=self.agent.model_name,
+            offline=self.agent.offline,
+            running_turns=sum(t.active_turn is not None for t in self._turns.values()),
+            loaded_conversations=len(self._turns),
+            problem=None if failure is None else failure.message,
+            notice=self._store.notice,
+        )
+
+    def describe_agent(self) -> dict[str, object]:
+        """Return the agent and its tools, as the agents route shows them."""
+        return {
+            "name": self.agent.name,
+            "model": self.agent.model_name,
+            "offline": self.agent.offline,
+            "tools": [
+                {"name": tool.name, "description": tool.description}
+                for tool in self._tools().values()
+            ],
+        }
+
+    # inside
+
+    async def _open_turns(
+        self, principal: Principal, conversation: str
+    ) -> ConversationTurns:
+        turns = self._turns.get(conversation)
+        if turns is None:
+            loading = self._loading.get(conversation)
+            if loading is None:
+                loading = asyncio.get_running_loop().create_task(
+                    self._load(conversation), name=f"load {conversation}"
+                )
+                self._loading[conversation] = loading
+                loading.add_done_callback(
+                    lambda _: self._loading.pop(conversation, None)
+                )
+            turns = await asyncio.shield(loading)
+        if turns.log.owner != principal.id:
+            raise _not_found()
+        self._turns[conversation] = self._turns.pop(conversation, turns)
+        return turns
+
+    async def _load(self, conversation: str) -> ConversationTurns:
+        record = await self._store.get(conversation)
+        if record is None:
+            raise _not_found()
+        return self._keep(await self._writer.load(record))
+
+    def _keep(self, log: ConversationLog) -> ConversationTurns:
+        turns = ConversationTurns(
+            log,
+            agent=self.agent,
+            tools=self._tools,
+            limits=self.settings.turn_limits,
+            slots=self._slots,
+            queued_turns=self.settings.limits.queued_turns,
+        )
+        self._turns[log.id] = turns
+        self._unload_idle()
+        return turns
+
+    def _unload_idle(self) -> None:
+        """Forget the longest unused idle conversations over the bound."""
+        excess = len(self._turns) - LOADED_CONVERSATIONS
+        if excess > 0:
+            idle = [id_ for id_, turns in self._turns.items() if turns.idle]
+            for id_ in idle[:excess]:
+                del self._turns[id_]
+
+    async def _interrupt_open_turns(self, log: ConversationLog) -> None:
+        state = log.state
+        for turn in state.turns:
+            if turn.status in ("queued", "running"):
+                ends = open_ends(state, turn.turn, status="interrupted")
+                finished = TurnFinished(turn=turn.turn, status="interrupted")
+                with contextlib.suppress(StoreError):
+                    await log.append(*ends, finished, durable=True)
+
+    def _refuse_when_unavailable(self) -> None:
+        if self._stopping:
+            raise Unavailable(
+                "The server is stopping; send again when it is back.",
+                retry_after_ms=2000,
+            )
+        failure = self._writer.failure
+        if failure is not None:
+            raise Unavailable(
+                f"Nothing can be saved now, so nothing is accepted: {failure.message}",
+                code="store_unavailable",
+                retry_after_ms=2000,
+            )
+
+    def _check_content(self, content: list[UserBlock]) -> None:
+        size = 0
+        for block in content:
+            if not isinstance(block, TextBlock):
+                raise InvalidInput("Only text blocks can be sent to this server.")
+            size += len(block.text.encode("utf-8", "surrogatepass"))
+        if not any(b.text.strip() for b in content if isinstance(b, TextBlock)):
+            raise InvalidInput("The message is empty; write something.")
+        most = self.settings.limits.message_bytes
+        if size > most:
+            raise TooLarge(
+                f"The message has {size} bytes; at most {most} are accepted. Shorten "
+                "it or send it in parts.",
+                details={"message_bytes": most},
+            )
+
+
+def _author(principal: Principal) -> Author:
+    return Author(id=principal.id, name=principal.name, kind="user")
+
+
+def _checked_title(title: str) -> str:
+    title = " ".join(title.split())
+    if len(title) > TITLE_CHARACTERS:
+        raise InvalidInput(f"A title has at most {TITLE_CHARACTERS} characters.")
+    return title
+
+
+def _title_of(content: list[UserBlock]) -> str:
+    text = next((b.text for b in content if isinstance(b, TextBlock)), "")
+    line = " ".join(text.split())
+    if len(line) <= TITLE_FROM_MESSAGE_CHARACTERS:
+        return line
+    return line[:TITLE_FROM_MESSAGE_CHARACTERS].rsplit(" ", 1)[0] + "…"
+
+
+def _not_found() -> NotFound:
+    return NotFound(
+        "There is no such conversation here; it may have been deleted. Start a new one."
+    )

@@ -1,0 +1,52 @@
+"""The server's settings: one frozen value, made once from the traits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from streamchat_nb.agent.agent import TurnLimits
+from streamchat_nb.protocol.limits import Limits
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["DEFAULT_SYSTEM_PROMPT", "Settings"]
+
+DEFAULT_SYSTEM_PROMPT = (
+    "You are a helpful assistant in a Jupyter notebook. Answer in Markdown, briefly "
+    "and exactly. Use the tools you are given when they help, and say so when you "
+    "do not know something."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What the traits of ``StreamchatExtension`` said, read once.
+
+    Attributes:
+        agent: ``module:attribute`` of an ``Agent`` or of a function that makes one;
+            empty for the built-in agent.
+        model: Model id; empty for the endpoint's default.
+        base_url: Endpoint that speaks the Messages API; empty for Anthropic's.
+        system_prompt: Instructions for the built-in agent.
+        tools: ``module:function`` of each server-side tool, besides entry points.
+        store_path: SQLite file, or ``None`` to keep everything in memory.
+        token_lifetime_s: Life of a JWT, at most 300 seconds.
+        authenticate_timeout_s: Seconds a socket may wait with ``authenticate``.
+        limits: Bounds on what clients send and the server keeps.
+        turn_limits: Where a turn stops by itself.
+        offline_pace_s: Seconds between two words of the offline demo.
+    """
+
+    agent: str = ""
+    model: str = ""
+    base_url: str = ""
+    system_prompt: str = DEFAULT_SYSTEM_PROMPT
+    tools: tuple[str, ...] = ()
+    store_path: Path | None = None
+    token_lifetime_s: int = 300
+    authenticate_timeout_s: float = 30.0
+    limits: Limits = field(default_factory=Limits)
+    turn_limits: TurnLimits = field(default_factory=TurnLimits)
+    offline_pace_s: float = 0.03

@@ -1,0 +1,440 @@
+"""The WebSocket: a socket around ``ConnectionMachine`` and ``Delivery``."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import time
+from typing import TYPE_CHECKING, Any, assert_never, cast
+
+from jupyter_server.auth.decorator import authorized
+from jupyter_server.base.handlers import JupyterHandler
+from jupyter_server.base.websocket import WebSocketMixin
+from tornado.websocket import WebSocketClosedError, WebSocketHandler
+from typing_extensions import override
+
+from streamchat_nb._version import __version__
+from streamchat_nb.errors import (
+    Forbidden,
+    InvalidInput,
+    RateLimited,
+    StoreError,
+    StreamchatError,
+)
+from streamchat_nb.protocol.close_codes import CloseCode
+from streamchat_nb.protocol.commands import (
+    Cancel,
+    Ping,
+    Send,
+    Subscribe,
+    Unsubscribe,
+)
+from streamchat_nb.protocol.connection import (
+    PROTOCOL,
+    CloseSocket,
+    ConnectionMachine,
+    Identity,
+    Output,
+    Perform,
+    SendFrame,
+    VerifyToken,
+    error_frame,
+)
+from streamchat_nb.protocol.frames import Ack, GoingAway, Pong
+from streamchat_nb.server.base import RESOURCE, Runtime
+from streamchat_nb.server.delivery import Delivery
+from streamchat_nb.server.identity import origin_is_ours, principal_of
+
+if TYPE_CHECKING:
+    from streamchat_nb.server.service import Principal, Service
+
+__all__ = ["SocketHandler", "Sockets"]
+
+PING_INTERVAL_S = 20.0
+STALL_S = 15.0
+LAST_WORDS_S = 1.0
+CLOSE_REASON_BYTES = 120
+RESTART_MS = 1000
+
+
+class Sockets:
+    """All open sockets of this server, and their bounds.
+
+    Args:
+        per_user: Most sockets of one principal.
+        pending_per_address: Most sockets of one address not yet authenticated.
+    """
+
+    def __init__(self, *, per_user: int, pending_per_address: int) -> None:
+        self._per_user = per_user
+        self._pending_per_address = pending_per_address
+        self._open: set[SocketHandler] = set()
+
+    def admit(self, principal: str, address: str) -> None:
+        """Check the bounds before an upgrade.
+
+        Raises:
+            RateLimited: One of them is reached.
+        """
+        mine = sum(socket.principal.id == principal for socket in self._open)
+        pending = sum(
+            socket.is_pending and socket.address == address for socket in self._open
+        )
+        if mine >= self._per_user:
+            raise RateLimited(
+                f"This user has {mine} open connections; close one of them."
+            )
+        if pending >= self._pending_per_address:
+            raise RateLimited("Too many connections wait for authentication.")
+
+    def add(self, socket: SocketHandler) -> None:
+        """Count an open socket."""
+        self._open.add(socket)
+
+    def discard(self, socket: SocketHandler) -> None:
+        """Forget a closed socket."""
+        self._open.discard(socket)
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    async def close_all(self) -> None:
+        """Tell everybody that the server restarts, and close with 1012."""
+        await asyncio.gather(
+            *(socket.go_away() for socket in tuple(self._open)), return_exceptions=True
+        )
+
+
+# Their bases disagree on check_origin and prepare; the order is the one that makes
+# Jupyter's identity come first.
+class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
+    """``GET api/ws``, subprotocol ``streamchat.v1``."""
+
+    @override
+    def initialize(self, runtime: Runtime, sockets: Sockets) -> None:
+        self._runtime = runtime
+        self._sockets = sockets
+        self._delivery = Delivery(self._write)
+        self._machine: ConnectionMachine | None = None
+        self._sender: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._closing: asyncio.Task[None] | None = None
+        self._speaks = True
+
+    # who
+
+    @property
+    def service(self) -> Service:
+        """The service."""
+        return self._runtime.service
+
+    @property
+    def principal(self) -> Principal:
+        """The Jupyter identity of the upgrade request."""
+        return principal_of(self)
+
+    @property
+    def address(self) -> str:
+        """Where the connection comes from."""
+        return self.request.remote_ip or ""
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether it has not authenticated yet."""
+        return self._machine is None or self._machine.subject is None
+
+    # the upgrade
+
+    @override
+    def set_default_headers(self) -> None:
+        """Send none: an upgrade has no body."""
+
+    @override
+    def set_cors_headers(self) -> None:
+        """Send none: the socket is for this origin."""
+
+    @override
+    def check_origin(self, origin: str = "") -> bool:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Return whether the Origin is ours, whatever the credential."""
+        return origin_is_ours(self)
+
+    @override
+    async def get(self, *args: str, **kwargs: str) -> None:
+        """Upgrade, for an identity that may chat.
+
+        Not ``web.authenticated``: a redirect to a login page means nothing here.
+        """
+        if self.current_user is None:
+            raise Forbidden("Log in to this server first.", code="auth_required")
+        await self._admit(*args, **kwargs)
+
+    @cast("Any", authorized)(action="execute", resource=RESOURCE)
+    async def _admit(self, *args: str, **kwargs: str) -> None:
+        if self.get_query_argument("token", None) is not None:
+            raise Forbidden("A token in the address is refused; send a header.")
+        await self._runtime.ready()
+        self._sockets.admit(self.principal.id, self.address)
+        await WebSocketHandler.get(self, *args, **kwargs)
+
+    @override
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        error = (kwargs.get("exc_info") or (None, None, None))[1]
+        if isinstance(error, StreamchatError):
+            self.set_status(error.http_status)
+            self.finish(error.message)  # pyright: ignore[reportUnknownMemberType]
+        else:
+            self.finish(f"{status_code}: {self._reason}")  # pyright: ignore[reportUnknownMemberType]
+
+    @override
+    def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
+        if isinstance(value, StreamchatError):
+            self.log.info("%s: %s", self.request.path, value.code)
+        else:
+            super().log_exception(typ, value, tb)
+
+    @override
+    def select_subprotocol(self, subprotocols: list[str]) -> str | None:
+        self._speaks = PROTOCOL in subprotocols
+        return PROTOCOL if self._speaks else None
+
+    @property
+    @override
+    def max_message_size(self) -> int:
+        return self.service.settings.limits.frame_bytes
+
+    @property
+    @override
+    def ping_interval(self) -> float:
+        """Seconds between pings, for Tornado; Jupyter's own pings are not started."""
+        return PING_INTERVAL_S
+
+    @property
+    @override
+    def ping_timeout(self) -> float:
+        """Seconds to wait for a pong."""
+        return PING_INTERVAL_S
+
+    # life
+
+    @override
+    def open(self, *args: str, **kwargs: str) -> None:
+        """Greet, start the sender and the clock."""
+        self.set_nodelay(True)
+        loop = asyncio.get_running_loop()
+        settings = self.service.settings
+        self._machine = ConnectionMachine(
+            connection=secrets.token_hex(8),
+            server=f"streamchat_nb/{__version__}",
+            limits=settings.limits,
+            authenticate_timeout_s=settings.authenticate_timeout_s,
+            features=[],
+            now=loop.time(),
+        )
+        self._sockets.add(self)
+        self._sender = loop.create_task(self._send(), name="socket sender")
+        if not self._speaks:
+            error = InvalidInput(f"This server speaks {PROTOCOL} only.")
+            self._carry_out(
+                [
+                    SendFrame(error_frame(error, None)),
+                    CloseSocket(CloseCode.VERSION, error.message),
+                ]
+            )
+            return
+        self._carry_out(self._machine.start())
+        self._set_timer()
+
+    @override
+    async def on_message(self, message: str | bytes) -> None:
+        """Take one frame; the next one is read when this one is answered."""
+        if self._machine is None:
+            return
+        loop = asyncio.get_running_loop()
+        for output in self._machine.receive(message, loop.time()):
+            match output:
+                case Perform():
+                    await self._perform(output)
+                case _:
+                    self._carry_out([output])
+        self._set_timer()
+
+    @override
+    def on_close(self) -> None:
+        """Let go of everything."""
+        if self._machine is not None:
+            self._machine.close()
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._sender is not None:
+            self._sender.cancel()
+        self._delivery.close()
+        self._sockets.discard(self)
+
+    async def go_away(self) -> None:
+        """Say that the server restarts and close with 1012."""
+        if self._machine is not None:
+            self._machine.close()
+        self._delivery.send(GoingAway(retry_after_ms=RESTART_MS))
+        await self._close_after_last_words(CloseCode.RESTART, "the server restarts")
+
+    # what the machine asks for
+
+    def _carry_out(self, outputs: list[Output]) -> None:
+        for output in outputs:
+            match output:
+                case SendFrame(frame):
+                    self._delivery.send(frame)
+                case CloseSocket(code, reason):
+                    self._delivery.close()
+                    self._closing = asyncio.get_running_loop().create_task(
+                        self._close_after_last_words(code, reason)
+                    )
+                case VerifyToken():
+                    self._carry_out(self._verify(output))
+                case Perform():
+                    raise AssertionError("commands are performed by on_message")
+                case _:
+                    assert_never(output)
+
+    def _verify(self, request: VerifyToken) -> list[Output]:
+        machine = cast("ConnectionMachine", self._machine)
+        loop = asyncio.get_running_loop()
+        try:
+            grant = self._runtime.tokens.verify(request.token)
+        except StreamchatError as error:
+            return machine.rejected(request.re, error)
+        principal = self.principal
+        if grant.subject != principal.id:
+            error = Forbidden("The token belongs to another user.")
+            return machine.rejected(request.re, error)
+        return machine.authenticated(
+            request.re,
+            identity=Identity(
+                subject=grant.subject,
+                user=principal.name,
+                scopes=grant.scopes,
+                exp=grant.exp,
+                expires_in_s=grant.exp - time.time(),
+            ),
+            client=request.client,
+            now=loop.time(),
+        )
+
+    async def _perform(self, perform: Perform) -> None:
+        command = perform.command
+        try:
+            match command:
+                case Subscribe():
+                    await self._subscribe(command)
+                case Unsubscribe():
+                    self._delivery.unsubscribe(command.conversation)
+                    self._delivery.send(Ack(re=command.id))
+                case Send():
+                    await self._send_message(command)
+                case Cancel():
+                    seq = await self.service.cancel(
+                        self.principal, command.conversation, command.turn
+                    )
+                    self._delivery.send(Ack(re=command.id, seq=seq))
+                case Ping():
+                    heads = self._delivery.heads
+                    self._delivery.send(Pong(re=command.id, heads=heads))
+                case _:
+                    assert_never(command)
+        except StreamchatError as error:
+            with contextlib.suppress(RateLimited):
+                self._delivery.send(error_frame(error, command.id))
+
+    async def _subscribe(self, command: Subscribe) -> None:
+        most = self.service.settings.limits.subscriptions
+        if command.conversation not in self._delivery and len(self._delivery) >= most:
+            raise RateLimited(f"A connection follows at most {most} conversations.")
+        log = await self.service.open(self.principal, command.conversation)
+        if not self.is_closed:
+            await self._delivery.subscribe(command.id, log, command.since)
+
+    async def _send_message(self, command: Send) -> None:
+        receipt = await self.service.send(
+            self.principal,
+            command.conversation,
+            client_message_id=command.client_message_id,
+            content=command.content,
+            if_active=command.if_active,
+        )
+        self._delivery.send(
+            Ack(
+                re=command.id,
+                seq=receipt.seq,
+                duplicate=receipt.duplicate,
+                result={"message": receipt.message, "turn": receipt.turn},
+            )
+        )
+
+    # the socket
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the socket is gone."""
+        return self.ws_connection is None or self.ws_connection.is_closing()
+
+    async def _send(self) -> None:
+        """Run the delivery; the one task that writes."""
+        try:
+            await self._delivery.run()
+        except ConnectionError:
+            self._abort()
+        except StoreError as error:
+            self.log.warning("A log could not be read: %s", error.message)
+            self.close(CloseCode.INTERNAL_ERROR, "a log could not be read")
+
+    async def _write(self, data: bytes) -> None:
+        """Write one frame and wait until the socket took it.
+
+        Raises:
+            ConnectionError: The peer is gone, or reads nothing for 15 s.
+        """
+        try:
+            future = self.write_message(data)
+        except WebSocketClosedError:
+            raise ConnectionResetError from None
+        # Not wait_for: it would cancel Tornado's own future and lose the write.
+        done, _ = await asyncio.wait({future}, timeout=STALL_S)
+        if not done:
+            raise ConnectionAbortedError
+        if future.exception() is not None:
+            raise ConnectionResetError
+
+    def _abort(self) -> None:
+        """End the connection at TCP: no close frame reaches a stalled reader."""
+        connection = self.ws_connection
+        stream = None if connection is None else getattr(connection, "stream", None)
+        if stream is not None:
+            stream.close()
+
+    async def _close_after_last_words(self, code: CloseCode, reason: str) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._sender is not None:
+            self._sender.cancel()
+        with contextlib.suppress(TimeoutError, ConnectionError):
+            async with asyncio.timeout(LAST_WORDS_S):
+                await self._delivery.drain()
+        self.close(
+            int(code), reason.encode()[:CLOSE_REASON_BYTES].decode(errors="ignore")
+        )
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        deadline = None if self._machine is None else self._machine.deadline
+        if deadline is not None and not self.is_closed:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_at(deadline, self._tick)
+
+    def _tick(self) -> None:
+        if self._machine is not None:
+            loop = asyncio.get_running_loop()
+            self._carry_out(self._machine.tick(loop.time()))
+            self._set_timer()

@@ -1,0 +1,209 @@
+"""The chat as a widget: ``Chat()`` in a notebook cell.
+
+The browser talks to the server directly; this class only says which conversation it
+is and lets Python ask and read. Its synced traits are few and carry no secret.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import logging
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import anywidget
+import msgspec
+import traitlets
+
+from streamchat_nb.client.background import BackgroundClient, FollowedConversation
+from streamchat_nb.client.conversation import Answer, answer_of
+from streamchat_nb.client.discovery import ServerAddress, find_server
+from streamchat_nb.errors import ConnectError, StreamchatError, UsageError
+from streamchat_nb.protocol.events import TurnFinished
+
+if TYPE_CHECKING:
+    from streamchat_nb.conversation.state import ConversationState
+    from streamchat_nb.protocol.events import Event, UnknownEvent
+
+__all__ = ["Answer", "Chat", "ChatMessage"]
+
+logger = logging.getLogger(__name__)
+
+_STATIC = Path(__file__).parent / "static"
+_clients: dict[ServerAddress, BackgroundClient] = {}
+_clients_lock = threading.Lock()
+_connecting = concurrent.futures.ThreadPoolExecutor(
+    max_workers=2, thread_name_prefix="streamchat connect"
+)
+
+
+class ChatMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """One message of a conversation, for Python.
+
+    Attributes:
+        role: ``user`` or ``assistant``.
+        text: Its text.
+        status: ``complete``, ``partial``, ``streaming`` or ``discarded``.
+        author: Name of who wrote it.
+    """
+
+    role: str
+    text: str
+    status: str
+    author: str
+
+
+class Chat(anywidget.AnyWidget):
+    """A chat with the server's agent, in a notebook cell.
+
+    Args:
+        conversation: Id of a conversation to join; a new one when ``None``. Two
+            widgets on the same conversation show the same thing.
+        url: Base address of the Jupyter server, where it cannot be found by itself.
+        token: The server's token for that case. Kept out of every trait.
+        theme: ``auto`` follows the page, or ``light``, ``dark``.
+        height: Height of the chat as a CSS length, for example ``"480px"``.
+
+    Attributes:
+        conversation: Id of the conversation; empty until the server gave one.
+        status: How the browser is connected: ``connecting``, ``connected`` or
+            ``offline``.
+        last_answer: ``{"text", "status", "turn"}`` of the last finished turn.
+        theme: As above.
+        height: As above.
+        base_url: Path of the server, a hint for the browser.
+    """
+
+    _esm = _STATIC / "widget.js"
+    _css = _STATIC / "widget.css"
+
+    conversation = traitlets.Unicode("").tag(sync=True)
+    status = traitlets.Unicode("connecting").tag(sync=True)
+    last_answer = traitlets.Dict().tag(sync=True)
+    theme = traitlets.Enum(["auto", "light", "dark"], "auto").tag(sync=True)
+    height = traitlets.Unicode("").tag(sync=True)
+    base_url = traitlets.Unicode("").tag(sync=True)
+
+    def __init__(
+        self,
+        conversation: str | None = None,
+        *,
+        url: str | None = None,
+        token: str | None = None,
+        theme: str = "auto",
+        height: str = "",
+    ) -> None:
+        self._server: ServerAddress | None = None
+        self._problem: StreamchatError | None = None
+        self._followed: FollowedConversation | None = None
+        self._follow_lock = threading.Lock()
+        try:
+            self._server = find_server(url, token)
+        except ConnectError as error:
+            self._problem = error
+        path = "" if self._server is None else urlsplit(self._server.url).path
+        super().__init__(
+            conversation=conversation or "",
+            theme=theme,
+            height=height,
+            base_url=path,
+        )
+        if self._server is not None:
+            if not conversation:
+                self._create_conversation()
+            _connecting.submit(self._follow_quietly)
+
+    def ask(self, text: str, *, timeout_s: float | None = None) -> Answer:
+        """Send a message and wait for the whole answer.
+
+        The answer streams into every screen of the conversation meanwhile. The
+        kernel's stop button ends the turn.
+
+        Args:
+            text: The message.
+            timeout_s: Longest wait in seconds; no limit when ``None``. The turn goes
+                on at the server.
+
+        Raises:
+            ConnectError: The server cannot be found or reached.
+            StreamchatError: The server refused the message; it says why.
+        """
+        if not text.strip():
+            raise UsageError("ask needs a text.")
+        return self._follow().ask(text, timeout_s=timeout_s)
+
+    @property
+    def messages(self) -> list[ChatMessage]:
+        """All messages of the conversation, oldest first.
+
+        Raises:
+            ConnectError: The server cannot be found or reached.
+        """
+        return [
+            ChatMessage(
+                role=message.role,
+                text="\n\n".join(
+                    block.text for block in message.blocks if block.kind == "text"
+                ),
+                status=message.status,
+                author=message.author.name,
+            )
+            for message in self._state().messages
+        ]
+
+    def _state(self) -> ConversationState:
+        return self._follow().state()
+
+    def _create_conversation(self) -> None:
+        """Make a conversation; where that fails the browser does it."""
+        try:
+            self._follow()
+        except StreamchatError as error:
+            self._problem = error
+
+    def _follow_quietly(self) -> None:
+        try:
+            self._follow()
+        except StreamchatError as error:
+            logger.debug("Not following yet: %s", error.message)
+
+    def _follow(self) -> FollowedConversation:
+        with self._follow_lock:
+            if self._followed is None or (
+                self.conversation and self._followed.id != self.conversation
+            ):
+                if self._server is None:
+                    raise self._problem or ConnectError("No server was found.")
+                client = _client_for(self._server)
+                self._followed = client.follow(self.conversation or None)
+                self._followed.listen(self._take_event)
+                if not self.conversation:
+                    self.conversation = self._followed.id
+            return self._followed
+
+    @traitlets.observe("conversation")
+    def _conversation_changed(self, change: Any) -> None:  # noqa: ANN401 - traitlets
+        if change["new"] and self._server is not None:
+            _connecting.submit(self._follow_quietly)
+
+    def _take_event(self, event: Event | UnknownEvent) -> None:
+        """Keep ``last_answer`` current; runs on the client's thread."""
+        followed = self._followed
+        if followed is None or not isinstance(event, TurnFinished):
+            return
+        answer = answer_of(followed.seen, str(event.turn))
+        self.last_answer = {
+            "text": answer.text,
+            "status": answer.status,
+            "turn": answer.turn,
+        }
+
+
+def _client_for(server: ServerAddress) -> BackgroundClient:
+    """Return this process's client for a server; one serves all widgets."""
+    with _clients_lock:
+        if server not in _clients:
+            _clients[server] = BackgroundClient(server, name="notebook")
+        return _clients[server]
