@@ -172,6 +172,10 @@ class AnthropicModel(Model):
             self.profile = EndpointProfile.of(connection.base_url)
         return connection
 
+    def _make_transport(self) -> httpx2.AsyncBaseTransport | None:
+        """Return what carries requests; ``None`` for the network. For subclasses."""
+        return self._transport
+
     def _connect(self) -> AnthropicConnection:
         from streamchat_nb.agent.anthropic_connection import (  # noqa: PLC0415 - seconds
             AnthropicConnection,
@@ -179,7 +183,7 @@ class AnthropicModel(Model):
 
         return AnthropicConnection(
             self._endpoint,
-            transport=self._transport,
+            transport=self._make_transport(),
             client=self._given_client,
             no_progress_timeout_s=self._no_progress_timeout_s,
         )
