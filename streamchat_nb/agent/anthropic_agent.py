@@ -124,10 +124,9 @@ class _Loop:
             self._count(end)
             batch = None if limit else self._batch(step.message, end)
             last = batch is None and (limit is not None or not self._may_pause(end))
-            content = _last_words(end, limit) if limit else list(end.content)
             yield MessageCompleted(
                 message=step.message,
-                content=content,
+                content=_last_words(end, limit) if limit else [*end.content],
                 stop_reason=end.stop_reason,
                 usage=end.usage,
                 actions=(usable_actions(self._actions) if last else None) or None,

@@ -39,12 +39,10 @@ def usable_actions(actions: Iterable[Action]) -> list[Action]:
 def _is_usable(action: Action) -> bool:
     if not 0 < len(action.label.strip()) <= _MOST_LABEL_CHARACTERS:
         return False
-    match action.kind:
-        case "link":
-            return action.href is not None and _is_safe_link(action.href)
-        case "button":
-            text = action.send or ""
-            return bool(text.strip()) and len(text) <= _MOST_SEND_CHARACTERS
+    if action.kind == "link":
+        return action.href is not None and _is_safe_link(action.href)
+    text = action.send or ""
+    return bool(text.strip()) and len(text) <= _MOST_SEND_CHARACTERS
 
 
 def _is_safe_link(href: str) -> bool:

@@ -23,7 +23,13 @@ from streamchat_nb.protocol.content import Action
 from streamchat_nb.tools.decorator import tool
 from streamchat_nb.tools.tool import ToolContext, ToolResult
 
-__all__ = ["DELAY_VARIABLE", "Contact", "ContactIndex", "search_contacts"]
+__all__ = [
+    "DELAY_VARIABLE",
+    "Contact",
+    "ContactIndex",
+    "read_contacts",
+    "search_contacts",
+]
 
 DELAY_VARIABLE = "STREAMCHAT_NB_DEMO_TOOL_DELAY_S"
 """Environment variable: seconds that a search takes at least, 0 to 10. A search is
@@ -66,10 +72,16 @@ class ContactIndex:
     def __init__(self, contacts: list[Contact], *, full_text: bool = True) -> None:
         self._contacts = contacts
         self._lock = threading.Lock()
+        self._words = [(_words(c.name), _words(" ".join(_row(c)))) for c in contacts]
         self._database = _full_text_table(contacts) if full_text else None
 
     def __len__(self) -> int:
         return len(self._contacts)
+
+    @property
+    def full_text(self) -> bool:
+        """Whether it searches by SQLite's FTS5."""
+        return self._database is not None
 
     def search(self, query: str, *, limit: int) -> list[Contact]:
         """Return the best matches first.
@@ -102,16 +114,19 @@ class ContactIndex:
     def _scan(self, terms: list[str], needed: int) -> list[int]:
         """Return who has at least ``needed`` terms, those named like one first."""
         found: list[tuple[int, int]] = []
-        for number, contact in enumerate(self._contacts):
-            words = _words(" ".join(_row(contact)))
-            name = _words(contact.name)
-            hits = sum(_begins(words, term) for term in terms)
-            if hits >= needed:
+        for number, (name, words) in enumerate(self._words):
+            if sum(_begins(words, term) for term in terms) >= needed:
                 found.append((-sum(_begins(name, term) for term in terms), number))
         return [number for _, number in sorted(found)]
 
 
-@tool(label="Searching the contacts…")
+def read_contacts() -> list[Contact]:
+    """Read the address book of the package."""
+    data = files("streamchat_nb.tools").joinpath("contacts.json").read_bytes()
+    return msgspec.json.decode(data, type=list[Contact])
+
+
+@tool
 async def search_contacts(
     query: str,
     limit: Annotated[int, msgspec.Meta(ge=1, le=20)] = 5,
@@ -148,8 +163,7 @@ async def search_contacts(
 
 @functools.cache
 def _index() -> ContactIndex:
-    data = files("streamchat_nb.tools").joinpath("contacts.json").read_bytes()
-    return ContactIndex(msgspec.json.decode(data, type=list[Contact]))
+    return ContactIndex(read_contacts())
 
 
 def _full_text_table(contacts: list[Contact]) -> sqlite3.Connection | None:
@@ -175,7 +189,7 @@ def _row(contact: Contact) -> tuple[str, str, str, str, str]:
 
 
 def _words(text: str) -> list[str]:
-    plain = unicodedata.normalize("NFKD", text.lower())
+    plain = unicodedata.normalize("NFKD", text).lower()
     plain = "".join(c for c in plain if not unicodedata.combining(c))
     return re.findall(r"[^\W_]+", plain)
 

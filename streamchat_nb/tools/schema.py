@@ -34,16 +34,16 @@ class FunctionSchema:
             in words when there is none.
         input_schema: JSON Schema (draft 2020-12), an object; one property for each
             parameter, no others allowed.
-        parameters: In the order of the signature, the context's left out.
-        types: Resolved annotation of each of them.
-        context_parameter: The parameter that gets the ``ToolContext``, if any.
+        parameters: In the order of the signature.
+        types: Resolved annotation of each, the context's left out.
+        context_parameter: Name of the one that gets the ``ToolContext``, if any.
     """
 
     description: str
     input_schema: dict[str, Any]
     parameters: tuple[inspect.Parameter, ...]
     types: dict[str, Any]
-    context_parameter: inspect.Parameter | None
+    context_parameter: str | None
 
     def arguments(
         self, input_: dict[str, Any], context: ToolContext
@@ -57,17 +57,15 @@ class FunctionSchema:
                 date that no calendar has); the message names the parameter.
         """
         given = {
-            parameter.name: _typed(input_[parameter.name], self.types, parameter.name)
-            for parameter in self.parameters
-            if parameter.name in input_
+            name: _typed(input_[name], annotation, name)
+            for name, annotation in self.types.items()
+            if name in input_
         }
-        declared = list(self.parameters)
         if self.context_parameter is not None:
-            given[self.context_parameter.name] = context
-            declared.append(self.context_parameter)
+            given[self.context_parameter] = context
         positional: list[Any] = []
         keywords: dict[str, Any] = {}
-        for parameter in declared:
+        for parameter in self.parameters:
             if parameter.kind is inspect.Parameter.POSITIONAL_ONLY:
                 positional.append(given.get(parameter.name, parameter.default))
             elif parameter.name in given:
@@ -95,15 +93,13 @@ def describe_function(function: Callable[..., Any]) -> FunctionSchema:
             f"{name} has no signature that can be read; wrap it in a Python function."
         ) from None
     types: dict[str, Any] = {}
-    parameters: list[inspect.Parameter] = []
-    context_parameter: inspect.Parameter | None = None
+    context_parameter: str | None = None
     for parameter in signature.parameters.values():
         annotation = _resolved(function, name, parameter)
         if not _is_context(annotation):
-            parameters.append(parameter)
             types[parameter.name] = annotation
         elif context_parameter is None:
-            context_parameter = parameter
+            context_parameter = parameter.name
         else:
             raise UsageError(
                 f"{name} takes a ToolContext twice; one parameter is enough."
@@ -115,8 +111,8 @@ def describe_function(function: Callable[..., Any]) -> FunctionSchema:
     }
     return FunctionSchema(
         description=_description(documentation) or name.replace("_", " "),
-        input_schema=_input_schema(name, parameters, types, described),
-        parameters=tuple(parameters),
+        input_schema=_input_schema(name, signature, types, described),
+        parameters=tuple(signature.parameters.values()),
         types=types,
         context_parameter=context_parameter,
     )
@@ -173,33 +169,32 @@ def _is_context(annotation: object) -> bool:
 
 def _input_schema(
     name: str,
-    parameters: list[inspect.Parameter],
+    signature: inspect.Signature,
     types: dict[str, Any],
     described: dict[str, str],
 ) -> dict[str, Any]:
-    for parameter in parameters:
-        _check_describable(name, parameter.name, types[parameter.name])
+    for parameter, annotation in types.items():
+        _check_describable(name, parameter, annotation)
     schemas, components = msgspec.json.schema_components(
         types.values(), ref_template="#/$defs/{name}"
     )
     properties: dict[str, Any] = {}
-    for parameter, schema in zip(parameters, schemas, strict=True):
+    required: list[str] = []
+    for parameter, schema in zip(types, schemas, strict=True):
         entry = dict(schema)
-        description = described.get(parameter.name)
+        description = described.get(parameter)
         if description and "description" not in entry:
             entry["description"] = description
-        default = _json_default(parameter)
-        if default is not msgspec.UNSET:
+        given = signature.parameters[parameter].default
+        if given is inspect.Parameter.empty:
+            required.append(parameter)
+        elif (default := _json_default(given)) is not msgspec.UNSET:
             entry["default"] = default
-        properties[parameter.name] = entry
+        properties[parameter] = entry
     result: dict[str, Any] = {
         "type": "object",
         "properties": properties,
-        "required": [
-            parameter.name
-            for parameter in parameters
-            if parameter.default is inspect.Parameter.empty
-        ],
+        "required": required,
         "additionalProperties": False,
     }
     if components:
@@ -213,29 +208,28 @@ def _check_describable(name: str, parameter: str, annotation: object) -> None:
     except Exception as error:
         shown = getattr(annotation, "__name__", None) or str(annotation)
         raise UsageError(
-            f"Parameter {parameter!r} of {name} is a {shown}, which JSON cannot "
+            f"Parameter {parameter!r} of {name} is of type {shown}, which JSON cannot "
             "carry; take plain values, an enum or a dataclass instead."
         ) from error
 
 
-def _json_default(parameter: inspect.Parameter) -> object:
-    """Return a parameter's default as JSON shows it, ``UNSET`` when it cannot."""
-    if parameter.default is inspect.Parameter.empty:
-        return msgspec.UNSET
+def _json_default(default: object) -> object:
+    """Return a default as JSON shows it, ``UNSET`` where it cannot."""
     try:
-        return msgspec.to_builtins(parameter.default)
+        return msgspec.to_builtins(default)
     except Exception:  # noqa: BLE001 (some value that only the function knows)
         return msgspec.UNSET
 
 
-def _typed(value: object, types: dict[str, Any], parameter: str) -> object:
+def _typed(value: object, annotation: object, parameter: str) -> object:
+    wanted: Any = annotation
     try:
-        return msgspec.convert(value, types[parameter])
+        return msgspec.convert(value, wanted)
     except msgspec.ValidationError:
         pass
     # JSON Schema counts 5.0 as an integer, msgspec does not.
     try:
-        return msgspec.convert(_whole_numbers(value), types[parameter])
+        return msgspec.convert(_whole_numbers(value), wanted)
     except msgspec.ValidationError as error:
         raise ToolError(
             f"The value of {parameter!r} cannot be used: {error}.",

@@ -52,7 +52,7 @@ def faults_of(input_: dict[str, Any], schema: dict[str, Any]) -> list[str]:
             for error in islice(errors, _MOST_FAULTS)
         ]
     except Unresolvable as error:
-        return [f"the tool's own schema refers to {error.ref!r}, which it lacks"]
+        return [f"the tool's own schema refers to {error.ref}, which it lacks"]
     except RecursionError:
         return ["it nests too deeply"]
 
