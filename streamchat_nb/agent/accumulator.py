@@ -118,6 +118,7 @@ class MessageAccumulator:
         complete: The message is whole; whatever follows is ignored.
         progress: Counts the events that brought the answer forward. Pings, unknown
             and undecodable events do not.
+        request_id: As given.
     """
 
     def __init__(
@@ -132,7 +133,7 @@ class MessageAccumulator:
         self.complete = False
         self.progress = 0
         self._lenient = lenient
-        self._request_id = request_id
+        self.request_id = request_id
         self._tool_ids = set(taken_tool_ids)
         self._new_tool_id = new_tool_id
         self._undecodable_left = undecodable_limit
@@ -386,7 +387,7 @@ class MessageAccumulator:
                 content=[self._content[ordinal] for ordinal in sorted(self._content)],
                 stop_reason=self._final_stop_reason(),
                 usage=msgspec.convert(self._usage, Usage),
-                request_id=self._request_id,
+                request_id=self.request_id,
                 model=self._model,
             )
         )
@@ -448,7 +449,7 @@ class MessageAccumulator:
             verdict.code,
             reason=verdict.reason,
             retryable=verdict.retryable,
-            request_id=self._request_id,
+            request_id=self.request_id,
         )
 
 

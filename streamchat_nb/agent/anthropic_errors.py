@@ -101,13 +101,15 @@ def _from_status(
     reason = ""
     if code != "model_authentication":  # such an answer may repeat the key
         reason = public_reason(error.api_message, secrets=secrets)
+    reason = f"It says: {reason}" if reason else ""
+    retryable = {"true": True, "false": False}.get(headers.get("x-should-retry", ""))
     if error.status_code < 400:  # noqa: PLR2004 - a redirect
         reason = "It redirects to another address: set base_url to that one."
-    advice = headers.get("x-should-retry")
+        retryable = False
     return model_error(
         code,
-        reason=f"It says: {reason}" if reason else "",
-        retryable={"true": True, "false": False}.get(advice or ""),
+        reason=reason,
+        retryable=retryable,
         retry_after_ms=parse_retry_after(
             headers.get("retry-after-ms"), headers.get("retry-after")
         ),

@@ -173,8 +173,14 @@ class AnthropicModel(Model):
         return connection
 
     def _make_transport(self) -> httpx2.AsyncBaseTransport | None:
-        """Return what carries requests; ``None`` for the network. For subclasses."""
-        return self._transport
+        """Return what carries requests; ``None`` for the SDK's own. For subclasses."""
+        if self._transport is not None or self._given_client is not None:
+            return self._transport
+        from streamchat_nb.agent.aiohttp_transport import (  # noqa: PLC0415 - heavy
+            direct_transport,
+        )
+
+        return direct_transport()
 
     def _connect(self) -> AnthropicConnection:
         from streamchat_nb.agent.anthropic_connection import (  # noqa: PLC0415 - seconds

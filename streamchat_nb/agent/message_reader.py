@@ -68,7 +68,11 @@ class MessageReader:
             return self._accumulate(self._splitter.feed(chunk))
         self._body += chunk
         if len(self._body) > self._body_bytes:
-            raise model_error("model_stream_malformed", reason="It is too large.")
+            raise model_error(
+                "model_stream_malformed",
+                reason="It is too large.",
+                request_id=self._accumulator.request_id,
+            )
         if self._form is _Form.UNKNOWN:
             self._form = _form_of(self._body)
             if self._form is _Form.STREAM:
@@ -92,6 +96,7 @@ class MessageReader:
                     "model_stream_malformed",
                     reason="It does not speak the Messages API. Check base_url.",
                     retryable=False,
+                    request_id=self._accumulator.request_id,
                 )
         events.extend(self._accumulator.end())
         return events
