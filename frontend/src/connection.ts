@@ -1,0 +1,378 @@
+/**
+ * The connection's hands: sockets, requests and the one timer. What they do is
+ * decided in `connection_machine.ts`.
+ */
+
+import { ConnectionMachine, type MachineOptions } from "./connection_machine";
+import { requestProblem } from "./connection_words";
+import type { Event, WireConversationState } from "./protocol";
+import { EventStreamParser } from "./transport/event_stream";
+import { RequestError, type Requests } from "./transport/requests";
+import type {
+  Cursor,
+  EventPage,
+  Input,
+  Output,
+  RequestFailure,
+} from "./transport/values";
+
+const SUBPROTOCOL = "streamchat.v1";
+/** What a request may take beyond the time that the server may hold it. */
+const POLL_MARGIN_MS = 10_000;
+
+/** What a connection tells; called after its own state has changed. */
+export interface ConnectionListener {
+  apply(event: Event): void;
+  reset(state: WireConversationState): void;
+  conversation(id: string): void;
+  statusChanged(): void;
+  outboxChanged(): void;
+}
+
+export interface ConnectionOptions extends Omit<MachineOptions, "random"> {
+  readonly requests: Requests;
+  /** URL of the API that paths are relative to, ending in `/`. */
+  readonly apiUrl: string;
+  readonly listener: ConnectionListener;
+  /** Ends the connection and everything it has under way. */
+  readonly signal: AbortSignal;
+  /** A window's events: `online`, and `visibilitychange` of its document. */
+  readonly window?: Window | undefined;
+}
+
+/** One conversation's connection, until its signal aborts. */
+export class Connection {
+  readonly #machine: ConnectionMachine;
+  readonly #options: ConnectionOptions;
+  readonly #inputs: Input[] = [];
+  /** How to end what a session has under way. */
+  readonly #closers = new Map<number, () => void>();
+  readonly #sockets = new Map<number, WebSocket>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #isBusy = false;
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+    const { conversation, kind, clientId, signal } = options;
+    this.#machine = new ConnectionMachine({
+      conversation,
+      kind,
+      clientId,
+      random: Math.random,
+    });
+    signal.addEventListener("abort", () => this.#close(), { once: true });
+    this.#watchWindow(options.window, signal);
+  }
+
+  get machine(): Pick<ConnectionMachine, "limits" | "outbox" | "status"> {
+    return this.#machine;
+  }
+
+  /** Take an input; what follows from it is done before this returns. */
+  dispatch(input: Input): void {
+    if (this.#options.signal.aborted) {
+      return;
+    }
+    this.#inputs.push(input);
+    if (this.#isBusy) {
+      return; // an output of the input before; its turn comes
+    }
+    this.#isBusy = true;
+    try {
+      for (let next = this.#inputs.shift(); next; next = this.#inputs.shift()) {
+        for (const output of this.#machine.handle(next, performance.now())) {
+          this.#perform(output);
+        }
+      }
+    } finally {
+      this.#isBusy = false;
+      this.#setTimer();
+    }
+  }
+
+  #setTimer(): void {
+    clearTimeout(this.#timer);
+    const { deadline } = this.#machine;
+    if (deadline !== null && !this.#options.signal.aborted) {
+      const pause = Math.max(0, deadline - performance.now());
+      this.#timer = setTimeout(() => this.dispatch({ type: "wake" }), pause);
+    }
+  }
+
+  #watchWindow(window: Window | undefined, signal: AbortSignal): void {
+    window?.addEventListener("online", () => this.dispatch({ type: "online" }), {
+      signal,
+    });
+    window?.document.addEventListener(
+      "visibilitychange",
+      () => {
+        if (window.document.visibilityState === "visible") {
+          this.dispatch({ type: "visible" });
+        }
+      },
+      { signal },
+    );
+  }
+
+  #close(): void {
+    clearTimeout(this.#timer);
+    for (const close of this.#closers.values()) {
+      close();
+    }
+    this.#closers.clear();
+    this.#sockets.clear();
+  }
+
+  #perform(output: Output): void {
+    const { listener } = this.#options;
+    switch (output.type) {
+      case "apply":
+        listener.apply(output.event);
+        break;
+      case "reset":
+        listener.reset(output.state);
+        break;
+      case "conversation":
+        listener.conversation(output.conversation);
+        break;
+      case "status_changed":
+        listener.statusChanged();
+        break;
+      case "outbox_changed":
+        listener.outboxChanged();
+        break;
+      case "transmit":
+        this.#sockets.get(output.id)?.send(JSON.stringify(output.command));
+        break;
+      case "open_socket":
+        this.#openSocket(output.id);
+        break;
+      case "close":
+        this.#closers.get(output.id)?.();
+        this.#closers.delete(output.id);
+        this.#sockets.delete(output.id);
+        break;
+      default:
+        void this.#request(output);
+    }
+  }
+
+  // the socket
+
+  #openSocket(id: number): void {
+    const url = new URL("ws", this.#options.apiUrl);
+    url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+    let socket: WebSocket;
+    try {
+      socket = new WebSocket(url, SUBPROTOCOL);
+    } catch {
+      this.dispatch({ type: "socket_closed", id, code: 1006, reason: "" });
+      return;
+    }
+    const lifetime = new AbortController();
+    const { signal } = lifetime;
+    socket.addEventListener(
+      "message",
+      ({ data }) => this.dispatch({ type: "socket_frame", id, data: String(data) }),
+      { signal },
+    );
+    socket.addEventListener(
+      "close",
+      ({ code, reason }) => {
+        this.#sockets.delete(id);
+        this.dispatch({ type: "socket_closed", id, code, reason });
+      },
+      { signal },
+    );
+    this.#sockets.set(id, socket);
+    this.#closers.set(id, () => {
+      lifetime.abort();
+      socket.close(1000);
+    });
+  }
+
+  // requests
+
+  async #request(output: Output): Promise<void> {
+    switch (output.type) {
+      case "create_conversation":
+        await this.#createConversation();
+        break;
+      case "fetch_token":
+        await this.#fetchToken(output.id);
+        break;
+      case "open_stream":
+        await this.#readStream(output.id, output.conversation, output.since);
+        break;
+      case "fetch_page":
+        await this.#fetchPage(output);
+        break;
+      case "post_message":
+        await this.#postMessage(output);
+        break;
+      case "post_cancel":
+        await this.#postCancel(output);
+        break;
+      default:
+    }
+  }
+
+  async #createConversation(): Promise<void> {
+    try {
+      const answer = await this.#post("conversations", {});
+      this.dispatch({ type: "created", conversation: textOf(answer, "id") });
+    } catch (error) {
+      this.dispatch({ type: "create_failed", failure: failureOf(error) });
+    }
+  }
+
+  async #fetchToken(id: number): Promise<void> {
+    try {
+      const token = textOf(await this.#post("token", {}), "token");
+      this.dispatch({ type: "token", id, token });
+    } catch (error) {
+      this.dispatch({ type: "token_failed", id, failure: failureOf(error) });
+    }
+  }
+
+  async #fetchPage(
+    output: Extract<Output, { readonly type: "fetch_page" }>,
+  ): Promise<void> {
+    const { id, conversation, since, waitMs } = output;
+    const path = eventsPath(conversation, since, waitMs);
+    try {
+      const page = await this.#options.requests.json(path, {
+        signal: this.#signalOf(id),
+        timeoutMs: waitMs + POLL_MARGIN_MS,
+      });
+      this.dispatch({ type: "page", id, page: page as EventPage });
+    } catch (error) {
+      this.dispatch({ type: "page_failed", id, failure: failureOf(error) });
+    }
+  }
+
+  async #readStream(
+    id: number,
+    conversation: string,
+    since: Cursor | null,
+  ): Promise<void> {
+    const signal = this.#signalOf(id);
+    let failure: RequestFailure | null = null;
+    try {
+      const path = eventsPath(conversation, since);
+      const headers = { Accept: "text/event-stream" };
+      const response = await this.#options.requests.open(path, { headers, signal });
+      const type = response.headers.get("Content-Type") ?? "";
+      if (response.body === null || !type.startsWith("text/event-stream")) {
+        throw new TypeError("not a stream of events");
+      }
+      await this.#readItems(id, response.body);
+    } catch (error) {
+      failure = failureOf(error);
+    }
+    if (!signal.aborted) {
+      this.#closers.get(id)?.();
+      this.dispatch({ type: "stream_closed", id, failure });
+    }
+  }
+
+  async #readItems(id: number, body: ReadableStream<Uint8Array>): Promise<void> {
+    const parser = new EventStreamParser();
+    const decoder = new TextDecoder();
+    const reader = body.getReader();
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) {
+        return;
+      }
+      this.dispatch({ type: "stream_heard", id });
+      for (const { data } of parser.push(decoder.decode(value, { stream: true }))) {
+        this.dispatch({ type: "stream_item", id, data });
+      }
+    }
+  }
+
+  async #postMessage(
+    output: Extract<Output, { readonly type: "post_message" }>,
+  ): Promise<void> {
+    const { conversation, clientMessageId, text } = output;
+    const path = `conversations/${encodeURIComponent(conversation)}/messages`;
+    const body = {
+      content: [{ type: "text", text }],
+      client_message_id: clientMessageId,
+    };
+    try {
+      const answer = await this.#post(path, body, {
+        Prefer: "respond-async",
+        "Idempotency-Key": clientMessageId,
+      });
+      const seq = Number((answer as { seq?: unknown }).seq);
+      this.dispatch({ type: "posted", clientMessageId, seq });
+    } catch (error) {
+      this.dispatch({
+        type: "post_failed",
+        clientMessageId,
+        failure: failureOf(error),
+      });
+    }
+  }
+
+  async #postCancel(
+    output: Extract<Output, { readonly type: "post_cancel" }>,
+  ): Promise<void> {
+    const { conversation, turn } = output;
+    const path = `conversations/${encodeURIComponent(conversation)}/turns/${encodeURIComponent(turn)}/cancel`;
+    let failure: RequestFailure | null = null;
+    try {
+      await this.#post(path, {});
+    } catch (error) {
+      failure = failureOf(error);
+    }
+    this.dispatch({ type: "cancel_posted", turn, failure });
+  }
+
+  #post(
+    path: string,
+    body: unknown,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<unknown> {
+    const { requests, signal } = this.#options;
+    return requests.json(path, { method: "POST", body, headers, signal });
+  }
+
+  /** A signal for one request of a session; the request before has ended. */
+  #signalOf(id: number): AbortSignal {
+    const controller = new AbortController();
+    this.#closers.set(id, () => controller.abort());
+    return controller.signal;
+  }
+}
+
+function eventsPath(
+  conversation: string,
+  since: Cursor | null,
+  waitMs?: number,
+): string {
+  const query = new URLSearchParams();
+  if (since !== null) {
+    query.set("since", `${since.log}:${since.seq}`);
+  }
+  if (waitMs !== undefined) {
+    query.set("wait_ms", String(waitMs));
+  }
+  return `conversations/${encodeURIComponent(conversation)}/events?${query}`;
+}
+
+function textOf(answer: unknown, key: string): string {
+  const value = (answer as Readonly<Record<string, unknown>> | null)?.[key];
+  if (typeof value !== "string") {
+    throw new TypeError(`The answer has no ${key}.`);
+  }
+  return value;
+}
+
+function failureOf(error: unknown): RequestFailure {
+  return error instanceof RequestError
+    ? error.failure
+    : { status: null, problem: requestProblem(null), fromServer: false };
+}

@@ -1,0 +1,480 @@
+/**
+ * How the chat stays connected, without a socket, a timer or a clock: inputs and the
+ * time go in, what is to be done comes out.
+ *
+ * The WebSocket is tried first; when it fails twice although the server answers, server
+ * sent events; when those do not get through either, asking again and again. Beside a
+ * worse transport the better ones are tried every minute. A connection that breaks is
+ * made again after a growing, random pause, and what was sent without an answer is
+ * sent again under the same id.
+ */
+
+import {
+  type ClientKind,
+  conversationMissing,
+  describeConnection,
+  notInstalled,
+  type Phase,
+  type WaitReason,
+} from "./connection_words";
+import { DEFAULT_LIMITS, type ErrorBody, type Limits } from "./protocol";
+import { backoffMs } from "./transport/backoff";
+import { LogReader } from "./transport/log_reader";
+import { PollSession } from "./transport/poll_session";
+import { Sender, type SenderHost } from "./transport/sender";
+import { failureOf, type Session } from "./transport/session";
+import { type SocketHost, SocketSession } from "./transport/socket_session";
+import { StreamSession } from "./transport/stream_session";
+import type { Failure, Input, Obstacle, Output, Transport } from "./transport/values";
+import type { ConnectionStatus, OutgoingMessage } from "./view/types";
+
+const SOCKET_ATTEMPTS = 2;
+const PROBE_MS = 60_000;
+const SIGNED_OUT_RETRY_MS = 30_000;
+/** A connection that lived longer than this was a good one. */
+const STEADY_MS = 5_000;
+
+export interface MachineOptions {
+  /** Id of the conversation; `null`: make one. */
+  readonly conversation: string | null;
+  readonly kind: ClientKind;
+  /** Stays the same over reconnects. */
+  readonly clientId: string;
+  /** A number from 0 to 1, another one each time. */
+  readonly random: () => number;
+}
+
+export class ConnectionMachine {
+  readonly #options: MachineOptions;
+  readonly #host: SocketHost & SenderHost;
+  readonly #sender: Sender;
+  #conversation: string | null;
+  #reader: LogReader;
+  #limits: Limits = DEFAULT_LIMITS;
+  #outputs: Output[] = [];
+  #phase: Phase = { name: "connecting" };
+  #status: ConnectionStatus;
+  /** The session in use, or on its way to be; and the one that may take its place. */
+  #main: Session | null = null;
+  #probe: Session | null = null;
+  #nextId = 1;
+  /** The transport that is tried; the last one that worked. */
+  #trying: Transport = "websocket";
+  #settled: Transport = "websocket";
+  #obstacle: Obstacle = "network";
+  #socketFailures = 0;
+  #attempt = 0;
+  #liveSince = 0;
+  #probeAt: number | null = null;
+  #now = 0;
+
+  constructor(options: MachineOptions) {
+    this.#options = options;
+    this.#conversation = options.conversation;
+    this.#reader = this.#newReader();
+    this.#host = this.#newHost();
+    this.#sender = new Sender(this.#host);
+    this.#status = this.#describe();
+  }
+
+  /** How the server is reached now. */
+  get status(): ConnectionStatus {
+    return this.#status;
+  }
+
+  /** What was typed and is not in the log yet. */
+  get outbox(): readonly OutgoingMessage[] {
+    return this.#sender.outbox.messages;
+  }
+
+  /** The server's limits, as far as it has told them. */
+  get limits(): Limits {
+    return this.#limits;
+  }
+
+  /** When the next `wake` is due, on the clock of `handle`; `null` for never. */
+  get deadline(): number | null {
+    const phase = this.#phase;
+    const times = [
+      this.#main?.deadline,
+      this.#probe?.deadline,
+      this.#sender.deadline,
+      this.#probeAt,
+      phase.name === "waiting" ? nextSecond(phase.until, this.#now) : null,
+      phase.name === "stopped" ? phase.until : null,
+    ].filter((time) => typeof time === "number");
+    return times.length === 0 ? null : Math.min(...times);
+  }
+
+  /**
+   * Take an input and return what is to be done, in order.
+   *
+   * @param now milliseconds on a clock that only goes forward
+   */
+  handle(input: Input, now: number): readonly Output[] {
+    this.#now = now;
+    this.#outputs = [];
+    const outbox = this.outbox;
+    this.#take(input, now);
+    const status = this.#describe();
+    if (status.text !== this.#status.text || status.detail !== this.#status.detail) {
+      this.#status = status;
+      this.#outputs.push({ type: "status_changed" });
+    }
+    if (this.outbox !== outbox) {
+      this.#outputs.push({ type: "outbox_changed" });
+    }
+    return this.#outputs;
+  }
+
+  #take(input: Input, now: number): void {
+    switch (input.type) {
+      case "start":
+        this.#connect(now);
+        break;
+      case "wake":
+        this.#wake(now);
+        break;
+      case "online":
+      case "visible":
+      case "reconnect":
+        this.#hurry(input.type, now);
+        break;
+      case "created":
+        this.#takeCreated(input.conversation, now);
+        break;
+      case "create_failed":
+        this.#fail(failureOf(input.failure, notInstalled), "websocket", now);
+        break;
+      default:
+        if ("id" in input) {
+          this.#takeForSession(input, now);
+        } else {
+          this.#takeForSender(input, now);
+        }
+    }
+  }
+
+  #takeForSession(input: Input & { readonly id: number }, now: number): void {
+    const session = [this.#main, this.#probe].find((s) => s?.id === input.id);
+    if (session instanceof SocketSession) {
+      takeForSocket(session, input, now);
+    } else if (session instanceof StreamSession) {
+      takeForStream(session, input, now);
+    } else if (session instanceof PollSession) {
+      takeForPoll(session, input, now);
+    }
+  }
+
+  #takeForSender(input: Input, now: number): void {
+    const sender = this.#sender;
+    switch (input.type) {
+      case "send": {
+        const limit = this.#limits.message_bytes;
+        sender.send(input.clientMessageId, input.text, limit, now);
+        break;
+      }
+      case "resend":
+        sender.resend(input.clientMessageId, now);
+        break;
+      case "discard":
+        sender.outbox.discard(input.clientMessageId);
+        break;
+      case "cancel":
+        sender.cancel(input.turn, now);
+        break;
+      case "posted":
+        sender.takePosted(input.clientMessageId, input.seq, now);
+        break;
+      case "post_failed":
+        sender.takePostFailure(input.clientMessageId, input.failure, now);
+        break;
+      case "cancel_posted":
+        sender.takeCancelAnswer(input.turn, input.failure, now);
+        break;
+      default:
+    }
+  }
+
+  // time, and people
+
+  #wake(now: number): void {
+    this.#main?.wake(now);
+    this.#probe?.wake(now);
+    this.#sender.wake(now);
+    if ("until" in this.#phase && now >= (this.#phase.until ?? Infinity)) {
+      this.#connect(now);
+    }
+    if (this.#probeAt !== null && now >= this.#probeAt) {
+      this.#startProbe("websocket", now);
+    }
+  }
+
+  #hurry(why: "online" | "visible" | "reconnect", now: number): void {
+    const phase = this.#phase;
+    if (phase.name === "live") {
+      if (this.#main instanceof SocketSession) {
+        this.#main.ping(now);
+      } else if (why !== "visible" && this.#probe === null) {
+        this.#startProbe("websocket", now);
+      }
+    } else if (
+      phase.name === "waiting" ||
+      (phase.name === "stopped" && (why === "reconnect" || phase.until !== null))
+    ) {
+      this.#connect(now);
+    }
+  }
+
+  // making connections
+
+  #connect(now: number): void {
+    if (this.#conversation === null) {
+      this.#phase = { name: "creating" };
+      this.#outputs.push({ type: "create_conversation" });
+    } else {
+      this.#phase = { name: "connecting" };
+      this.#main = this.#open(this.#trying, now);
+    }
+  }
+
+  #takeCreated(conversation: string, now: number): void {
+    if (this.#conversation === null) {
+      this.#conversation = conversation;
+      this.#reader = this.#newReader();
+      this.#outputs.push({ type: "conversation", conversation });
+      this.#connect(now);
+    }
+  }
+
+  #open(transport: Transport, now: number): Session {
+    const id = this.#nextId;
+    this.#nextId += 1;
+    switch (transport) {
+      case "websocket":
+        return new SocketSession(id, this.#host, now);
+      case "sse":
+        return new StreamSession(id, this.#host, now);
+      case "rest":
+        return new PollSession(id, this.#host, now);
+    }
+  }
+
+  #startProbe(transport: Transport, now: number): void {
+    this.#probeAt = null;
+    this.#probe?.close();
+    this.#probe = this.#open(transport, now);
+  }
+
+  // what sessions say
+
+  #ready(session: Session): void {
+    if (session === this.#probe) {
+      this.#main?.close();
+      this.#main = session;
+      this.#probe = null;
+      this.#sender.disconnect();
+    }
+  }
+
+  #live(session: Session, now: number): void {
+    this.#phase = { name: "live" };
+    this.#liveSince = now;
+    this.#settled = session.transport;
+    this.#trying = session.transport;
+    if (session instanceof SocketSession) {
+      this.#socketFailures = 0;
+      this.#probeAt = null;
+      this.#probe?.close();
+      this.#probe = null;
+      this.#sender.connect(session, now);
+    } else {
+      this.#probeAt ??= this.#probe === null ? now + PROBE_MS : null;
+      this.#sender.connect("requests", now);
+    }
+  }
+
+  #lost(session: Session, failure: Failure, now: number): void {
+    if (session === this.#probe) {
+      this.#probe = null;
+      if (session.transport === "websocket" && this.#settled === "rest") {
+        this.#startProbe("sse", now);
+      } else {
+        this.#probeAt = now + PROBE_MS;
+      }
+    } else if (session === this.#main) {
+      this.#main = null;
+      this.#sender.disconnect();
+      this.#fail(failure, session.transport, now);
+    }
+  }
+
+  #fail(failure: Failure, transport: Transport, now: number): void {
+    if (this.#phase.name === "live" && now - this.#liveSince >= STEADY_MS) {
+      this.#attempt = 0;
+    }
+    switch (failure.kind) {
+      case "gap":
+        this.#main = this.#open(transport, now);
+        break;
+      case "blocked":
+        this.#fallBack(transport, failure.why, now);
+        break;
+      case "unreachable":
+        this.#trying = this.#settled;
+        this.#wait("unreachable", 0, now);
+        break;
+      case "broken": {
+        const reason = failure.retryAfterMs === undefined ? "broken" : "restarting";
+        this.#wait(reason, failure.retryAfterMs ?? 0, now);
+        break;
+      }
+      case "refused":
+        this.#stop(failure.problem, now);
+        break;
+    }
+  }
+
+  #fallBack(transport: Transport, why: Obstacle, now: number): void {
+    if (transport === "websocket") {
+      this.#obstacle = why;
+      this.#socketFailures += 1;
+      if (this.#socketFailures < SOCKET_ATTEMPTS) {
+        this.#wait("blocked", 0, now);
+        return;
+      }
+    }
+    this.#trying = transport === "websocket" ? "sse" : "rest";
+    this.#connect(now);
+  }
+
+  #wait(reason: WaitReason, leastMs: number, now: number): void {
+    const pause = backoffMs(this.#attempt, this.#options.random(), leastMs);
+    this.#attempt += 1;
+    this.#phase = { name: "waiting", until: now + pause, reason };
+    this.#endProbing();
+  }
+
+  #stop(problem: ErrorBody, now: number): void {
+    const isMissing = problem.code === "not_found";
+    const until = problem.code === "signed_out" ? now + SIGNED_OUT_RETRY_MS : null;
+    this.#phase = {
+      name: "stopped",
+      problem: isMissing ? conversationMissing(this.#options.kind) : problem,
+      until,
+    };
+    this.#endProbing();
+  }
+
+  #endProbing(): void {
+    this.#probe?.close();
+    this.#probe = null;
+    this.#probeAt = null;
+  }
+
+  // parts
+
+  #describe(): ConnectionStatus {
+    const transport = this.#main?.transport ?? this.#trying;
+    return describeConnection(this.#phase, transport, this.#obstacle, this.#now);
+  }
+
+  #newReader(): LogReader {
+    return new LogReader(this.#conversation ?? "", {
+      apply: (event) => {
+        this.#outputs.push({ type: "apply", event });
+        if (event.type === "message.created" && event.client_message_id) {
+          this.#sender.outbox.echo(new Set([event.client_message_id]));
+        } else if (event.type === "turn.finished" && event.turn) {
+          this.#sender.forgetCancel(event.turn);
+        }
+        this.#sender.outbox.reach(event.seq ?? 0);
+      },
+      reset: (state) => {
+        this.#outputs.push({ type: "reset", state });
+        const ids = (state.messages ?? []).map((message) => message.client_message_id);
+        this.#sender.outbox.echo(new Set(ids.filter((id) => typeof id === "string")));
+        this.#sender.outbox.reach(state.seq ?? 0);
+      },
+    });
+  }
+
+  #newHost(): SocketHost & SenderHost {
+    const machine = this;
+    return {
+      clientId: this.#options.clientId,
+      clientKind: this.#options.kind,
+      get conversation() {
+        return machine.#conversation ?? "";
+      },
+      get reader() {
+        return machine.#reader;
+      },
+      get seq() {
+        return machine.#reader.cursor?.seq ?? 0;
+      },
+      emit: (output) => {
+        this.#outputs.push(output);
+      },
+      ready: (session) => this.#ready(session),
+      live: (session, now) => this.#live(session, now),
+      lost: (session, failure, now) => this.#lost(session, failure, now),
+      limits: (limits) => {
+        this.#limits = limits;
+      },
+      accepted: (id, seq) =>
+        this.#sender.outbox.accept(id, seq, this.#reader.cursor?.seq ?? 0),
+      refused: (id, error) => this.#sender.outbox.refuse(id, error),
+      expired: (id) => this.#sender.outbox.putBack(id),
+      renewed: (now) => this.#sender.flush(now),
+      cancelAnswered: (turn) => this.#sender.forgetCancel(turn),
+    };
+  }
+}
+
+function takeForSocket(session: SocketSession, input: Input, now: number): void {
+  switch (input.type) {
+    case "socket_frame":
+      session.takeFrame(input.data, now);
+      break;
+    case "socket_closed":
+      session.takeClose(input.code, input.reason, now);
+      break;
+    case "token":
+      session.takeToken(input.token, now);
+      break;
+    case "token_failed":
+      session.takeTokenFailure(input.failure, now);
+      break;
+    default:
+  }
+}
+
+function takeForStream(session: StreamSession, input: Input, now: number): void {
+  switch (input.type) {
+    case "stream_heard":
+      session.takeHeartbeat(now);
+      break;
+    case "stream_item":
+      session.takeItem(input.data, now);
+      break;
+    case "stream_closed":
+      session.takeClose(input.failure, now);
+      break;
+    default:
+  }
+}
+
+function takeForPoll(session: PollSession, input: Input, now: number): void {
+  if (input.type === "page") {
+    session.takePage(input.page, now);
+  } else if (input.type === "page_failed") {
+    session.takeFailure(input.failure, now);
+  }
+}
+
+/** When the whole seconds that are left until `until` become fewer. */
+function nextSecond(until: number, now: number): number {
+  const seconds = Math.max(1, Math.ceil((until - now) / 1000));
+  return until - 1000 * (seconds - 1);
+}

@@ -1,0 +1,159 @@
+/** The values that go between the connection's machine and the world around it. */
+
+import type {
+  Command,
+  ErrorBody,
+  Event,
+  Identifier,
+  WireConversationState,
+} from "../protocol";
+
+/** The ways to reach the server, the best first. */
+export type Transport = "websocket" | "sse" | "rest";
+
+/** A position in one log: everything up to `seq` of `log` was seen. */
+export interface Cursor {
+  readonly log: Identifier;
+  readonly seq: number;
+}
+
+/** Why a request came back without what was asked for. */
+export interface RequestFailure {
+  /** The HTTP status; `null` when there was no answer at all. */
+  readonly status: number | null;
+  readonly problem: ErrorBody;
+  /** Whether our server said so, and not something on the way to it. */
+  readonly fromServer: boolean;
+}
+
+/** One answer of `GET …/events` as JSON. */
+export interface EventPage {
+  readonly log: Identifier;
+  readonly head: number;
+  readonly mode: "replay" | "snapshot";
+  readonly from?: number;
+  readonly events?: readonly Event[];
+  readonly snapshot?: WireConversationState;
+}
+
+/** Why a session ended. */
+export type Failure =
+  /** Nothing answers: no server, or no network. */
+  | { readonly kind: "unreachable" }
+  /** The server is there, but this transport does not get through. */
+  | { readonly kind: "blocked"; readonly why: Obstacle }
+  /** It worked, or would soon; try the same again. */
+  | { readonly kind: "broken"; readonly retryAfterMs?: number | undefined }
+  /** An event is missing: read again from the cursor, now. */
+  | { readonly kind: "gap" }
+  /** Trying the same again is of no use. */
+  | { readonly kind: "refused"; readonly problem: ErrorBody };
+
+/** What stands in the way of a better transport. */
+export type Obstacle = "network" | "token";
+
+/** What happened; every input comes with the time. `id` is that of the session. */
+export type Input =
+  | { readonly type: "start" }
+  /** The machine's deadline has come. */
+  | { readonly type: "wake" }
+  /** The network is back, or somebody looks at the page again. */
+  | { readonly type: "online" }
+  | { readonly type: "visible" }
+  /** Somebody asks to connect now. */
+  | { readonly type: "reconnect" }
+  | { readonly type: "created"; readonly conversation: Identifier }
+  | { readonly type: "create_failed"; readonly failure: RequestFailure }
+  | { readonly type: "socket_frame"; readonly id: number; readonly data: string }
+  | {
+      readonly type: "socket_closed";
+      readonly id: number;
+      readonly code: number;
+      readonly reason: string;
+    }
+  | { readonly type: "token"; readonly id: number; readonly token: string }
+  | {
+      readonly type: "token_failed";
+      readonly id: number;
+      readonly failure: RequestFailure;
+    }
+  /** Bytes came, whatever they are. */
+  | { readonly type: "stream_heard"; readonly id: number }
+  /** An item came; the first one has no data. */
+  | { readonly type: "stream_item"; readonly id: number; readonly data: string }
+  /** The stream ended; `failure` when it did so against its rules. */
+  | {
+      readonly type: "stream_closed";
+      readonly id: number;
+      readonly failure: RequestFailure | null;
+    }
+  | { readonly type: "page"; readonly id: number; readonly page: EventPage }
+  | {
+      readonly type: "page_failed";
+      readonly id: number;
+      readonly failure: RequestFailure;
+    }
+  | {
+      readonly type: "send";
+      readonly clientMessageId: Identifier;
+      readonly text: string;
+    }
+  | { readonly type: "resend"; readonly clientMessageId: Identifier }
+  | { readonly type: "discard"; readonly clientMessageId: Identifier }
+  | { readonly type: "cancel"; readonly turn: Identifier }
+  | {
+      readonly type: "posted";
+      readonly clientMessageId: Identifier;
+      readonly seq: number;
+    }
+  | {
+      readonly type: "post_failed";
+      readonly clientMessageId: Identifier;
+      readonly failure: RequestFailure;
+    }
+  | {
+      readonly type: "cancel_posted";
+      readonly turn: Identifier;
+      readonly failure: RequestFailure | null;
+    };
+
+/** What the machine asks for, in order. Closing what is closed does nothing. */
+export type Output =
+  | { readonly type: "create_conversation" }
+  | { readonly type: "open_socket"; readonly id: number }
+  | { readonly type: "transmit"; readonly id: number; readonly command: Command }
+  | { readonly type: "fetch_token"; readonly id: number }
+  | {
+      readonly type: "open_stream";
+      readonly id: number;
+      readonly conversation: Identifier;
+      readonly since: Cursor | null;
+    }
+  | {
+      readonly type: "fetch_page";
+      readonly id: number;
+      readonly conversation: Identifier;
+      readonly since: Cursor | null;
+      readonly waitMs: number;
+    }
+  /** End the socket, stream or page request of a session. */
+  | { readonly type: "close"; readonly id: number }
+  | {
+      readonly type: "post_message";
+      readonly conversation: Identifier;
+      readonly clientMessageId: Identifier;
+      readonly text: string;
+    }
+  | {
+      readonly type: "post_cancel";
+      readonly conversation: Identifier;
+      readonly turn: Identifier;
+    }
+  /** Apply an event to the state. */
+  | { readonly type: "apply"; readonly event: Event }
+  /** Go on from this state. */
+  | { readonly type: "reset"; readonly state: WireConversationState }
+  /** A conversation was made, and this is its id. */
+  | { readonly type: "conversation"; readonly conversation: Identifier }
+  | { readonly type: "status_changed" }
+  | { readonly type: "outbox_changed" };
