@@ -35,7 +35,7 @@ MOST_TOKEN_BYTES = 4096
 LEEWAY_S = 10
 ROTATE_AFTER_S = 24 * 3600.0
 _CLAIMS = ("iss", "aud", "sub", "iat", "nbf", "exp", "jti", "scope")
-_SUBJECT = re.compile(r"[A-Za-z0-9._:@+=/ -]{1,256}\Z")
+_SUBJECT = re.compile(r"[A-Za-z0-9._:@+= -]{1,256}\Z")
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\Z")
 
 
