@@ -110,6 +110,7 @@ class AnthropicConnection:
                     ) from None
                 if chunk is None:
                     yield reader.end()
+                    reader.check()
                     return
                 waited_s += now() - began
                 progress = reader.progress
@@ -118,6 +119,7 @@ class AnthropicConnection:
                     waited_s = 0.0
                 if events:
                     yield events
+                    reader.check()
             await _drain(chunks)
 
     async def close(self) -> None:

@@ -9,6 +9,7 @@ import msgspec
 
 from streamchat_nb.agent.event_stream import EventSplitter
 from streamchat_nb.agent.model_errors import model_error
+from streamchat_nb.errors import ModelError
 
 if TYPE_CHECKING:
     from streamchat_nb.agent.accumulator import MessageAccumulator
@@ -32,6 +33,10 @@ class MessageReader:
     Some endpoints answer a streaming request with one JSON object. It is known by
     its first character, because its ``content-type`` is not always right.
 
+    Bytes may hold good events and then a fault. The events are returned, and
+    ``check`` or the next call raises the fault: what the user sees does not depend
+    on how the network cut the bytes.
+
     Args:
         accumulator: Takes what is read; of use for this response only.
         body_bytes: Largest JSON object and largest event of a stream.
@@ -45,6 +50,7 @@ class MessageReader:
         self._body_bytes = body_bytes
         self._form = _Form.UNKNOWN
         self._body = bytearray()
+        self._fault: ModelError | None = None
 
     @property
     def complete(self) -> bool:
@@ -58,12 +64,18 @@ class MessageReader:
             self._body
         )
 
+    def check(self) -> None:
+        """Raise the fault that came after the events last returned, if there is one."""
+        if self._fault is not None:
+            raise self._fault
+
     def feed(self, chunk: bytes) -> list[ModelEvent]:
         """Take the next bytes.
 
         Raises:
             ModelError: As ``MessageAccumulator.feed``; or a size is over its bound.
         """
+        self.check()
         if self._form is _Form.STREAM:
             return self._accumulate(self._splitter.feed(chunk))
         self._body += chunk
@@ -86,6 +98,7 @@ class MessageReader:
             ModelError: ``model_stream_truncated`` where the message is not whole,
                 ``model_stream_malformed`` where something else than a message came.
         """
+        self.check()
         if self._form is _Form.STREAM:
             events = self._accumulate(self._splitter.end())
         else:
@@ -98,14 +111,27 @@ class MessageReader:
                     retryable=False,
                     request_id=self._accumulator.request_id,
                 )
-        events.extend(self._accumulator.end())
+        if self._fault is None:
+            try:
+                events.extend(self._accumulator.end())
+            except ModelError as fault:
+                self._hold_back(fault, events)
         return events
 
     def _accumulate(self, parts: list[tuple[str, bytes]]) -> list[ModelEvent]:
         events: list[ModelEvent] = []
-        for name, data in parts:
-            events.extend(self._accumulator.feed(name, data))
+        try:
+            for name, data in parts:
+                events.extend(self._accumulator.feed(name, data))
+        except ModelError as fault:
+            self._hold_back(fault, events)
         return events
+
+    def _hold_back(self, fault: ModelError, events: list[ModelEvent]) -> None:
+        """Keep a fault until the events before it are out."""
+        self._fault = fault
+        if not events:
+            raise fault
 
     def _take_body(self) -> bytes:
         body = bytes(self._body)
