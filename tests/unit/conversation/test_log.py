@@ -1,0 +1,336 @@
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from typing_extensions import override
+
+from streamchat_nb.conversation.log import (
+    TAIL_EVENTS,
+    ConversationLog,
+    LogWriter,
+    grouping_delay_s,
+)
+from streamchat_nb.conversation.state import ConversationState, Fold
+from streamchat_nb.conversation.store import (
+    Append,
+    ConversationRecord,
+    MemoryStore,
+)
+from streamchat_nb.errors import StoreError
+from streamchat_nb.protocol.codec import decode_event, encode
+from streamchat_nb.protocol.content import Author, TextBlock
+from streamchat_nb.protocol.events import (
+    BlockDelta,
+    BlockStarted,
+    ConversationCreated,
+    MessageCreated,
+    TurnFinished,
+    TurnQueued,
+    TurnStatus,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Sequence
+
+ADA = Author(id="ada", name="Ada", kind="user")
+RECORD = ConversationRecord(
+    id="c", log="L", owner="ada", title="", created_ms=1, updated_ms=1
+)
+
+
+class FailingStore(MemoryStore):
+    """A store that fails while ``broken`` and counts its transactions."""
+
+    broken = False
+    held: asyncio.Event | None = None
+    transactions = 0
+
+    @override
+    async def append(self, batch: Sequence[Append]) -> None:
+        if self.held is not None:
+            await self.held.wait()
+        if self.broken:
+            raise StoreError("The disk is full.", code="store_full")
+        self.transactions += 1
+        await super().append(batch)
+
+
+def play(
+    scenario: Callable[
+        [FailingStore, LogWriter, ConversationLog], Coroutine[Any, Any, None]
+    ],
+) -> None:
+    async def main() -> None:
+        store = FailingStore()
+        await store.open()
+        writer = LogWriter(store, wall_clock_ms=lambda: 7)
+        writer.start()
+        log = await writer.create(RECORD, ConversationCreated(title="T"))
+        try:
+            async with asyncio.timeout(20):
+                await scenario(store, writer, log)
+        finally:
+            store.broken = False
+            await writer.stop()
+            await store.close()
+
+    asyncio.run(main())
+
+
+def delta(text: str, block: str = "b0") -> BlockDelta:
+    return BlockDelta(message="m", block=block, kind="text", delta=text, turn="t")
+
+
+def opening() -> list[MessageCreated | BlockStarted]:
+    agent = Author(id="a", name="A", kind="agent")
+    return [
+        MessageCreated(message="m", role="assistant", author=agent, turn="t"),
+        BlockStarted(message="m", block="b0", kind="text", turn="t"),
+    ]
+
+
+def test_numbers_are_contiguous_and_prev_is_the_one_before() -> None:
+    async def scenario(_: Any, __: Any, log: ConversationLog) -> None:
+        first = log.append(TurnStatus(phase="thinking", label="a", turn="t"))
+        second = log.append(*opening())
+        assert (await first, await second) == (2, 4)
+        events = [decode_event(e.data) for e in await log.read(0)]
+        assert [(e.seq, e.prev) for e in events] == [(1, 0), (2, 1), (3, 2), (4, 3)]
+        assert {e.conversation for e in events} == {"c"}
+        assert {e.ts for e in events} == {7}
+
+    play(scenario)
+
+
+def test_nothing_is_seen_before_it_is_committed() -> None:
+    async def scenario(store: FailingStore, _: Any, log: ConversationLog) -> None:
+        store.held = asyncio.Event()
+        woken: list[int] = []
+        log.watch(lambda: woken.append(log.head))
+        appended = log.append(*opening())
+        await asyncio.sleep(0.05)
+        assert (log.head, woken, appended.done()) == (1, [], False)
+        assert await log.read(1) == []
+        store.held.set()
+        assert await appended == 3
+        assert (log.head, woken) == (3, [3])
+
+    play(scenario)
+
+
+def test_deltas_that_wait_together_become_one_event() -> None:
+    async def scenario(store: FailingStore, _: Any, log: ConversationLog) -> None:
+        await log.append(*opening())
+        store.held = asyncio.Event()
+        log.append_delta(delta("a"))
+        await asyncio.sleep(0.05)
+        for text in ("b", "c", "d"):
+            log.append_delta(delta(text))
+        log.append_delta(delta("x", block="b1"))
+        log.append_delta(delta("e"))
+        store.held.set()
+        await log.flushed()
+        events = [decode_event(e.data) for e in await log.read(3)]
+        texts = [(e.block, e.delta) for e in events if isinstance(e, BlockDelta)]
+        assert texts == [("b0", "a"), ("b0", "bcd"), ("b1", "x"), ("b0", "e")]
+        assert log.state.messages[0].blocks[0].text == "abcde"
+
+    play(scenario)
+
+
+def test_a_delta_goes_out_alone_while_the_store_keeps_up() -> None:
+    async def scenario(_: Any, __: Any, log: ConversationLog) -> None:
+        await log.append(*opening())
+        for text in "abc":
+            log.append_delta(delta(text))
+            await log.flushed()
+        events = [decode_event(e.data) for e in await log.read(3)]
+        assert [e.delta for e in events if isinstance(e, BlockDelta)] == ["a", "b", "c"]
+
+    play(scenario)
+
+
+def test_another_event_flushes_the_deltas_before_it() -> None:
+    async def scenario(_: Any, __: Any, log: ConversationLog) -> None:
+        await log.append(*opening())
+        log.append_delta(delta("a"))
+        await log.append(TurnFinished(turn="t", status="completed"))
+        types = [type(decode_event(e.data)).__name__ for e in await log.read(3)]
+        assert types == ["BlockDelta", "TurnFinished"]
+
+    play(scenario)
+
+
+def test_one_transaction_serves_many_logs() -> None:
+    async def scenario(store: FailingStore, writer: LogWriter, _: Any) -> None:
+        logs = [
+            await writer.create(
+                ConversationRecord(
+                    id=f"c{n}", log="L", owner="a", title="", created_ms=1, updated_ms=1
+                ),
+                ConversationCreated(),
+            )
+            for n in range(20)
+        ]
+        store.transactions = 0
+        status = TurnStatus(phase="thinking", label="a", turn="t")
+        await asyncio.gather(*(log.append(status) for log in logs))
+        assert store.transactions <= 2
+
+    play(scenario)
+
+
+def test_failing_store_refuses_what_may_be_refused_and_keeps_the_rest() -> None:
+    async def scenario(
+        store: FailingStore, writer: LogWriter, log: ConversationLog
+    ) -> None:
+        store.broken = True
+        kept = log.append(TurnStatus(phase="thinking", label="kept", turn="t"))
+        refused = log.append(
+            MessageCreated(
+                message="m1", role="user", author=ADA, content=[TextBlock(text="hi")]
+            ),
+            rejectable=True,
+        )
+        with pytest.raises(StoreError, match="disk is full"):
+            await refused
+        assert writer.failure is not None
+        assert not kept.done()
+        store.broken = False
+        assert await kept == 2
+        assert writer.failure is None
+        assert len(await log.read(1)) == 1
+
+    play(scenario)
+
+
+def test_loaded_log_equals_the_one_that_was_written() -> None:
+    async def scenario(store: FailingStore, writer: LogWriter, log: Any) -> None:
+        await log.append(*opening())
+        for number in range(50):
+            log.append_delta(delta(f"{number} "))
+            await log.flushed()
+        record = await store.get("c")
+        assert record is not None
+        loaded = await writer.load(record)
+        assert encode(loaded.state) == encode(log.state)
+        assert loaded.head == log.head == record.head
+
+    play(scenario)
+
+
+def test_open_turns_are_recorded_for_the_boot_sweep() -> None:
+    async def scenario(store: FailingStore, _: Any, log: ConversationLog) -> None:
+        await log.append(TurnQueued(turn="t", message="m"))
+        assert await store.unfinished() == ["c"]
+        await log.append(TurnFinished(turn="t", status="cancelled"))
+        assert await store.unfinished() == []
+
+    play(scenario)
+
+
+def test_reader_behind_the_tail_reads_from_the_store() -> None:
+    async def scenario(_: Any, __: Any, log: ConversationLog) -> None:
+        count = TAIL_EVENTS + 500
+        for number in range(count):
+            await log.append(TurnStatus(phase="thinking", label=str(number), turn="t"))
+        cursor, seen = 0, 0
+        fold = Fold()
+        while events := await log.read(cursor, limit_events=100):
+            for event in events:
+                assert event.seq == cursor + 1
+                cursor = event.seq
+                seen += 1
+                fold.apply(decode_event(event.data))
+        assert seen == count + 1
+        assert encode(fold.state) == encode(log.state)
+
+    play(scenario)
+
+
+def test_read_stops_before_its_limits_but_always_gives_one() -> None:
+    async def scenario(_: Any, __: Any, log: ConversationLog) -> None:
+        for _number in range(5):
+            await log.append(TurnStatus(phase="thinking", label="x" * 100, turn="t"))
+        assert len(await log.read(1, limit_events=3)) == 3
+        assert len(await log.read(1, limit_bytes=10)) == 1
+        assert len(await log.read(1, limit_bytes=500)) < 5
+
+    play(scenario)
+
+
+def test_snapshot_parts_together_are_the_state() -> None:
+    async def scenario(_: Any, __: Any, log: ConversationLog) -> None:
+        import msgspec
+
+        for number in range(12):
+            await log.append(
+                MessageCreated(
+                    message=f"m{number}",
+                    role="user",
+                    author=ADA,
+                    content=[TextBlock(text="x" * 40_000)],
+                )
+            )
+        snapshot = log.snapshot()
+        parts = [msgspec.json.decode(p, type=ConversationState) for p in snapshot.parts]
+        assert len(parts) > 2
+        assert max(map(len, snapshot.parts)) < 256 * 1024
+        joined = [message for part in parts for message in part.messages]
+        assert encode(joined) == encode(log.state.messages)
+        assert {part.seq for part in parts} == {log.head}
+        assert log.snapshot() is snapshot
+
+    play(scenario)
+
+
+def test_closed_log_refuses_and_wakes_its_readers() -> None:
+    async def scenario(_: Any, __: Any, log: ConversationLog) -> None:
+        woken = asyncio.Event()
+        log.watch(woken.set)
+        log.close(StoreError("gone", code="conversation_deleted"))
+        assert woken.is_set()
+        with pytest.raises(StoreError, match="gone"):
+            await log.append(TurnStatus(phase="thinking", label="a", turn="t"))
+        with pytest.raises(StoreError):
+            await log.flushed()
+
+    play(scenario)
+
+
+def test_log_that_another_writer_took_over_is_closed_others_go_on() -> None:
+    async def scenario(
+        store: FailingStore, writer: LogWriter, log: ConversationLog
+    ) -> None:
+        other = await writer.create(
+            ConversationRecord(
+                id="c2", log="L2", owner="a", title="", created_ms=1, updated_ms=1
+            ),
+            ConversationCreated(),
+        )
+        record = await store.get("c")
+        assert record is not None
+        foreign = await writer.load(record)
+        status = TurnStatus(phase="thinking", label="a", turn="t")
+        await foreign.append(status)
+        taken, fine = log.append(status), other.append(status)
+        assert await fine == 2
+        with pytest.raises(StoreError):
+            await log.flushed()
+        assert log.closed is not None
+        assert taken.done()
+        assert taken.exception() is not None
+
+    play(scenario)
+
+
+@pytest.mark.parametrize(
+    ("lag_s", "readers", "expected"),
+    [(0.0, 1, 0.0), (0.009, 50, 0.0), (0.02, 1, 0.036), (0.0, 51, 0.016), (9, 1, 0.05)],
+)
+def test_grouping_waits_only_under_load(
+    lag_s: float, readers: int, expected: float
+) -> None:
+    assert grouping_delay_s(lag_s=lag_s, readers=readers) == pytest.approx(expected)
