@@ -6,11 +6,17 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 from typing_extensions import override
 
 from streamchat_nb.conversation.sqlite_file import open_database, store_error
+from streamchat_nb.conversation.sqlite_tables import (
+    read_events,
+    read_list,
+    read_record,
+    read_unfinished,
+)
 from streamchat_nb.conversation.sqlite_writer import Change, SqliteWriter
 from streamchat_nb.conversation.store import (
     Append,
@@ -18,14 +24,13 @@ from streamchat_nb.conversation.store import (
     Store,
     StoredEvent,
     check_sequence,
-    no_such_conversation,
-    searchable,
     store_closed,
 )
-from streamchat_nb.errors import Conflict, UsageError
+from streamchat_nb.errors import UsageError
 
 __all__ = ["SqliteStore"]
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -110,17 +115,23 @@ class SqliteStore(Store):
     ) -> None:
         check_sequence(record.id, 0, events)
         size_bytes = sum(len(event.data) for event in events)
-        await self._write(partial(_create, record, events), size_bytes, durable=True)
+        await self._write(
+            lambda tables: tables.create(record, events), size_bytes, durable=True
+        )
 
     @override
     async def append(self, batch: Sequence[Append]) -> None:
         size_bytes = sum(len(event.data) for part in batch for event in part.events)
         durable = any(part.durable for part in batch)
-        await self._write(partial(_append, batch), size_bytes, durable=durable)
+        await self._write(
+            lambda tables: tables.append(batch), size_bytes, durable=durable
+        )
 
     @override
     async def delete(self, conversation: str) -> bool:
-        return await self._write(partial(_delete, conversation), 0, durable=True)
+        return await self._write(
+            lambda tables: tables.delete(conversation), 0, durable=True
+        )
 
     @override
     async def read(
@@ -132,26 +143,33 @@ class SqliteStore(Store):
         limit_bytes: int = 1_048_576,
     ) -> list[StoredEvent]:
         return await self._read(
-            partial(_read, conversation, after, limit_events, limit_bytes)
+            read_events, conversation, after, limit_events, limit_bytes
         )
 
     @override
     async def get(self, conversation: str) -> ConversationRecord | None:
-        return await self._read(partial(_get, conversation))
+        return await self._read(read_record, conversation)
 
     @override
     async def unfinished(self) -> list[str]:
-        return await self._read(_unfinished)
+        return await self._read(read_unfinished)
 
     async def _write(self, change: Change, size_bytes: int, *, durable: bool) -> bool:
         if self._writer is None:
             raise store_closed()
         return await self._writer.write(change, durable=durable, data_bytes=size_bytes)
 
-    async def _read(self, query: Callable[[sqlite3.Connection], T]) -> T:
+    async def _read(
+        self,
+        query: Callable[Concatenate[sqlite3.Connection, P], T],
+        *arguments: P.args,
+        **options: P.kwargs,
+    ) -> T:
         if self._reader is None:
             raise store_closed()
-        return await self._reader.read(query)
+        return await self._reader.read(
+            lambda connection: query(connection, *arguments, **options)
+        )
 
     @override
     async def list(
@@ -162,9 +180,7 @@ class SqliteStore(Store):
         limit: int = 50,
         before: tuple[int, str] | None = None,
     ) -> list[ConversationRecord]:
-        return await self._read(
-            partial(_list, owner, searchable(search), limit, before)
-        )
+        return await self._read(read_list, owner, search, limit, before)
 
 
 class _Reader:
@@ -216,161 +232,3 @@ class _Reader:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-
-
-# Changes: each runs in the writer's transaction, all or nothing.
-
-
-def _create(
-    record: ConversationRecord,
-    events: Sequence[StoredEvent],
-    connection: sqlite3.Connection,
-) -> bool:
-    try:
-        key = connection.execute(
-            "INSERT INTO conversation (id, log, owner, title, searchable_title, "
-            "created_ms, updated_ms, head, open_turns) VALUES (?,?,?,?,?,?,?,?,?)",
-            (
-                record.id,
-                record.log,
-                record.owner,
-                record.title,
-                searchable(record.title),
-                record.created_ms,
-                record.updated_ms,
-                len(events),
-                record.open_turns,
-            ),
-        ).lastrowid
-    except sqlite3.IntegrityError:
-        raise Conflict("A conversation with this id exists already.") from None
-    _insert(connection, key, events)
-    return True
-
-
-def _append(batch: Sequence[Append], connection: sqlite3.Connection) -> bool:
-    for part in batch:
-        row = connection.execute(
-            "SELECT key, head FROM conversation WHERE id = ?", (part.conversation,)
-        ).fetchone()
-        if row is None:
-            raise no_such_conversation(part.conversation)
-        key, head = row
-        check_sequence(part.conversation, head, part.events)
-        title = part.title
-        connection.execute(
-            "UPDATE conversation SET head = ?, updated_ms = ?, open_turns = ?, "
-            "title = coalesce(?, title), "
-            "searchable_title = coalesce(?, searchable_title) WHERE key = ?",
-            (
-                head + len(part.events),
-                part.updated_ms,
-                part.open_turns,
-                title,
-                None if title is None else searchable(title),
-                key,
-            ),
-        )
-        _insert(connection, key, part.events)
-    return True
-
-
-def _insert(
-    connection: sqlite3.Connection, key: int | None, events: Sequence[StoredEvent]
-) -> None:
-    connection.executemany(
-        "INSERT INTO event (conversation, seq, data) VALUES (?, ?, ?)",
-        [(key, seq, data) for seq, data in events],
-    )
-
-
-def _delete(conversation: str, connection: sqlite3.Connection) -> bool:
-    connection.execute(
-        "DELETE FROM event WHERE conversation = "
-        "(SELECT key FROM conversation WHERE id = ?)",
-        (conversation,),
-    )
-    deleted = connection.execute(
-        "DELETE FROM conversation WHERE id = ?", (conversation,)
-    )
-    return deleted.rowcount > 0
-
-
-# Queries: each sees one committed state.
-
-
-def _read(
-    conversation: str,
-    after: int,
-    limit_events: int,
-    limit_bytes: int,
-    connection: sqlite3.Connection,
-) -> list[StoredEvent]:
-    rows = connection.execute(
-        "SELECT seq, data FROM event WHERE conversation = "
-        "(SELECT key FROM conversation WHERE id = ?) AND seq > ? ORDER BY seq LIMIT ?",
-        (conversation, after, limit_events),
-    )
-    events: list[StoredEvent] = []
-    total_bytes = 0
-    for seq, data in rows:
-        total_bytes += len(data)
-        if events and total_bytes > limit_bytes:
-            rows.close()
-            break
-        events.append(StoredEvent(seq, data))
-    return events
-
-
-_SELECT_RECORD = (
-    "SELECT id, log, owner, title, created_ms, updated_ms, head, open_turns "
-    "FROM conversation "
-)
-
-
-_BEYOND_ALL = (2**63 - 1, "")
-
-
-def _record(row: tuple[Any, ...]) -> ConversationRecord:
-    identity, log, owner, title, created_ms, updated_ms, head, open_turns = row
-    return ConversationRecord(
-        id=identity,
-        log=log,
-        owner=owner,
-        title=title,
-        created_ms=created_ms,
-        updated_ms=updated_ms,
-        head=head,
-        open_turns=open_turns,
-    )
-
-
-def _get(
-    conversation: str, connection: sqlite3.Connection
-) -> ConversationRecord | None:
-    row = connection.execute(
-        _SELECT_RECORD + "WHERE id = ?", (conversation,)
-    ).fetchone()
-    return None if row is None else _record(row)
-
-
-def _unfinished(connection: sqlite3.Connection) -> list[str]:
-    rows = connection.execute(
-        "SELECT id FROM conversation WHERE open_turns > 0 ORDER BY id"
-    )
-    return [identity for (identity,) in rows]
-
-
-def _list(
-    owner: str,
-    search: str,
-    limit: int,
-    before: tuple[int, str] | None,
-    connection: sqlite3.Connection,
-) -> list[ConversationRecord]:
-    rows = connection.execute(
-        _SELECT_RECORD + "WHERE owner = ? AND instr(searchable_title, ?) > 0 "
-        "AND (updated_ms, id) < (?, ?) ORDER BY updated_ms DESC, id DESC LIMIT ?",
-        (owner, search, *(before or _BEYOND_ALL), limit),
-    )
-    return [_record(row) for row in rows]

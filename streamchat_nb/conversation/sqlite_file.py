@@ -12,46 +12,29 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from streamchat_nb.conversation.file_lock import FileLock
+from streamchat_nb.conversation.sqlite_tables import (
+    APPLICATION_ID,
+    SCHEMA_VERSION,
+    create_tables,
+)
 from streamchat_nb.errors import StoreError, StreamchatError
 
 __all__ = ["OpenDatabase", "network_mount", "open_database", "store_error"]
 
-APPLICATION_ID = 0x5C8A7B01
-"""Marks a file as ours, in SQLite's header."""
-SCHEMA_VERSION = 1
 HIGHEST_COPY = 8
 """How many processes may each hold a file of the same name at once."""
 CHECK_TIME_S = 1.0
 """How long the check for damage may delay opening; what it has not seen by then
 shows when it is read."""
 
-SCHEMA = (
-    """CREATE TABLE conversation (
-        key INTEGER PRIMARY KEY,
-        id TEXT NOT NULL UNIQUE,
-        log TEXT NOT NULL,
-        owner TEXT NOT NULL,
-        title TEXT NOT NULL,
-        searchable_title TEXT NOT NULL,
-        created_ms INTEGER NOT NULL,
-        updated_ms INTEGER NOT NULL,
-        head INTEGER NOT NULL,
-        open_turns INTEGER NOT NULL
-    )""",
-    # Not indexed by time: each append would have to move its entry.
-    "CREATE INDEX conversation_owner ON conversation (owner)",
-    """CREATE TABLE event (
-        conversation INTEGER NOT NULL,
-        seq INTEGER NOT NULL,
-        data BLOB NOT NULL,
-        PRIMARY KEY (conversation, seq)
-    ) WITHOUT ROWID""",
-    f"PRAGMA application_id = {APPLICATION_ID}",
-    f"PRAGMA user_version = {SCHEMA_VERSION}",
-)
-
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+_CALLERS_FAULT = (
+    sqlite3.DataError,
+    sqlite3.IntegrityError,
+    sqlite3.InterfaceError,
+    sqlite3.ProgrammingError,
+)
 _NETWORK_FILESYSTEMS = frozenset(
     (
         *("9p", "afs", "beegfs", "ceph", "cifs", "fuse.sshfs", "gfs", "gfs2"),
@@ -99,36 +82,22 @@ def open_database(
     """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path, lock, notices = _claim(path)
-    except OSError as error:
-        raise _cannot_open(path, error) from None
-    try:
+        claimed_path, lock, notices = _claim(path)
         try:
-            connection, more = _connect(path, wal, busy_timeout_s)
-        except sqlite3.DatabaseError as error:
-            if _primary_code(error) not in _DAMAGED:
-                raise
-            notices.append(_move_aside(path))
-            connection, more = _connect(path, wal, busy_timeout_s)
+            connection = _connect_to_sound(claimed_path, wal, busy_timeout_s, notices)
+        except BaseException:
+            lock.release()
+            raise
     except OSError as error:
-        lock.release()
-        raise _cannot_open(path, error) from None
+        raise StoreError(
+            f"Cannot open the database {path}: {error.strerror}. Make the place "
+            "writable for this user, or choose another path.",
+            retryable=False,
+        ) from None
     except sqlite3.Error as error:
-        lock.release()
         raise store_error(error) from error
-    except StoreError:
-        lock.release()
-        raise
     return OpenDatabase(
-        path=path, connection=connection, lock=lock, notices=(*notices, *more)
-    )
-
-
-def _cannot_open(path: Path, error: OSError) -> StoreError:
-    return StoreError(
-        f"Cannot open the database {path}: {error.strerror}. Make the place writable "
-        "for this user, or choose another path.",
-        retryable=False,
+        path=claimed_path, connection=connection, lock=lock, notices=tuple(notices)
     )
 
 
@@ -173,9 +142,22 @@ def _unlockable(path: Path, error: OSError) -> str:
     )
 
 
+def _connect_to_sound(
+    path: Path, wal: bool | None, busy_timeout_s: float, notices: list[str]
+) -> sqlite3.Connection:
+    """Connect to ``path``; when it is damaged, to a new one in its place."""
+    try:
+        return _connect(path, wal, busy_timeout_s, notices)
+    except sqlite3.DatabaseError as error:
+        if _primary_code(error) not in _DAMAGED:
+            raise
+    notices.append(_move_aside(path))
+    return _connect(path, wal, busy_timeout_s, notices)
+
+
 def _connect(
-    path: Path, wal: bool | None, busy_timeout_s: float
-) -> tuple[sqlite3.Connection, list[str]]:
+    path: Path, wal: bool | None, busy_timeout_s: float, notices: list[str]
+) -> sqlite3.Connection:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     # Before SQLite opens it; its other files take their permissions from this one.
     if sys.platform != "win32":
@@ -184,25 +166,24 @@ def _connect(
     connection = sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None)
     try:
         is_new = _is_new(connection, path)
-        notices = _choose_journal(connection, path, wal)
+        notice = _choose_journal(connection, path, wal)
         if is_new:
-            connection.execute("BEGIN IMMEDIATE")
-            for statement in SCHEMA:
-                connection.execute(statement)
-            connection.execute("COMMIT")
+            create_tables(connection)
         else:
             _check_for_damage(connection)
     except BaseException:
         connection.close()
         raise
-    return connection, notices
+    if notice:
+        notices.append(notice)
+    return connection
 
 
 def _is_new(connection: sqlite3.Connection, path: Path) -> bool:
     """Return whether the file is empty; refuse one that is not for us."""
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if application == 0 and version == 0 and tables == 0:
         return True
     if application != APPLICATION_ID:
@@ -225,23 +206,31 @@ def _is_new(connection: sqlite3.Connection, path: Path) -> bool:
 
 def _choose_journal(
     connection: sqlite3.Connection, path: Path, wal: bool | None
-) -> list[str]:
+) -> str | None:
+    """Set the journal mode; return a notice when there is no write-ahead log."""
     mount = network_mount(path) if wal is None else None
-    reason = f"is on a network file system ({mount})" if mount else "is set up so"
-    if wal or (wal is None and mount is None):
-        try:
-            mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
-        except sqlite3.OperationalError as error:
-            if _primary_code(error) in _LOCKED:
-                raise
-            mode = ""
-        if mode == "wal":
-            return []
+    if mount:
+        reason = f"is on a network file system ({mount})"
+    elif wal is False:
+        reason = "is set up so"
+    elif _has_write_ahead_log(connection):
+        return None
+    else:
         reason = "is on a file system that cannot hold a write-ahead log"
     connection.execute("PRAGMA journal_mode = TRUNCATE")
-    return [
-        f"{path} {reason}, so it is kept with a rollback journal: slower, and as safe."
-    ]
+    return f"{path} {reason}: it is kept with a rollback journal, slower and as safe."
+
+
+def _has_write_ahead_log(connection: sqlite3.Connection) -> bool:
+    try:
+        (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    except sqlite3.OperationalError as error:
+        if _primary_code(error) in _LOCKED:
+            raise
+        return False
+    # More than the default: a page that changes often is copied back less often.
+    connection.execute("PRAGMA wal_autocheckpoint = 4000")
+    return mode == "wal"
 
 
 def network_mount(path: Path, *, mounts: str | None = None) -> str | None:
@@ -311,7 +300,7 @@ def store_error(error: Exception) -> StreamchatError:
     """Return what a failure of the database means to a caller of the store."""
     if isinstance(error, StreamchatError):
         return error
-    if not isinstance(error, sqlite3.OperationalError | sqlite3.DatabaseError):
+    if not isinstance(error, sqlite3.Error) or isinstance(error, _CALLERS_FAULT):
         return StoreError(
             f"A value cannot be stored ({type(error).__name__}); nothing was written.",
             code="store_invalid",

@@ -3,12 +3,13 @@
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Generator
+from contextlib import closing, contextmanager, suppress
 from queue import Empty, SimpleQueue
 from typing import NamedTuple, TypeVar
 
 from streamchat_nb.conversation.sqlite_file import OpenDatabase, store_error
+from streamchat_nb.conversation.sqlite_tables import Tables
 from streamchat_nb.conversation.store import store_closed
 from streamchat_nb.errors import StoreError, StreamchatError
 
@@ -16,7 +17,7 @@ __all__ = ["Change", "SqliteWriter"]
 
 T = TypeVar("T")
 
-Change = Callable[[sqlite3.Connection], bool]
+Change = Callable[[Tables], bool]
 """Runs in a transaction and returns whether there was anything to change. What it
 raises undoes what it did, and nothing else."""
 
@@ -133,13 +134,13 @@ class SqliteWriter:
             self._call_loop(_resolve, self._opened, store_error(error))
         else:
             self._call_loop(_resolve, self._opened, database)
-            try:
-                self._write_until_closed(database.connection)
-            finally:
-                database.close()
-        self._call_loop(_resolve, self._closed, None)
+            with closing(database):
+                self._write_until_closed(Tables(database.connection))
+        finally:
+            self._call_loop(_resolve, self._closed, None)
 
-    def _write_until_closed(self, connection: sqlite3.Connection) -> None:
+    def _write_until_closed(self, tables: Tables) -> None:
+        _sort_in(tables)
         is_closing = False
         while not is_closing:
             writes: list[_Write] = []
@@ -150,7 +151,9 @@ class SqliteWriter:
                     waiting = self._queue.get_nowait()
                 is_closing = True
             if writes:
-                self._call_loop(self._settle, _commit(connection, writes))
+                self._call_loop(self._settle, _commit(tables, writes))
+            if tables.is_sorting_due:
+                _sort_in(tables)
 
     def _settle(self, settled: list[_Settled]) -> None:
         """Tell the callers, on the loop, all in one callback."""
@@ -173,32 +176,54 @@ def _resolve(future: asyncio.Future[T], result: T | StreamchatError) -> None:
         future.set_result(result)
 
 
-def _commit(connection: sqlite3.Connection, writes: list[_Write]) -> list[_Settled]:
+def _commit(tables: Tables, writes: list[_Write]) -> list[_Settled]:
     """Make all writes in one transaction; return what became of each."""
     try:
-        # NORMAL survives the end of the process; FULL waits for the disk as well.
-        is_durable = any(write.durable for write in writes)
-        connection.execute(f"PRAGMA synchronous = {'FULL' if is_durable else 'NORMAL'}")
-        connection.execute("BEGIN IMMEDIATE")
-        settled = [_make(connection, write) for write in writes]
-        connection.execute("COMMIT")
-    except sqlite3.Error as error:
-        if connection.in_transaction:
-            with suppress(sqlite3.Error):
-                connection.execute("ROLLBACK")
+        with _transaction(tables, durable=any(write.durable for write in writes)):
+            if len(writes) == 1:
+                return [_Settled(writes[0], writes[0].change(tables))]
+            return [_make(tables, write) for write in writes]
+    except Exception as error:  # noqa: BLE001 - its caller is told
         return [_Settled(write, store_error(error)) for write in writes]
-    return settled
 
 
-def _make(connection: sqlite3.Connection, write: _Write) -> _Settled:
+def _make(tables: Tables, write: _Write) -> _Settled:
+    """Make one write of several: what it raises undoes it alone."""
+    connection = tables.connection
     connection.execute("SAVEPOINT one_write")
     try:
-        result = write.change(connection)
+        result = write.change(tables)
     except Exception as error:
         if not connection.in_transaction:  # SQLite has rolled back everything
             raise
+        tables.forget()
         connection.execute("ROLLBACK TO one_write")
         connection.execute("RELEASE one_write")
         return _Settled(write, store_error(error))
     connection.execute("RELEASE one_write")
     return _Settled(write, result)
+
+
+def _sort_in(tables: Tables) -> None:
+    # Without success, everything is where it was and readable; the next commit is
+    # followed by the next attempt.
+    with suppress(sqlite3.Error), _transaction(tables, durable=False):
+        tables.sort_in()
+
+
+@contextmanager
+def _transaction(tables: Tables, *, durable: bool) -> Generator[None]:
+    """Commit what the body does, or nothing when it raises."""
+    connection = tables.connection
+    # NORMAL survives the end of the process; FULL waits for the disk as well.
+    connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        tables.forget()
+        if connection.in_transaction:
+            with suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+        raise

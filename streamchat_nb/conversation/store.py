@@ -139,6 +139,9 @@ class Store(ABC):
     async def append(self, batch: Sequence[Append]) -> None:
         """Write a batch: all of it or nothing. When it returns, all of it is readable.
 
+        A conversation may have several parts, in their order. The sequences given must
+        not change until the call has returned.
+
         Raises:
             StoreError: Nothing was written. The code is ``store_conflict``, not
                 retryable, when a conversation does not exist or its events do not

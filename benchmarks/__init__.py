@@ -1,0 +1,1 @@
+"""Measurements, each file one question; each prints JSON."""
