@@ -384,6 +384,11 @@ class LogWriter:
         self._lag_s = 0.0
         self._task: asyncio.Task[None] | None = None
 
+    @property
+    def is_retrying(self) -> bool:
+        """Whether events wait that could not be written so far."""
+        return self.failure is not None and bool(self._dirty)
+
     def start(self) -> None:
         """Begin to commit."""
         self._task = asyncio.get_running_loop().create_task(

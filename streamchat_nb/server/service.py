@@ -357,7 +357,7 @@ class Service:
                 retry_after_ms=2000,
             )
         failure = self._writer.failure
-        if failure is not None:
+        if failure is not None and self._writer.is_retrying:
             raise Unavailable(
                 f"Nothing can be saved now, so nothing is accepted: {failure.message}",
                 code="store_unavailable",

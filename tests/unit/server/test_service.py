@@ -1,0 +1,514 @@
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from typing_extensions import override
+
+from streamchat_nb.agent.agent import Agent, AgentEvent, Turn
+from streamchat_nb.conversation.log import LogWriter
+from streamchat_nb.conversation.sqlite import SqliteStore
+from streamchat_nb.conversation.store import Append, ConversationRecord, MemoryStore
+from streamchat_nb.errors import (
+    Conflict,
+    InvalidInput,
+    ModelError,
+    NotFound,
+    RateLimited,
+    StoreError,
+    StreamchatError,
+    TooLarge,
+    Unavailable,
+)
+from streamchat_nb.protocol.content import Author, ImageBlock, TextBlock, Usage
+from streamchat_nb.protocol.events import (
+    BlockDelta,
+    BlockStarted,
+    ConversationCreated,
+    MessageCompleted,
+    MessageCreated,
+    ToolRequested,
+    ToolStarted,
+    TurnQueued,
+    TurnStarted,
+)
+from streamchat_nb.protocol.limits import Limits
+from streamchat_nb.server.service import Principal, Service
+from streamchat_nb.server.settings import Settings
+from streamchat_nb.tools.registry import ToolSet
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+    from pathlib import Path
+
+    from streamchat_nb.conversation.log import ConversationLog
+    from streamchat_nb.conversation.store import Store
+    from streamchat_nb.server.turns import Receipt
+
+ADA = Principal(id="ada", name="Ada")
+EVE = Principal(id="eve", name="Eve")
+AGENT = Author(id="agent", name="Agent", kind="agent")
+
+
+class EchoAgent(Agent):
+    """Says back what it was told; by word: fails, hangs, ignores a cancel."""
+
+    name = "echo"
+    model_name = "echo-1"
+
+    def __init__(self) -> None:
+        self.histories: list[list[dict[str, Any]]] = []
+        self.release = asyncio.Event()
+        self.closed = False
+
+    @override
+    async def run(self, turn: Turn) -> AsyncIterator[AgentEvent]:
+        self.histories.append(turn.history)
+        text = turn.history[-1]["content"][-1]["text"]
+        message = turn.new_message_id()
+        yield MessageCreated(message=message, role="assistant", author=AGENT)
+        yield BlockStarted(message=message, block="b0", kind="text")
+        yield BlockDelta(message=message, block="b0", kind="text", delta="You said ")
+        if "tool" in text:
+            yield ToolRequested(
+                message=message,
+                block="b1",
+                tool_call="tc",
+                name="x",
+                label="Using x…",
+                input={},
+            )
+            yield ToolStarted(tool_call="tc")
+        if "crash" in text:
+            raise RuntimeError("secret detail")
+        if "model" in text:
+            raise ModelError("The model is overloaded.", code="model_overloaded")
+        if "wait" in text:
+            await self.release.wait()
+        if "stubborn" in text:
+            for _ in range(100):
+                try:
+                    await asyncio.sleep(0.05)
+                except asyncio.CancelledError:
+                    continue
+        yield BlockDelta(message=message, block="b0", kind="text", delta=text)
+        yield MessageCompleted(
+            message=message,
+            content=[TextBlock(text=f"You said {text}")],
+            stop_reason="end_turn",
+            usage=Usage(input_tokens=3, output_tokens=4),
+        )
+
+    @override
+    async def close(self) -> None:
+        self.closed = True
+
+
+class FullStore(MemoryStore):
+    full = False
+
+    @override
+    async def append(self, batch: Sequence[Append]) -> None:
+        if self.full:
+            raise StoreError("The disk is full; free some space.", code="store_full")
+        await super().append(batch)
+
+
+def play(
+    scenario: Callable[[Service, EchoAgent], Coroutine[Any, Any, None]],
+    *,
+    store: Store | None = None,
+    limits: Limits | None = None,
+) -> None:
+    async def main() -> None:
+        agent = EchoAgent()
+        service = Service(
+            Settings(limits=limits or Limits()),
+            store=store or MemoryStore(),
+            agent=agent,
+            tools=ToolSet,
+        )
+        await service.start()
+        try:
+            async with asyncio.timeout(30):
+                await scenario(service, agent)
+        finally:
+            await service.stop()
+            assert agent.closed
+
+    asyncio.run(main())
+
+
+async def send(
+    service: Service, log: ConversationLog, text: str, *, id_: str = "", **more: Any
+) -> Receipt:
+    return await service.send(
+        ADA,
+        log.id,
+        client_message_id=id_ or f"w-{text}",
+        content=[TextBlock(text=text)],
+        **more,
+    )
+
+
+async def ended(log: ConversationLog, turn: str) -> Any:
+    changed = asyncio.Event()
+    unwatch = log.watch(changed.set)
+    try:
+        while True:
+            state = log.fold.turn(turn)
+            if state is not None and state.finished_ts is not None:
+                return state
+            changed.clear()
+            await changed.wait()
+    finally:
+        unwatch()
+
+
+def test_message_is_answered_and_counted() -> None:
+    async def scenario(service: Service, _: Any) -> None:
+        log = await service.create(ADA)
+        receipt = await send(service, log, "hello")
+        turn = await ended(log, receipt.turn)
+        assert (turn.status, turn.stop_reason) == ("completed", "end_turn")
+        assert turn.usage == Usage(input_tokens=3, output_tokens=4)
+        assert turn.model == "echo-1"
+        assert log.state.messages[0].author.name == "Ada"
+        assert log.state.messages[-1].blocks[0].text == "You said hello"
+
+    play(scenario)
+
+
+def test_repeated_send_is_answered_once_whenever_it_comes() -> None:
+    async def scenario(service: Service, agent: EchoAgent) -> None:
+        log = await service.create(ADA)
+        receipts = await asyncio.gather(
+            *(send(service, log, "hello", id_="w") for _ in range(20))
+        )
+        assert len({(r.turn, r.message, r.seq) for r in receipts}) == 1
+        assert [r.duplicate for r in receipts].count(False) == 1
+        await ended(log, receipts[0].turn)
+        later = await send(service, log, "hello", id_="w")
+        assert later == replace(receipts[0], duplicate=True)
+        with pytest.raises(Conflict) as caught:
+            await send(service, log, "other", id_="w")
+        assert caught.value.code == "idempotency_mismatch"
+        assert len(agent.histories) == 1
+
+    play(scenario)
+
+
+def test_messages_wait_in_order_and_history_follows_the_turns() -> None:
+    async def scenario(service: Service, agent: EchoAgent) -> None:
+        log = await service.create(ADA)
+        first = await send(service, log, "wait one")
+        rest = [await send(service, log, f"text {n}") for n in range(3)]
+        statuses = [turn.status for turn in log.state.turns]
+        assert statuses == ["running", "queued", "queued", "queued"]
+        agent.release.set()
+        for receipt in [first, *rest]:
+            assert (await ended(log, receipt.turn)).status == "completed"
+        roles = [message["role"] for message in agent.histories[-1]]
+        assert roles == ["user", "assistant"] * 3 + ["user"]
+        assert agent.histories[-1][-1]["content"][-1]["text"] == "text 2"
+
+    play(scenario)
+
+
+def test_queue_is_bounded_and_reject_refuses() -> None:
+    async def scenario(service: Service, agent: EchoAgent) -> None:
+        log = await service.create(ADA)
+        await send(service, log, "wait")
+        await send(service, log, "a")
+        await send(service, log, "b")
+        with pytest.raises(RateLimited) as full:
+            await send(service, log, "c")
+        assert full.value.code == "queue_full"
+        with pytest.raises(Conflict) as busy:
+            await send(service, log, "d", if_active="reject")
+        assert busy.value.code == "turn_active"
+        head = log.head
+        assert len([m for m in log.state.messages if m.role == "user"]) == 3
+        assert log.head == head
+        agent.release.set()
+
+    play(scenario, limits=Limits(queued_turns=2))
+
+
+def test_interrupt_cancels_the_running_turn_and_goes_on() -> None:
+    async def scenario(service: Service, _: Any) -> None:
+        log = await service.create(ADA)
+        first = await send(service, log, "wait")
+        second = await send(service, log, "now", if_active="interrupt")
+        assert (await ended(log, first.turn)).status == "cancelled"
+        assert (await ended(log, second.turn)).status == "completed"
+
+    play(scenario)
+
+
+def test_turns_of_one_user_share_their_slots() -> None:
+    async def scenario(service: Service, agent: EchoAgent) -> None:
+        logs = [await service.create(ADA) for _ in range(4)]
+        receipts = [await send(service, log, "wait") for log in logs]
+        states = [log.state.turns[0].status for log in logs]
+        assert states == ["running", "running", "queued", "queued"]
+        agent.release.set()
+        for log, receipt in zip(logs, receipts, strict=True):
+            assert (await ended(log, receipt.turn)).status == "completed"
+
+    play(scenario, limits=Limits(running_turns_per_user=2))
+
+
+@pytest.mark.parametrize("text", ["wait", "wait tool", "stubborn"])
+def test_cancel_closes_all_that_was_open_exactly_once(text: str) -> None:
+    async def scenario(service: Service, _: Any) -> None:
+        log = await service.create(ADA)
+        receipt = await send(service, log, text)
+        while not log.state.messages[-1].blocks or not log.state.messages[-1].turn:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.02)
+        await service.cancel(ADA, log.id, receipt.turn)
+        state = log.state
+        assert state.turns[0].status == "cancelled"
+        answer = state.messages[-1]
+        assert (answer.status, answer.blocks[0].text) == ("partial", "You said ")
+        assert [call.status for call in state.tool_calls] in ([], ["cancelled"])
+        head = log.head
+        assert await service.cancel(ADA, log.id, receipt.turn) == head
+        await asyncio.sleep(0.1)
+        assert log.head == head
+        later = await send(service, log, "again")
+        assert (await ended(log, later.turn)).status == "completed"
+
+    play(scenario)
+
+
+def test_cancel_of_a_waiting_turn_never_starts_it() -> None:
+    async def scenario(service: Service, agent: EchoAgent) -> None:
+        log = await service.create(ADA)
+        await send(service, log, "wait")
+        waiting = await send(service, log, "later")
+        await service.cancel(ADA, log.id, waiting.turn)
+        agent.release.set()
+        last = await send(service, log, "last")
+        await ended(log, last.turn)
+        assert (await ended(log, waiting.turn)).status == "cancelled"
+        assert len(agent.histories) == 2
+        with pytest.raises(NotFound):
+            await service.cancel(ADA, log.id, "t_none")
+
+    play(scenario)
+
+
+@pytest.mark.parametrize(
+    ("text", "code"), [("crash", "agent_failed"), ("model", "model_overloaded")]
+)
+def test_failing_agent_ends_its_turn_with_what_was_said_kept(
+    text: str, code: str
+) -> None:
+    async def scenario(service: Service, _: Any) -> None:
+        log = await service.create(ADA)
+        receipt = await send(service, log, text)
+        turn = await ended(log, receipt.turn)
+        assert (turn.status, turn.error.code) == ("failed", code)
+        assert "secret" not in turn.error.message
+        assert log.state.messages[-1].status == "partial"
+        assert log.state.messages[-1].blocks[0].text == "You said "
+
+    play(scenario)
+
+
+def test_conversation_of_somebody_else_is_not_there() -> None:
+    async def scenario(service: Service, _: Any) -> None:
+        log = await service.create(ADA)
+        attempts: list[Callable[[], Coroutine[Any, Any, Any]]] = [
+            lambda: service.open(EVE, log.id),
+            lambda: service.rename(EVE, log.id, "x"),
+            lambda: service.delete(EVE, log.id),
+            lambda: service.cancel(EVE, log.id, "t"),
+            lambda: service.send(
+                EVE, log.id, client_message_id="w", content=[TextBlock(text="x")]
+            ),
+        ]
+        messages: set[str] = set()
+        for attempt in attempts:
+            with pytest.raises(NotFound) as caught:
+                await attempt()
+            messages.add(caught.value.message)
+        with pytest.raises(NotFound) as caught:
+            await service.open(EVE, "c_none")
+        assert messages == {caught.value.message}
+        assert await service.list(EVE) == []
+        assert len(await service.list(ADA)) == 1
+
+    play(scenario)
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        ([], InvalidInput),
+        ([TextBlock(text=" \n")], InvalidInput),
+        ([TextBlock(text="x" * 70_000)], TooLarge),
+        ([ImageBlock(artifact="a", media_type="image/png")], InvalidInput),
+    ],
+)
+def test_unusable_content_is_refused_before_anything_is_written(
+    content: Any, error: type[StreamchatError]
+) -> None:
+    async def scenario(service: Service, _: Any) -> None:
+        log = await service.create(ADA)
+        with pytest.raises(error):
+            await service.send(ADA, log.id, client_message_id="w", content=content)
+        assert log.head == 1
+
+    play(scenario)
+
+
+def test_deleted_conversation_is_gone_for_its_readers() -> None:
+    async def scenario(service: Service, _: Any) -> None:
+        log = await service.create(ADA)
+        await send(service, log, "wait")
+        woken = asyncio.Event()
+        log.watch(woken.set)
+        await service.delete(ADA, log.id)
+        assert woken.is_set()
+        with pytest.raises(NotFound):
+            await service.open(ADA, log.id)
+
+    play(scenario)
+
+
+def test_full_disk_accepts_nothing_and_recovers_by_itself() -> None:
+    store = FullStore()
+
+    async def scenario(service: Service, _: Any) -> None:
+        log = await service.create(ADA)
+        store.full = True
+        with pytest.raises(StoreError, match="free some space"):
+            await send(service, log, "hello", id_="w")
+        assert service.health().status == "degraded"
+        first = await _fill(service, log, store)
+        with pytest.raises(Unavailable, match="free some space"):
+            await send(service, log, "other")
+        assert service.health().status == "degraded"
+        store.full = False
+        assert (await ended(log, first.turn)).status == "completed"
+        again = await send(service, log, "hello", id_="w")
+        assert again.duplicate is False
+        assert (await ended(log, again.turn)).status == "completed"
+
+    async def _fill(service: Service, log: ConversationLog, store: FullStore) -> Any:
+        store.full = False
+        receipt = await send(service, log, "wait for it")
+        while not log.state.messages[-1].blocks:
+            await asyncio.sleep(0.01)
+        store.full = True
+        service.agent.release.set()  # pyright: ignore[reportAttributeAccessIssue]
+        while not service._writer.is_retrying:
+            await asyncio.sleep(0.01)
+        return receipt
+
+    play(scenario, store=store)
+
+
+def test_turns_that_a_dead_server_left_open_end_as_interrupted(tmp_path: Path) -> None:
+    path = tmp_path / "conversations.sqlite3"
+
+    async def before() -> None:
+        store = SqliteStore(path)
+        await store.open()
+        writer = LogWriter(store)
+        writer.start()
+        record = ConversationRecord(
+            id="c", log="L", owner="ada", title="", created_ms=1, updated_ms=1
+        )
+        log = await writer.create(record, ConversationCreated())
+        user = Author(id="ada", name="Ada", kind="user")
+        for number in "12":
+            log.append(
+                MessageCreated(
+                    message=f"u{number}",
+                    turn=f"t{number}",
+                    role="user",
+                    author=user,
+                    client_message_id=f"w{number}",
+                    content=[TextBlock(text="hi")],
+                ),
+                TurnQueued(turn=f"t{number}", message=f"u{number}"),
+            )
+        log.append(TurnStarted(turn="t1", message="u1", agent="echo"))
+        log.append(
+            MessageCreated(message="m", turn="t1", role="assistant", author=AGENT),
+            BlockStarted(message="m", turn="t1", block="b0", kind="text"),
+            BlockDelta(
+                message="m", turn="t1", block="b0", kind="text", delta="You said "
+            ),
+            ToolRequested(
+                message="m",
+                turn="t1",
+                block="b1",
+                tool_call="tc",
+                name="x",
+                label="Using x…",
+                input={},
+            ),
+        )
+        await log.append(ToolStarted(turn="t1", tool_call="tc"))
+        await writer.stop()
+        await store.close()
+
+    async def scenario(service: Service, agent: EchoAgent) -> None:
+        log = await service.open(ADA, "c")
+        assert [turn.status for turn in log.state.turns] == ["interrupted"] * 2
+        answer = log.state.messages[2]
+        assert (answer.status, answer.blocks[0].text) == ("partial", "You said ")
+        assert log.state.tool_calls[0].status == "unknown"
+        receipt = await send(service, log, "again")
+        assert (await ended(log, receipt.turn)).status == "completed"
+        results = [m for m in agent.histories[0] if m["role"] == "user"]
+        assert results[-1]["content"][-1]["text"] == "again"
+
+    asyncio.run(before())
+    play(scenario, store=SqliteStore(path))
+
+
+def test_stop_ends_turns_as_interrupted_and_refuses_new_ones(tmp_path: Path) -> None:
+    path = tmp_path / "conversations.sqlite3"
+
+    async def first() -> str:
+        agent = EchoAgent()
+        service = Service(
+            Settings(), store=SqliteStore(path), agent=agent, tools=ToolSet
+        )
+        await service.start()
+        log = await service.create(ADA)
+        await send(service, log, "wait")
+        await send(service, log, "queued")
+        await service.stop()
+        with pytest.raises(StreamchatError):
+            await send(service, log, "late")
+        assert agent.closed
+        return log.id
+
+    known = asyncio.run(first())
+
+    async def scenario(service: Service, _: Any) -> None:
+        log = await service.open(ADA, known)
+        assert [turn.status for turn in log.state.turns] == ["interrupted"] * 2
+
+    play(scenario, store=SqliteStore(path))
+
+
+def test_titles_are_checked_and_made_from_the_first_message() -> None:
+    async def scenario(service: Service, _: Any) -> None:
+        log = await service.create(ADA, title="  My \n chat ")
+        assert log.state.title == "My chat"
+        with pytest.raises(InvalidInput):
+            await service.rename(ADA, log.id, "x" * 201)
+        await service.rename(ADA, log.id, "Other")
+        assert [r.title for r in await service.list(ADA)] == ["Other"]
+
+    play(scenario)
