@@ -29,7 +29,10 @@ export interface BlockState {
   readonly kind: "text" | "thinking" | "tool_use" | "citation" | "server_tool";
   readonly text: string;
   /** Set once the block is complete; a `tool_use` has its call's id in `id`. */
-  readonly content?: { readonly type: string; readonly id?: string } | null | undefined;
+  readonly content?:
+    | { readonly type: string; readonly id?: string; readonly name?: string }
+    | null
+    | undefined;
 }
 
 /** One message; a user's is complete from the start. */
@@ -53,6 +56,7 @@ export interface ToolCallState {
   readonly block: string;
   readonly name: string;
   readonly label: string;
+  readonly turn?: string | null | undefined;
   readonly input: { readonly [name: string]: unknown };
   readonly status:
     | "requested"

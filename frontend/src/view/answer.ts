@@ -1,0 +1,146 @@
+/** All that one turn answers: its messages in one frame, how it goes and how it ended. */
+
+import { ActionsView } from "./actions";
+import { copyText } from "./clipboard";
+import { arrange, make, makeButton } from "./element";
+import { AgentMessageView, type MessageSurroundings } from "./message";
+import { type NoticeContent, NoticeView } from "./notice";
+import { StatusView } from "./status";
+import { strings } from "./strings";
+import type { Action, MessageState, TurnState } from "./types";
+
+/** Phases that the frame itself makes plain: the text grows, or a card turns. */
+const SHOWN_BY_CONTENT = new Set(["responding", "using_tool"]);
+const COPIED_SHOWN_MS = 1_500;
+
+export interface AnswerSurroundings extends MessageSurroundings {
+  act(action: Action): void;
+  retry(turn: string): void;
+}
+
+export class AnswerView {
+  readonly element = make("article", "streamchat-answer");
+  private readonly bubble = make("div", "streamchat-answer-bubble");
+  private readonly messages = make("div", "streamchat-messages");
+  private readonly foot = make("div", "streamchat-answer-foot");
+  private readonly status = new StatusView();
+  private readonly copy: HTMLButtonElement;
+  private readonly actions: ActionsView;
+  private readonly notice: NoticeView;
+  private readonly views = new Map<string, AgentMessageView>();
+  private states: MessageState[] = [];
+  private turn: TurnState | undefined;
+
+  constructor(private readonly surroundings: AnswerSurroundings) {
+    const { signal } = surroundings;
+    this.element.setAttribute("aria-label", strings.assistant);
+    this.copy = makeButton(
+      "streamchat-copy",
+      strings.copy,
+      () => void this.copyAnswer(),
+      signal,
+    );
+    this.foot.append(this.status.element, this.copy);
+    this.bubble.append(this.messages, this.foot);
+    this.actions = new ActionsView((action) => surroundings.act(action), signal);
+    this.notice = new NoticeView(() => {
+      if (this.turn !== undefined) surroundings.retry(this.turn.turn);
+    }, signal);
+    this.element.append(this.bubble, this.notice.element, this.actions.element);
+  }
+
+  /** The text of the answer, as the model wrote it. */
+  get text(): string {
+    return this.states
+      .filter((state) => state.status !== "discarded")
+      .flatMap((state) => state.blocks)
+      .filter((block) => block.kind === "text" && block.text !== "")
+      .map((block) => block.text)
+      .join("\n\n");
+  }
+
+  /** Bring everything up to date; `messages` in their order in the conversation. */
+  update(turn: TurnState | undefined, messages: readonly MessageState[]): void {
+    this.states = [...messages];
+    const ids = new Set(messages.map((message) => message.message));
+    for (const id of this.views.keys()) if (!ids.has(id)) this.views.delete(id);
+    for (const message of messages) this.viewOf(message.message).update(message);
+    arrange(
+      this.messages,
+      messages.map((message) => this.viewOf(message.message).element),
+    );
+    this.updateTurn(turn);
+  }
+
+  /** Bring one block up to date: the cost of a token. */
+  updateBlock(message: MessageState, block: string): void {
+    this.viewOf(message.message).updateBlock(message, block);
+  }
+
+  /** Bring the frame up to date: status, actions, how it ended. */
+  updateTurn(turn: TurnState | undefined): void {
+    this.turn = turn;
+    const running = turn?.status === "running" || (!turn && this.isStreaming());
+    this.element.dataset["state"] = running ? "running" : (turn?.status ?? "completed");
+    this.status.update(running ? statusLabel(turn) : null);
+    const text = this.text;
+    this.copy.hidden = running || text === "";
+    this.bubble.hidden = !running && this.isEmpty();
+    this.notice.update(running ? null : noticeFor(turn, text !== ""));
+    this.actions.update(this.states[this.states.length - 1]?.actions ?? []);
+  }
+
+  private isStreaming(): boolean {
+    return this.states.some((state) => state.status === "streaming");
+  }
+
+  private isEmpty(): boolean {
+    return this.states.every((state) => state.blocks.length === 0);
+  }
+
+  private viewOf(message: string): AgentMessageView {
+    let view = this.views.get(message);
+    if (view === undefined) {
+      view = new AgentMessageView(this.surroundings);
+      this.views.set(message, view);
+    }
+    return view;
+  }
+
+  private async copyAnswer(): Promise<void> {
+    const copied = await copyText(this.text);
+    this.copy.textContent = copied ? strings.copied : strings.copyFailed;
+    setTimeout(() => {
+      this.copy.textContent = strings.copy;
+    }, COPIED_SHOWN_MS);
+  }
+}
+
+function statusLabel(turn: TurnState | undefined): string {
+  if (turn === undefined || SHOWN_BY_CONTENT.has(turn.phase ?? "")) return "";
+  return turn.label || strings.working;
+}
+
+function noticeFor(
+  turn: TurnState | undefined,
+  answered: boolean,
+): NoticeContent | null {
+  const kept = answered ? strings.keptAnswer : strings.keptMessage;
+  const remedy = strings.askAgain;
+  switch (turn?.status) {
+    case "cancelled":
+      return { tone: "note", what: strings.stopped, remedy };
+    case "interrupted":
+      return { tone: "error", what: strings.turnInterrupted, kept, remedy };
+    case "failed":
+      return {
+        tone: "error",
+        what: strings.turnFailed,
+        detail: turn.error?.message,
+        kept,
+        remedy,
+      };
+    default:
+      return null;
+  }
+}

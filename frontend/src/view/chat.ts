@@ -1,0 +1,279 @@
+/**
+ * The chat: a header, the conversation, and where the reader writes.
+ *
+ * Changes are gathered and painted once per animation frame, each only where it
+ * happened: a token costs the same in a long conversation as in a new one.
+ */
+
+import { Announcer } from "./announcer";
+import { BadgeView, ConnectionBadge } from "./badge";
+import { ComposerView } from "./composer";
+import { make, setText } from "./element";
+import { makeHighlight } from "./highlight_loader";
+import { NoticeView } from "./notice";
+import { EndFollower } from "./scroll";
+import { formatDuration, strings } from "./strings";
+import { ThemeFollower } from "./theme";
+import { Transcript } from "./transcript";
+import type { Change, ChatModel, ChatViewOptions, Theme, TurnState } from "./types";
+
+/** What changed since the last frame. */
+class Changes {
+  everything = true;
+  readonly messages = new Set<string>();
+  /** Blocks that grew, by message. */
+  readonly blocks = new Map<string, Set<string>>();
+  readonly toolCalls = new Set<string>();
+  readonly turns = new Set<string>();
+  outbox = false;
+
+  add(change: Change): void {
+    switch (change.kind) {
+      case "reset":
+        this.everything = true;
+        break;
+      case "message":
+        this.messages.add(change.message);
+        break;
+      case "delta":
+        this.addDelta(change.message, change.block);
+        break;
+      case "tool_call":
+        this.toolCalls.add(change.tool_call);
+        break;
+      case "turn":
+        this.turns.add(change.turn);
+        break;
+      case "outbox":
+        this.outbox = true;
+        break;
+      case "conversation":
+      case "connection":
+        break; // The frame is always brought up to date.
+    }
+  }
+
+  clear(): void {
+    this.everything = false;
+    this.messages.clear();
+    this.blocks.clear();
+    this.toolCalls.clear();
+    this.turns.clear();
+    this.outbox = false;
+  }
+
+  private addDelta(message: string, block: string): void {
+    const blocks = this.blocks.get(message);
+    if (blocks === undefined) this.blocks.set(message, new Set([block]));
+    else blocks.add(block);
+  }
+}
+
+export class ChatView {
+  readonly element = make("section", "streamchat");
+  private readonly title = make("h2", "streamchat-title");
+  private readonly offline: BadgeView;
+  private readonly connection: ConnectionBadge;
+  private readonly problem: NoticeView;
+  private readonly announcer = new Announcer();
+  private readonly transcript: Transcript;
+  private readonly follower: EndFollower;
+  private readonly composer: ComposerView;
+  private readonly theme: ThemeFollower;
+  private readonly changes = new Changes();
+  private frame: number | null = null;
+  private announcedLabel = "";
+
+  /**
+   * @param container Gets the chat appended; loses it when `options.signal` aborts.
+   */
+  constructor(
+    container: HTMLElement,
+    private readonly model: ChatModel,
+    options: ChatViewOptions,
+  ) {
+    const { signal } = options;
+    this.offline = new BadgeView(signal);
+    this.connection = new ConnectionBadge(() => model.reconnect(), signal);
+    this.problem = new NoticeView(() => model.reconnect(), signal);
+    const highlight =
+      options.staticUrl === undefined ? undefined : makeHighlight(options.staticUrl);
+    this.transcript = new Transcript(model, this.announcer, { signal, highlight });
+    const scroller = this.makeScroller();
+    this.follower = new EndFollower(scroller, this.transcript.element, signal);
+    this.composer = new ComposerView({
+      signal,
+      send: (text) => this.send(text),
+      stop: () => model.cancel(),
+      bytesLimit: () => model.messageBytesLimit,
+    });
+    this.assemble(scroller, options.layout ?? "widget");
+    this.theme = new ThemeFollower(this.element, signal);
+    this.theme.setTheme(options.theme ?? "auto");
+    container.append(this.element);
+    this.listen(signal);
+    this.paint();
+  }
+
+  setTheme(theme: Theme): void {
+    this.theme.setTheme(theme);
+  }
+
+  focus(): void {
+    this.composer.focus();
+  }
+
+  private makeScroller(): HTMLElement {
+    const scroller = make("div", "streamchat-scroller", this.transcript.element);
+    scroller.tabIndex = 0;
+    scroller.setAttribute("role", "log");
+    scroller.setAttribute("aria-label", strings.transcript);
+    // Tokens are not announced; sentences are, elsewhere.
+    scroller.setAttribute("aria-live", "off");
+    return scroller;
+  }
+
+  private assemble(scroller: HTMLElement, layout: string): void {
+    this.element.dataset["layout"] = layout;
+    this.element.setAttribute("aria-label", strings.chat);
+    // Lumino looks for this before it takes a key for one of its shortcuts.
+    this.element.dataset["lmSuppressShortcuts"] = "true";
+    this.offline.update(
+      "demo",
+      strings.offlineDemo,
+      strings.offlineDemoDetail,
+      strings.offlineDemo,
+    );
+    const badges = make("div", "streamchat-badges");
+    badges.append(this.offline.element, this.connection.element);
+    const header = make("header", "streamchat-header", this.title, badges);
+    const bottom = make("footer", "streamchat-bottom");
+    bottom.append(this.follower.button, this.problem.element, this.composer.element);
+    this.element.append(header, scroller, bottom, this.announcer.element);
+  }
+
+  private listen(signal: AbortSignal): void {
+    this.model.subscribe((change) => this.note(change), signal);
+    this.element.addEventListener("keydown", (event) => this.onKey(event), { signal });
+    for (const name of ["keyup", "keypress"]) {
+      this.element.addEventListener(name, (event) => event.stopPropagation(), {
+        signal,
+      });
+    }
+    signal.addEventListener("abort", () => this.remove(), { once: true });
+  }
+
+  private remove(): void {
+    if (this.frame !== null) cancelAnimationFrame(this.frame);
+    this.element.remove();
+  }
+
+  private onKey(event: KeyboardEvent): void {
+    // The notebook around must not take what is typed here for commands.
+    event.stopPropagation();
+    if (event.key !== "Escape" || event.isComposing || !this.runningTurn()) return;
+    event.preventDefault();
+    this.model.cancel();
+  }
+
+  private send(text: string): void {
+    this.model.send(text);
+    this.announcer.say(strings.announceSent);
+    this.follower.jump();
+  }
+
+  private note(change: Change): void {
+    this.changes.add(change);
+    this.frame ??= requestAnimationFrame(() => {
+      this.frame = null;
+      this.paint();
+    });
+  }
+
+  private paint(): void {
+    this.paintTranscript();
+    this.paintFrame();
+    this.changes.clear();
+    this.follower.followEnd();
+  }
+
+  private paintTranscript(): void {
+    const { changes, transcript } = this;
+    if (changes.everything) {
+      transcript.reset();
+      transcript.updateOutbox();
+      return;
+    }
+    if (changes.outbox) transcript.updateOutbox();
+    for (const id of changes.messages) transcript.updateMessage(id);
+    for (const [message, blocks] of changes.blocks) {
+      if (changes.messages.has(message)) continue;
+      for (const block of blocks) transcript.updateBlock(message, block);
+    }
+    for (const id of changes.toolCalls) transcript.updateToolCall(id);
+    for (const id of changes.turns) transcript.updateTurn(id);
+    this.announceEnds();
+  }
+
+  private paintFrame(): void {
+    const { model } = this;
+    setText(this.title, model.state.title || strings.untitled);
+    const turns = model.state.turns;
+    this.offline.element.hidden = turns[turns.length - 1]?.offline !== true;
+    this.connection.updateConnection(model.connection);
+    const { problem } = model.connection;
+    this.problem.update(
+      problem
+        ? {
+            tone: "error",
+            what: strings.connectionProblem,
+            detail: problem.message,
+            kept: strings.keptDraft,
+            remedy: strings.tryNow,
+          }
+        : null,
+    );
+    const running = this.runningTurn();
+    this.composer.setRunning(running !== undefined);
+    this.announceLabel(running?.label ?? "");
+  }
+
+  /** The turn that runs; at most one does, and it is among the last. */
+  private runningTurn(): TurnState | undefined {
+    const { turns } = this.model.state;
+    for (let at = turns.length - 1; at >= 0; at--) {
+      const turn = turns[at];
+      if (turn?.status === "running") return turn;
+      if (turn?.status !== "queued") return undefined;
+    }
+    return undefined;
+  }
+
+  private announceLabel(label: string): void {
+    if (label !== "" && label !== this.announcedLabel) this.announcer.say(label);
+    this.announcedLabel = label;
+  }
+
+  private announceEnds(): void {
+    for (const id of this.changes.toolCalls) {
+      const call = this.model.toolCall(id);
+      if (
+        call === undefined ||
+        call.status === "requested" ||
+        call.status === "running"
+      ) {
+        continue;
+      }
+      const duration =
+        call.duration_ms == null ? "" : `, ${formatDuration(call.duration_ms)}`;
+      this.announcer.say(`${strings.toolEnds[call.status](call.name)}${duration}.`);
+    }
+    for (const id of this.changes.turns) {
+      const status = this.model.turn(id)?.status;
+      if (status === "completed") this.announcer.say(strings.announceAnswer);
+      if (status === "failed") this.announcer.say(strings.turnFailed);
+      if (status === "interrupted") this.announcer.say(strings.turnInterrupted);
+      if (status === "cancelled") this.announcer.say(strings.stopped);
+    }
+  }
+}

@@ -1,0 +1,66 @@
+/** Following the end of a growing text for as long as the reader is at the end. */
+
+import { makeButton } from "./element";
+import { makeIcon } from "./icon";
+import { strings } from "./strings";
+
+/** Pixels from the end that still count as being there. */
+const END_TOLERANCE = 32;
+
+export class EndFollower {
+  /** "Jump to latest": shown while the reader is elsewhere. */
+  readonly button: HTMLButtonElement;
+  private following = true;
+  private lastTop = 0;
+
+  constructor(
+    private readonly scroller: HTMLElement,
+    content: HTMLElement,
+    signal: AbortSignal,
+  ) {
+    this.button = makeButton(
+      "streamchat-jump",
+      makeIcon("arrowDown"),
+      () => this.jump(),
+      signal,
+    );
+    this.button.append(strings.jumpToLatest);
+    this.button.hidden = true;
+    scroller.addEventListener("scroll", () => this.noteScroll(), {
+      signal,
+      passive: true,
+    });
+    // Sizes also change without new text: fonts, images, a narrower window.
+    const observer = new ResizeObserver(() => this.followEnd());
+    observer.observe(content);
+    observer.observe(scroller);
+    signal.addEventListener("abort", () => observer.disconnect(), { once: true });
+  }
+
+  /** Call after the content changed. */
+  followEnd(): void {
+    if (!this.following) return;
+    this.scroller.scrollTop = this.scroller.scrollHeight;
+    this.lastTop = this.scroller.scrollTop;
+  }
+
+  /** Go to the end, whatever the reader looked at. */
+  jump(): void {
+    this.setFollowing(true);
+    this.followEnd();
+  }
+
+  private noteScroll(): void {
+    const { scrollTop, scrollHeight, clientHeight } = this.scroller;
+    const atEnd = scrollHeight - clientHeight - scrollTop <= END_TOLERANCE;
+    // Content that grew moves the end away; only the reader moves the view up.
+    if (atEnd) this.setFollowing(true);
+    else if (scrollTop < this.lastTop) this.setFollowing(false);
+    this.lastTop = scrollTop;
+  }
+
+  private setFollowing(following: boolean): void {
+    this.following = following;
+    this.button.hidden = following;
+  }
+}

@@ -1,0 +1,159 @@
+/** One tool call: what is used while it is used, how it went, and its details. */
+
+import { removeHidden, showControls } from "../markdown/hidden";
+import { appendVisible } from "../markdown/inline_view";
+import { make, setText } from "./element";
+import { type IconName, makeIcon } from "./icon";
+import { formatDuration, strings } from "./strings";
+import type { ToolCallState } from "./types";
+
+const LONGEST_SHOWN = 20_000;
+const LONGEST_ERROR_LINE = 300;
+
+type End = Exclude<ToolCallState["status"], "requested" | "running">;
+
+const END_ICONS: Readonly<Record<End, IconName>> = {
+  ok: "check",
+  error: "cross",
+  denied: "stopped",
+  cancelled: "stopped",
+  timeout: "cross",
+  unknown: "warning",
+};
+
+/** JSON laid out to be read; other text as it is. */
+function layOut(text: string): string {
+  if (!/^\s*[[{]/.test(text)) return text;
+  try {
+    return JSON.stringify(JSON.parse(text), null, 2);
+  } catch {
+    return text;
+  }
+}
+
+function endOf(call: ToolCallState, turnRuns: boolean): End | null {
+  if (call.status !== "requested" && call.status !== "running") return call.status;
+  // A call that never ended in a turn that did: nobody knows how far it came.
+  return turnRuns ? null : "unknown";
+}
+
+export class ToolCard {
+  readonly element = make("details", "streamchat-tool");
+  private readonly summary = make("summary", "streamchat-tool-summary");
+  private readonly icon = make("span", "streamchat-tool-icon");
+  private readonly label = make("span", "streamchat-tool-label");
+  private readonly duration = make("span", "streamchat-tool-duration");
+  private readonly progress = make("div", "streamchat-tool-progress");
+  private readonly progressText = make("span", "streamchat-tool-progress-text");
+  private readonly bar = make("progress", "streamchat-tool-bar");
+  private readonly error = make("div", "streamchat-tool-error");
+  private readonly body = make("div", "streamchat-tool-body");
+  private shownIcon = "";
+  private call: ToolCallState | null = null;
+  /** What the details show, so that they are made once. */
+  private shownBody: string | null = null;
+
+  constructor(signal: AbortSignal) {
+    this.bar.max = 1;
+    this.progress.append(this.progressText, this.bar);
+    const words = make("span", "streamchat-tool-words", this.label, this.duration);
+    const chevron = makeIcon("chevron");
+    this.summary.append(this.icon, words, chevron, this.progress, this.error);
+    this.element.append(this.summary, this.body);
+    this.progress.hidden = true;
+    this.error.hidden = true;
+    this.showIcon("running");
+    setText(this.label, strings.preparingTool);
+    this.element.addEventListener("toggle", () => this.showBody(), { signal });
+  }
+
+  /** Before the call is known: the tool's name, once the model has said it. */
+  announce(name: string | null): void {
+    if (this.call !== null) return;
+    setText(
+      this.label,
+      name === null ? strings.preparingTool : strings.toolRunning(removeHidden(name)),
+    );
+  }
+
+  /** @param turnRuns Whether the turn that the call belongs to goes on. */
+  update(call: ToolCallState, turnRuns: boolean): void {
+    this.call = call;
+    const end = endOf(call, turnRuns);
+    const name = removeHidden(call.name);
+    this.element.dataset["status"] = end ?? "running";
+    this.showIcon(end ?? "running");
+    setText(
+      this.label,
+      end === null
+        ? removeHidden(call.label) || strings.toolRunning(name)
+        : strings.toolEnds[end](name),
+    );
+    setText(
+      this.duration,
+      call.duration_ms == null ? "" : formatDuration(call.duration_ms),
+    );
+    this.showProgress(call, end === null);
+    this.showError(call, end);
+    if (this.element.open) this.showBody();
+  }
+
+  private showIcon(state: End | "running"): void {
+    if (this.shownIcon === state) return;
+    this.shownIcon = state;
+    this.icon.replaceChildren(
+      state === "running"
+        ? make("span", "streamchat-spinner")
+        : makeIcon(END_ICONS[state]),
+    );
+  }
+
+  private showProgress(call: ToolCallState, running: boolean): void {
+    const text = running ? removeHidden(call.progress_message ?? "") : "";
+    const fraction = running ? (call.progress_fraction ?? null) : null;
+    setText(this.progressText, text);
+    this.bar.hidden = fraction === null;
+    if (fraction !== null) {
+      this.bar.value = Math.min(1, Math.max(0, fraction));
+      this.bar.setAttribute(
+        "aria-label",
+        strings.toolProgress(removeHidden(call.name)),
+      );
+    }
+    this.progress.hidden = text === "" && fraction === null;
+  }
+
+  private showError(call: ToolCallState, end: End | null): void {
+    const failed = end === "error" || end === "timeout" || end === "unknown";
+    const line = failed ? (call.output ?? "").trim().split("\n", 1)[0] : "";
+    setText(this.error, removeHidden((line ?? "").slice(0, LONGEST_ERROR_LINE)));
+    this.error.hidden = this.error.textContent === "";
+  }
+
+  /** Input and output, made when somebody looks. */
+  private showBody(): void {
+    const { call } = this;
+    if (!this.element.open || call === null) return;
+    const input = JSON.stringify(call.input, null, 2);
+    const output = call.output ?? null;
+    const shown = `${input}\n${output}`;
+    if (shown === this.shownBody) return;
+    this.shownBody = shown;
+    this.body.replaceChildren(makeDetail(strings.toolInput, input));
+    if (output === null) return;
+    this.body.append(
+      makeDetail(strings.toolOutput, layOut(output) || strings.toolNoOutput),
+    );
+    if (call.truncated || output.length > LONGEST_SHOWN) {
+      this.body.append(make("p", "streamchat-tool-truncated", strings.toolTruncated));
+    }
+  }
+}
+
+function makeDetail(title: string, text: string): HTMLElement {
+  const pre = make("pre", "streamchat-tool-text");
+  pre.tabIndex = 0;
+  appendVisible(pre, showControls(text.slice(0, LONGEST_SHOWN)));
+  const name = make("div", "streamchat-tool-detail-title", title);
+  return make("div", "streamchat-tool-detail", name, pre);
+}

@@ -1,0 +1,123 @@
+/** A chat model that is driven by hand: the real fold, and a record of what was asked. */
+
+import type { Event } from "../src/protocol";
+import { Fold } from "../src/state";
+import type {
+  Action,
+  Change,
+  ChatModel,
+  ConnectionStatus,
+  ConversationState,
+  MessageState,
+  OutgoingMessage,
+  ToolCallState,
+  TurnState,
+} from "../src/view/types";
+
+export const LIVE: ConnectionStatus = {
+  transport: "websocket",
+  text: "Live",
+  detail: "Connected by WebSocket: every word arrives as it is written.",
+};
+
+/** An event as tests write it: the envelope is filled in. */
+export type ScriptedEvent = { readonly type: string } & Readonly<
+  Record<string, unknown>
+>;
+
+export class ScriptedModel implements ChatModel {
+  connection: ConnectionStatus = LIVE;
+  outbox: OutgoingMessage[] = [];
+  messageBytesLimit = 65_536;
+  /** What the view asked for, in order. */
+  readonly asked: unknown[][] = [];
+  private fold = new Fold();
+  private readonly listeners = new Set<(change: Change) => void>();
+
+  get state(): ConversationState {
+    return this.fold.state;
+  }
+
+  get listenerCount(): number {
+    return this.listeners.size;
+  }
+
+  message(id: string): MessageState | undefined {
+    return this.fold.message(id);
+  }
+
+  toolCall(id: string): ToolCallState | undefined {
+    return this.fold.toolCall(id);
+  }
+
+  turn(id: string): TurnState | undefined {
+    return this.fold.turn(id);
+  }
+
+  subscribe(listener: (change: Change) => void, signal: AbortSignal): void {
+    this.listeners.add(listener);
+    signal.addEventListener("abort", () => this.listeners.delete(listener));
+  }
+
+  /** Append events to the log, as a server would deliver them. */
+  play(...events: ScriptedEvent[]): void {
+    for (const event of events) {
+      const seq = this.fold.state.seq + 1;
+      const full = { conversation: "c", seq, prev: seq - 1, ts: seq * 40, ...event };
+      const change = this.fold.apply({ ...full, seq } as unknown as Event);
+      if (change !== null) this.emit(change);
+    }
+  }
+
+  /** Start over with a conversation made of events, as after a snapshot. */
+  replace(...events: ScriptedEvent[]): void {
+    this.fold = new Fold();
+    const listeners = [...this.listeners];
+    this.listeners.clear();
+    this.play(...events);
+    for (const listener of listeners) this.listeners.add(listener);
+    this.emit({ kind: "reset" });
+  }
+
+  emit(change: Change): void {
+    for (const listener of this.listeners) listener(change);
+  }
+
+  setConnection(connection: ConnectionStatus): void {
+    this.connection = connection;
+    this.emit({ kind: "connection" });
+  }
+
+  setOutbox(outbox: OutgoingMessage[]): void {
+    this.outbox = outbox;
+    this.emit({ kind: "outbox" });
+  }
+
+  send(text: string): void {
+    this.asked.push(["send", text]);
+  }
+
+  resend(clientMessageId: string): void {
+    this.asked.push(["resend", clientMessageId]);
+  }
+
+  discard(clientMessageId: string): void {
+    this.asked.push(["discard", clientMessageId]);
+  }
+
+  cancel(): void {
+    this.asked.push(["cancel"]);
+  }
+
+  retry(turn: string): void {
+    this.asked.push(["retry", turn]);
+  }
+
+  act(action: Action): void {
+    this.asked.push(["act", action]);
+  }
+
+  reconnect(): void {
+    this.asked.push(["reconnect"]);
+  }
+}
