@@ -40,7 +40,7 @@ help:
 	@echo 'make browser    run the browser tests'
 	@echo 'make docs       check that the documentation is complete and its snippets run'
 	@echo 'make coverage   measure what the tests of the package cover'
-	@echo 'make soak       run the tests of faults at their larger numbers'
+	@echo 'make soak       run the property tests with many more cases'
 	@echo 'make lint       ruff, import-linter, codespell, Biome'
 	@echo 'make types      pyright, tsc'
 	@echo 'make bench      run the benchmarks'
@@ -115,8 +115,8 @@ coverage: $(STAMPS)/test
 	$(PY) -m coverage report
 
 soak: $(STAMPS)/test
-	STREAMCHAT_SOAK=1 $(PY) -m pytest -p no:playwright --timeout=3600 tests/property
-	STREAMCHAT_SOAK=1 $(PY) -m pytest -p no:playwright --timeout=3600 tests/integration
+	$(PY) -m pytest -p no:playwright --hypothesis-profile=soak --timeout=3600 \
+	  tests/property
 
 bench: $(STAMPS)/test
 	$(PY) -m benchmarks
