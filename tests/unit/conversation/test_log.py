@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 from typing_extensions import override
 
@@ -263,8 +264,6 @@ def test_read_stops_before_its_limits_but_always_gives_one() -> None:
 
 def test_snapshot_parts_together_are_the_state() -> None:
     async def scenario(_: Any, __: Any, log: ConversationLog) -> None:
-        import msgspec
-
         for number in range(12):
             await log.append(
                 MessageCreated(

@@ -53,8 +53,10 @@ def test_frames_and_events_come_through_one_door() -> None:
     [
         b'{"type":"send","id":1,"conversation":"SECRET 1"}',
         b'{"type":"SECRET"}',
-        b'{"type":"send","id":1,"conversation":"c","client_message_id":"w",'
-        b'"content":[{"type":"text","text":"t"}],"if_active":"SECRET"}',
+        (
+            b'{"type":"send","id":1,"conversation":"c","client_message_id":"w",'
+            b'"content":[{"type":"text","text":"t"}],"if_active":"SECRET"}'
+        ),
         b'{"type":"send","id":{"SECRET":1}}',
         b'{"type":"authenticate","id":1,"token":5,"SECRET":"SECRET"}',
     ],

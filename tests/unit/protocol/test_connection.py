@@ -51,7 +51,9 @@ def identity(subject: str = "ada", expires_in_s: float = 300.0) -> Identity:
     )
 
 
-def opened(limits: Limits | None = None, expires_in_s: float = 300.0):
+def opened(
+    limits: Limits | None = None, expires_in_s: float = 300.0
+) -> ConnectionMachine:
     it = machine(limits)
     it.receive(json.dumps({"type": "authenticate", "id": 1, "token": "t"}), 101.0)
     it.authenticated(

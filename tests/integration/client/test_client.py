@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from streamchat_nb.client.background import BackgroundClient
+from streamchat_nb.client.client import Client, connect
+from streamchat_nb.client.discovery import ServerAddress
+from streamchat_nb.errors import AuthenticationError, ConnectError, NotFound, TooLarge
+from streamchat_nb.protocol.codec import encode
+from streamchat_nb.protocol.events import BlockDelta, TurnFinished
+from streamchat_nb.testing.server_process import ServerProcess, free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def background(server: ServerProcess) -> Iterator[BackgroundClient]:
+    client = BackgroundClient(server.address, name="test")
+    yield client
+    client.close()
+
+
+def test_ask_gives_text_tool_calls_actions_and_usage(server: ServerProcess) -> None:
+    async def scenario() -> None:
+        async with connect(server.address.url, server.address.token) as client:
+            conversation = await client.conversation()
+            answer = await conversation.ask("Who is Ada?")
+            assert answer.status == "completed"
+            assert "Ada Lovelace" in str(answer)
+            assert [call.name for call in answer.tool_calls] == ["search_contacts"]
+            assert answer.actions
+            assert answer.usage is not None
+            assert answer.model == "offline-demo"
+
+    asyncio.run(scenario())
+
+
+def test_events_come_in_order_as_typed_values(server: ServerProcess) -> None:
+    async def scenario() -> None:
+        async with Client(server.address) as client:
+            conversation = await client.conversation()
+            events = conversation.events()
+            first = asyncio.ensure_future(anext(events))
+            await asyncio.sleep(0)
+            turn = await conversation.send("/demo long 50")
+            seen = [await first]
+            while not (isinstance(seen[-1], TurnFinished) and seen[-1].turn == turn):
+                seen.append(await anext(events))
+            numbers = [event.seq for event in seen]
+            assert numbers == sorted(set(numbers))
+            assert sum(isinstance(event, BlockDelta) for event in seen) > 20
+            await events.aclose()
+
+    asyncio.run(scenario())
+
+
+def test_two_clients_end_in_the_same_state(server: ServerProcess) -> None:
+    async def scenario() -> None:
+        async with Client(server.address) as one, Client(server.address) as two:
+            mine = await one.conversation()
+            theirs = await two.conversation(mine.id)
+            turn = await mine.send("Who is Grace?")
+            await asyncio.gather(mine.finished(turn), theirs.finished(turn))
+            assert encode(mine.state) == encode(theirs.state)
+
+    asyncio.run(scenario())
+
+
+def test_killed_server_comes_back_and_nothing_seen_is_lost() -> None:
+    async def scenario(server: ServerProcess) -> None:
+        async with Client(server.address) as client:
+            conversation = await client.conversation()
+            turn = await conversation.send("/demo long 5000")
+            events = conversation.events()
+            for _ in range(30):
+                await anext(events)
+            seen = conversation.state.messages[-1].blocks[0].text
+            server.kill()
+            await asyncio.to_thread(server.start)
+            async with asyncio.timeout(30):
+                end = await conversation.finished(turn)
+            assert end.status == "interrupted"
+            answer = conversation.state.messages[-1]
+            assert answer.status == "partial"
+            assert answer.blocks[0].text.startswith(seen)
+            async with asyncio.timeout(30):
+                later = await conversation.ask("What is 6*7?")
+            assert "42" in later.text
+            await events.aclose()
+
+    with ServerProcess(["--StreamchatExtension.offline_pace_s=0.005"]) as server:
+        asyncio.run(scenario(server))
+
+
+def test_message_sent_while_the_server_restarts_arrives_once() -> None:
+    async def scenario(server: ServerProcess) -> None:
+        async with Client(server.address) as client:
+            conversation = await client.conversation()
+            server.kill()
+            asking = asyncio.ensure_future(conversation.ask("hello"))
+            await asyncio.sleep(0.2)
+            await asyncio.to_thread(server.start)
+            async with asyncio.timeout(40):
+                answer = await asking
+            assert answer.status == "completed"
+            users = [m for m in conversation.state.messages if m.role == "user"]
+            assert len(users) == 1
+
+    with ServerProcess(["--StreamchatExtension.offline_pace_s=0"]) as server:
+        asyncio.run(scenario(server))
+
+
+def test_clear_errors_for_what_cannot_be(server: ServerProcess) -> None:
+    async def scenario() -> None:
+        with pytest.raises(ConnectError, match="is it running"):
+            await Client(
+                ServerAddress(url=f"http://127.0.0.1:{free_port()}/", token="x")
+            ).open()
+        with pytest.raises(AuthenticationError, match="refused the token"):
+            await Client(ServerAddress(url=server.address.url, token="wrong")).open()
+        async with Client(server.address) as client:
+            with pytest.raises(NotFound):
+                await client.conversation("c_none")
+            conversation = await client.conversation()
+            with pytest.raises(TooLarge) as caught:
+                await conversation.send("x" * 70_000)
+            assert caught.value.details == {"message_bytes": 65_536}
+            with pytest.raises(NotFound):
+                await conversation.cancel("t_none")
+
+    asyncio.run(scenario())
+
+
+def test_background_client_serves_many_threads(background: BackgroundClient) -> None:
+    answers: list[str] = []
+
+    def work() -> None:
+        followed = background.follow(None)
+        answers.append(followed.ask("What is 6*7?", timeout_s=30).text)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(40)
+    assert len(answers) == 4
+    assert all("42" in answer for answer in answers)
+
+
+def test_interrupted_ask_ends_the_turn(
+    background: BackgroundClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    followed = background.follow(None)
+    begun = threading.Event()
+    followed.listen(
+        lambda event: begun.set() if isinstance(event, BlockDelta) else None
+    )
+    real_wait = background.wait
+
+    def interrupted(work: Any, *, timeout_s: float | None = None) -> None:
+        assert timeout_s is None
+        future = background.submit(work)
+        assert begun.wait(20)
+        future.cancel()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(background, "wait", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        followed.ask("/demo long 20000")
+    monkeypatch.setattr(background, "wait", real_wait)
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        if followed.state().turns[-1].status == "cancelled":
+            return
+        time.sleep(0.02)
+    pytest.fail("the turn still runs")
