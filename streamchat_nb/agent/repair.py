@@ -26,8 +26,7 @@ _NOT_IN_IDS = re.compile(r"[^A-Za-z0-9_-]")
 _Message = dict[str, Any]
 _Block = dict[str, Any]
 _THINKING = frozenset({"thinking", "redacted_thinking"})
-_USER_ONLY = frozenset({"tool_result"})
-_ASSISTANT_ONLY = _THINKING | {"tool_use"}
+_USER_BLOCKS = frozenset({"text", "image", "document", "tool_result"})
 
 
 def repair(history: list[_Message]) -> list[_Message]:
@@ -113,11 +112,16 @@ def _kept(message: _Message) -> list[_Block]:
     content = message.get("content")
     if isinstance(content, str):
         content = [{"type": "text", "text": content}]
-    elsewhere = _USER_ONLY if message["role"] == "assistant" else _ASSISTANT_ONLY
+    is_user = message["role"] == "user"
     return [
         block
         for block in content or ()
-        if block.get("type") not in elsewhere and not _is_empty(block)
+        if not _is_empty(block)
+        and (
+            block.get("type") in _USER_BLOCKS
+            if is_user
+            else block.get("type") != "tool_result"
+        )
     ]
 
 

@@ -319,7 +319,7 @@ def test_cancelling_the_run_cancels_the_tool_and_goes_on() -> None:
                 output_limit_bytes=100,
             )
         )
-        while not states:  # noqa: ASYNC110 (the tool has no event to give)
+        while not states:
             await asyncio.sleep(0.001)
         task.cancel()
         await asyncio.wait({task}, timeout=1)
