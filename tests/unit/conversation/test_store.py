@@ -1,0 +1,85 @@
+import asyncio
+from pathlib import Path
+
+from typing_extensions import override
+
+from streamchat_nb.conversation.store import (
+    EVENT_OVERHEAD_BYTES,
+    RECORD_OVERHEAD_BYTES,
+    Append,
+    MemoryStore,
+    Store,
+    searchable,
+)
+from streamchat_nb.testing.store_conformance import StoreConformance
+from streamchat_nb.testing.store_samples import (
+    append_of,
+    events_of,
+    record_of,
+    refusal,
+)
+
+
+class TestMemoryStore(StoreConformance):
+    @override
+    def make_store(self, folder: Path) -> Store:
+        return MemoryStore()
+
+
+def test_memory_store_names_itself_and_has_no_notice() -> None:
+    store = MemoryStore()
+    assert store.location == "memory"
+    assert store.notice is None
+
+
+def test_memory_store_full_refuses_and_recovers_by_deletion() -> None:
+    async def scenario() -> None:
+        event_bytes = 24 + EVENT_OVERHEAD_BYTES
+        store = MemoryStore(limit_bytes=2 * RECORD_OVERHEAD_BYTES + 5 * event_bytes)
+        await store.open()
+        await store.create(record_of("a", title=""), events_of(1, 2))
+        await store.create(record_of("b", title=""), events_of(1, 2))
+        await store.append([append_of("a", 3, 3)])
+        for attempt in (
+            store.append([append_of("b", 3, 3)]),
+            store.create(record_of("c", title=""), []),
+            store.append(
+                [Append(conversation="a", events=[], updated_ms=0, title="T")]
+            ),
+        ):
+            error = await refusal(attempt)
+            assert error.code == "store_full"
+            assert error.retryable
+            assert "Delete" in error.message
+        assert await store.get("c") is None
+        assert await store.read("b", 0) == events_of(1, 2)
+        # What needs no more room is still written.
+        await store.append(
+            [Append(conversation="a", events=[], updated_ms=7, open_turns=1)]
+        )
+        await store.delete("a")
+        await store.append([append_of("b", 3, 5)])
+        assert await store.read("b", 0) == events_of(1, 5)
+        await store.delete("b")
+        await store.create(record_of("d", title=""), events_of(1, 5))
+        await store.close()
+
+    asyncio.run(scenario())
+
+
+def test_memory_store_refused_batch_takes_no_room() -> None:
+    async def scenario() -> None:
+        store = MemoryStore(limit_bytes=2 * RECORD_OVERHEAD_BYTES)
+        await store.open()
+        await store.create(record_of("a", title=""), [])
+        for _ in range(100):
+            await refusal(store.append([append_of("a", 1, 5), append_of("a", 9, 9)]))
+        await store.append([append_of("a", 1, 5)])
+        await store.close()
+
+    asyncio.run(scenario())
+
+
+def test_searchable_folds_case_and_compatible_characters() -> None:
+    assert searchable("Straße") == searchable("STRASSE")
+    assert searchable("\ufb01ne \uff38") == "fine x"
