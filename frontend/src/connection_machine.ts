@@ -15,6 +15,7 @@ import {
   describeConnection,
   notInstalled,
   type Phase,
+  requestProblem,
   type WaitReason,
 } from "./connection_words";
 import { DEFAULT_LIMITS, type ErrorBody, type Limits } from "./protocol";
@@ -31,6 +32,8 @@ import type { ConnectionStatus, OutgoingMessage } from "./view/types";
 const SOCKET_ATTEMPTS = 2;
 const PROBE_MS = 60_000;
 const SIGNED_OUT_RETRY_MS = 30_000;
+/** So often in a row has nothing to answer before somebody is bothered with it. */
+const UNREACHABLE_ATTEMPTS = 2;
 /** A connection that lived longer than this was a good one. */
 const STEADY_MS = 5_000;
 
@@ -63,6 +66,7 @@ export class ConnectionMachine {
   #settled: Transport = "websocket";
   #obstacle: Obstacle = "network";
   #socketFailures = 0;
+  #unreachable = 0;
   #attempt = 0;
   #liveSince = 0;
   #probeAt: number | null = null;
@@ -117,7 +121,7 @@ export class ConnectionMachine {
     const outbox = this.outbox;
     this.#take(input, now);
     const status = this.#describe();
-    if (status.text !== this.#status.text || status.detail !== this.#status.detail) {
+    if (!isSame(status, this.#status)) {
       this.#status = status;
       this.#outputs.push({ type: "status_changed" });
     }
@@ -279,6 +283,7 @@ export class ConnectionMachine {
 
   #live(session: Session, now: number): void {
     this.#phase = { name: "live" };
+    this.#unreachable = 0;
     this.#liveSince = now;
     this.#settled = session.transport;
     this.#trying = session.transport;
@@ -322,6 +327,7 @@ export class ConnectionMachine {
         break;
       case "unreachable":
         this.#trying = this.#settled;
+        this.#unreachable += 1;
         this.#wait("unreachable", 0, now);
         break;
       case "broken": {
@@ -376,7 +382,15 @@ export class ConnectionMachine {
 
   #describe(): ConnectionStatus {
     const transport = this.#main?.transport ?? this.#trying;
-    return describeConnection(this.#phase, transport, this.#obstacle, this.#now);
+    const status = describeConnection(
+      this.#phase,
+      transport,
+      this.#obstacle,
+      this.#now,
+    );
+    return status.problem === undefined && this.#unreachable >= UNREACHABLE_ATTEMPTS
+      ? { ...status, problem: requestProblem(null) }
+      : status;
   }
 
   #newReader(): LogReader {
@@ -471,6 +485,15 @@ function takeForPoll(session: PollSession, input: Input, now: number): void {
   } else if (input.type === "page_failed") {
     session.takeFailure(input.failure, now);
   }
+}
+
+function isSame(one: ConnectionStatus, other: ConnectionStatus): boolean {
+  return (
+    one.text === other.text &&
+    one.detail === other.detail &&
+    one.transport === other.transport &&
+    one.problem?.message === other.problem?.message
+  );
 }
 
 /** When the whole seconds that are left until `until` become fewer. */

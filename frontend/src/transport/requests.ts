@@ -96,7 +96,7 @@ export class Requests {
   }
 
   async #renewXsrfToken(signal: AbortSignal): Promise<void> {
-    await discard(await this.#fetch("api/session", { signal }));
+    await discard(await this.#fetch("session", { signal }));
   }
 
   async #fetch(path: string, options: RequestOptions): Promise<Response> {

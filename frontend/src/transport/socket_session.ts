@@ -7,12 +7,7 @@
  * The token is fetched while the socket opens. No I/O and no clock in here.
  */
 
-import {
-  type ClientKind,
-  closedForGood,
-  notInstalled,
-  signedOut,
-} from "../connection_words";
+import { type ClientKind, closedForGood, notInstalled } from "../connection_words";
 import {
   CLOSE_CODES,
   type ClientDescription,
@@ -369,7 +364,7 @@ export class SocketSession implements Session {
     const meaning = CLOSE_CODES[code];
     if (meaning !== undefined && !meaning.reconnect) {
       const problem = closedForGood(code, reason || meaning.meaning);
-      return { kind: "refused", problem: code === 4403 ? signedOut : problem };
+      return { kind: "refused", problem };
     }
     if (this.#phase !== "open" && (this.#isTokenRefused || code === 4401)) {
       return { kind: "blocked", why: "token" };
