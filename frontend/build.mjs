@@ -1,0 +1,112 @@
+/**
+ * Bundles the chat into the package's static folder.
+ *
+ *   widget.js     the notebook widget; travels with every widget, so it is bounded
+ *   page.js       the full page
+ *   highlight.js  colours for code, fetched when code is first shown
+ *   widget.css    the look of both
+ *   THIRD_PARTY_LICENSES.txt   licences of everything that was bundled
+ */
+
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const output = join(here, "../streamchat_nb/widget/static");
+
+/** What a saved notebook carries for each widget has to stay small. */
+const WIDGET_BYTES_LIMIT = 150_000;
+
+const entries = {
+  widget: join(here, "src/index.ts"),
+  page: join(here, "src/page.ts"),
+  highlight: join(here, "src/highlight.ts"),
+};
+
+/** The folder of the package that a bundled file belongs to, or null for our own. */
+function packageFolderOf(file) {
+  const found = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(
+    file.replaceAll("\\", "/"),
+  );
+  return found === null ? null : found[1];
+}
+
+function licenceOf(folder) {
+  const { name, version, license } = JSON.parse(
+    readFileSync(join(here, folder, "package.json"), "utf-8"),
+  );
+  const file = readdirSync(join(here, folder)).find((one) => /^licen[cs]e/i.test(one));
+  if (file === undefined) {
+    throw new Error(
+      `${name} ${version} ships no licence text: it must not be bundled.`,
+    );
+  }
+  const text = readFileSync(join(here, folder, file), "utf-8").trim();
+  return `${name} ${version} (${license})\n\n${text}\n`;
+}
+
+function writeLicences(inputs) {
+  const folders = new Set(inputs.map(packageFolderOf).filter((one) => one !== null));
+  const texts = [...folders].sort().map(licenceOf);
+  const head = "Licences of the packages that are part of the files in this folder.\n";
+  writeFileSync(
+    join(output, "THIRD_PARTY_LICENSES.txt"),
+    [head, ...texts].join(`\n${"-".repeat(72)}\n\n`),
+  );
+}
+
+function checkSizes(outputs) {
+  for (const [file, { bytes }] of Object.entries(outputs)) {
+    const name = relative(output, join(here, file));
+    console.log(`${name.padEnd(14)} ${(bytes / 1000).toFixed(1)} kB`);
+    if (name === "widget.js" && bytes >= WIDGET_BYTES_LIMIT) {
+      throw new Error(
+        `widget.js has ${bytes} bytes, its limit is ${WIDGET_BYTES_LIMIT}: ` +
+          "load what is large from a file of its own.",
+      );
+    }
+  }
+}
+
+async function main() {
+  for (const entry of Object.values(entries)) {
+    if (!existsSync(entry)) throw new Error(`There is no ${relative(here, entry)}.`);
+  }
+  mkdirSync(output, { recursive: true });
+  const common = {
+    absWorkingDir: here,
+    bundle: true,
+    minify: true,
+    target: "es2022",
+    charset: "utf8",
+    legalComments: "none",
+    metafile: true,
+    outdir: output,
+    logLevel: "warning",
+  };
+  const scripts = await build({ ...common, entryPoints: entries, format: "esm" });
+  const styles = await build({
+    ...common,
+    entryPoints: { widget: join(here, "src/styles.css") },
+  });
+  writeLicences([
+    ...Object.keys(scripts.metafile.inputs),
+    ...Object.keys(styles.metafile.inputs),
+  ]);
+  checkSizes({ ...scripts.metafile.outputs, ...styles.metafile.outputs });
+}
+
+try {
+  await main();
+} catch (error) {
+  console.error(`The front end could not be bundled. ${error.message}`);
+  process.exitCode = 1;
+}
