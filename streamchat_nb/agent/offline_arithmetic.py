@@ -27,7 +27,7 @@ _SIGNS = {
 _PRINTED = "".join(sign for sign in _SIGNS if not sign.isascii())
 _ASKED = re.compile(
     r"(?i)\s*(?:(?:what\s+is|what's|how\s+much\s+is|calculate|compute)\b|=)?\s*"
-    rf"(?P<expression>[-+*/%^().,\d\s{_PRINTED}]+?)\s*[=?]*\s*"
+    rf"(?P<expression>[-+*/%^().,\d\s{_PRINTED}]+?)[=?\s]*"
 )
 _OPERATION = re.compile(rf"[\d)]\s*[-+*/%^{_PRINTED}]+\s*[-+(.\d]")
 _OPERATIONS: dict[type[ast.operator], Callable[[float, float], float]] = {

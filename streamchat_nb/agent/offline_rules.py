@@ -143,7 +143,7 @@ def _blocks(message: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _result_text(block: dict[str, Any]) -> str:
-    parts = [b.get("text") or f"({b.get('type')})" for b in _blocks(block)]
+    parts = [b.get("text", f"({b.get('type')})") for b in _blocks(block)]
     text = "\n".join(parts).strip() or "(nothing)"
     if len(text) > _LONGEST_RESULT:
         text = (
