@@ -1,0 +1,171 @@
+/** The notebook widget: what anywidget loads and renders in a cell. */
+
+import { type OpenedChat, openChat } from "./open_chat";
+import { ChatView } from "./view/chat";
+import type { Theme } from "./view/types";
+
+/** The synced traits of `Chat` in Python; no secret is among them. */
+export interface Traits {
+  /** Id of the conversation; empty until there is one. */
+  conversation: string;
+  /** Path of the server as the kernel knows it. */
+  base_url: string;
+  theme: Theme;
+  /** A CSS length; empty for the usual one. */
+  height: string;
+  /** Set here, read in Python. */
+  status: "connecting" | "connected" | "offline";
+}
+
+/** The part of anywidget's model that is used. */
+export interface WidgetModel {
+  get<Name extends keyof Traits>(name: Name): Traits[Name];
+  set<Name extends keyof Traits>(name: Name, value: Traits[Name]): void;
+  save_changes(): void;
+  on(event: string, callback: () => void): void;
+  off(event: string, callback: () => void): void;
+}
+
+export interface RenderContext {
+  readonly model: WidgetModel;
+  readonly el: HTMLElement;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** One chat for all views of a model, open while there is one of them. */
+class SharedChat {
+  readonly opened: OpenedChat;
+  readonly #lifetime = new AbortController();
+  #conversation: string;
+  #views = 0;
+
+  constructor(model: WidgetModel) {
+    this.#conversation = model.get("conversation");
+    const { signal } = this.#lifetime;
+    this.opened = openChat({
+      conversation: this.#conversation,
+      kind: "widget",
+      baseUrlHint: model.get("base_url"),
+      signal,
+      onConversation: (id) => {
+        this.#conversation = id;
+        tell(model, "conversation", id);
+      },
+    });
+    const { chat } = this.opened;
+    chat.subscribe(({ kind }) => {
+      if (kind === "connection") {
+        tell(model, "status", statusOf(chat.connection.transport));
+      }
+    }, signal);
+  }
+
+  /** Whether it shows this conversation, or will once it has made it. */
+  shows(conversation: string): boolean {
+    return (
+      !this.#lifetime.signal.aborted &&
+      (conversation === this.#conversation || conversation === "")
+    );
+  }
+
+  /** Keep it open until `signal` aborts, and as long as others do. */
+  hold(signal: AbortSignal): void {
+    this.#views += 1;
+    signal.addEventListener(
+      "abort",
+      () => {
+        this.#views -= 1;
+        if (this.#views === 0) {
+          this.#lifetime.abort();
+        }
+      },
+      { once: true },
+    );
+  }
+}
+
+const sharedChats = new WeakMap<WidgetModel, SharedChat>();
+
+function sharedChatOf(model: WidgetModel): SharedChat {
+  const known = sharedChats.get(model);
+  if (known?.shows(model.get("conversation"))) {
+    return known;
+  }
+  const chat = new SharedChat(model);
+  sharedChats.set(model, chat);
+  return chat;
+}
+
+/** Show the chat of a model in `el` until `signal` aborts or the result is called. */
+function render({ model, el, signal }: RenderContext): () => void {
+  const lifetime = new AbortController();
+  const end = (): void => lifetime.abort();
+  if (signal?.aborted) {
+    return end;
+  }
+  signal?.addEventListener("abort", end, { once: true });
+  let view: { readonly chat: ChatView; readonly end: () => void } | undefined;
+  let shown: SharedChat | undefined;
+
+  const show = (): void => {
+    const shared = sharedChatOf(model);
+    if (shared === shown) {
+      return;
+    }
+    const viewLifetime = new AbortController();
+    shared.hold(viewLifetime.signal);
+    view?.end();
+    shown = shared;
+    view = {
+      chat: new ChatView(el, shared.opened.chat, {
+        signal: viewLifetime.signal,
+        theme: model.get("theme"),
+        layout: "widget",
+        staticUrl: shared.opened.staticUrl,
+      }),
+      end: () => viewLifetime.abort(),
+    };
+    setHeight();
+  };
+  const setTheme = (): void => view?.chat.setTheme(model.get("theme"));
+  const setHeight = (): void => {
+    if (view !== undefined) {
+      view.chat.element.style.height = model.get("height");
+    }
+  };
+  listen(model, "change:conversation", show, lifetime.signal);
+  listen(model, "change:theme", setTheme, lifetime.signal);
+  listen(model, "change:height", setHeight, lifetime.signal);
+  lifetime.signal.addEventListener("abort", () => view?.end(), { once: true });
+  show();
+  return end;
+}
+
+function listen(
+  model: WidgetModel,
+  event: string,
+  callback: () => void,
+  signal: AbortSignal,
+): void {
+  model.on(event, callback);
+  signal.addEventListener("abort", () => model.off(event, callback), { once: true });
+}
+
+function tell<Name extends keyof Traits>(
+  model: WidgetModel,
+  name: Name,
+  value: Traits[Name],
+): void {
+  if (model.get(name) !== value) {
+    model.set(name, value);
+    model.save_changes();
+  }
+}
+
+function statusOf(transport: string): Traits["status"] {
+  return transport === "connecting" || transport === "offline"
+    ? transport
+    : "connected";
+}
+
+export default { render };

@@ -1,0 +1,47 @@
+/** The chat as a full page. The part of the address after # is the conversation's id. */
+
+import { openChat } from "./open_chat";
+import { ChatView } from "./view/chat";
+
+const IDENTIFIER = /^[A-Za-z0-9._:-]{1,64}$/;
+
+function conversationOfAddress(): string {
+  const id = location.hash.slice(1);
+  return IDENTIFIER.test(id) ? id : "";
+}
+
+/** Show the conversation of the address until `signal` aborts; make one for none. */
+function show(signal: AbortSignal): void {
+  const { chat, staticUrl } = openChat({
+    conversation: conversationOfAddress(),
+    kind: "page",
+    signal,
+    onConversation: (id) => history.replaceState(null, "", `#${id}`),
+  });
+  const name = document.title;
+  const setTitle = (): void => {
+    const { title } = chat.state;
+    document.title = title === "" ? name : `${title} · ${name}`;
+  };
+  chat.subscribe(({ kind }) => {
+    if (kind === "conversation" || kind === "reset") {
+      setTitle();
+    }
+  }, signal);
+  signal.addEventListener(
+    "abort",
+    () => {
+      document.title = name;
+    },
+    { once: true },
+  );
+  new ChatView(document.body, chat, { signal, layout: "page", staticUrl }).focus();
+}
+
+let lifetime = new AbortController();
+show(lifetime.signal);
+window.addEventListener("hashchange", () => {
+  lifetime.abort();
+  lifetime = new AbortController();
+  show(lifetime.signal);
+});
