@@ -3,6 +3,8 @@
 import { make } from "./element";
 
 const KEPT = 8;
+/** Marks that are not words; an underscore inside a name is one. */
+const MARKUP = /[*`#|>]+|(?<!\w)_+|_+(?!\w)/g;
 const SENTENCE_END = /[.!?]+(?=\s)|\n/g;
 
 /** A polite live region that nobody sees. */
@@ -18,10 +20,7 @@ export class Announcer {
   }
 
   say(text: string): void {
-    const plain = text
-      .replace(/[*_`#|>]+/g, " ")
-      .replace(/\s+/g, " ")
-      .trim();
+    const plain = text.replace(MARKUP, " ").replace(/\s+/g, " ").trim();
     if (plain === "") return;
     this.element.append(make("p", "", plain));
     while (this.element.childElementCount > KEPT)

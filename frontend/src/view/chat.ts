@@ -20,6 +20,8 @@ import type { Change, ChatModel, ChatViewOptions, Theme, TurnState } from "./typ
 /** What changed since the last frame. */
 class Changes {
   everything = true;
+  /** Title, badges, problem, composer. */
+  surroundings = true;
   readonly messages = new Set<string>();
   /** Blocks that grew, by message. */
   readonly blocks = new Map<string, Set<string>>();
@@ -31,6 +33,7 @@ class Changes {
     switch (change.kind) {
       case "reset":
         this.everything = true;
+        this.surroundings = true;
         break;
       case "message":
         this.messages.add(change.message);
@@ -43,18 +46,21 @@ class Changes {
         break;
       case "turn":
         this.turns.add(change.turn);
+        this.surroundings = true;
         break;
       case "outbox":
         this.outbox = true;
         break;
       case "conversation":
       case "connection":
-        break; // The frame is always brought up to date.
+        this.surroundings = true;
+        break;
     }
   }
 
   clear(): void {
     this.everything = false;
+    this.surroundings = false;
     this.messages.clear();
     this.blocks.clear();
     this.toolCalls.clear();
@@ -192,7 +198,7 @@ export class ChatView {
 
   private paint(): void {
     this.paintTranscript();
-    this.paintFrame();
+    if (this.changes.surroundings) this.paintSurroundings();
     this.changes.clear();
     this.follower.followEnd();
   }
@@ -215,7 +221,7 @@ export class ChatView {
     this.announceEnds();
   }
 
-  private paintFrame(): void {
+  private paintSurroundings(): void {
     const { model } = this;
     setText(this.title, model.state.title || strings.untitled);
     const turns = model.state.turns;
