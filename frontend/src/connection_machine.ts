@@ -2,8 +2,9 @@
  * How the chat stays connected, without a socket, a timer or a clock: inputs and the
  * time go in, what is to be done comes out.
  *
- * The WebSocket is tried first; when it fails twice although the server answers, server
- * sent events; when those do not get through either, asking again and again. Beside a
+ * The WebSocket is tried first; when it fails twice or stays silent although the server
+ * answers, server-sent events; when those do not get through either, asking again and
+ * again. Beside a
  * worse transport the better ones are tried every minute. A connection that breaks is
  * made again after a growing, random pause, and what was sent without an answer is
  * sent again under the same id.
@@ -323,7 +324,7 @@ export class ConnectionMachine {
         this.#main = this.#open(transport, now);
         break;
       case "blocked":
-        this.#fallBack(transport, failure.why, now);
+        this.#fallBack(transport, failure, now);
         break;
       case "unreachable":
         this.#trying = this.#settled;
@@ -341,11 +342,16 @@ export class ConnectionMachine {
     }
   }
 
-  #fallBack(transport: Transport, why: Obstacle, now: number): void {
+  #fallBack(
+    transport: Transport,
+    failure: Extract<Failure, { readonly kind: "blocked" }>,
+    now: number,
+  ): void {
     if (transport === "websocket") {
-      this.#obstacle = why;
+      this.#obstacle = failure.why;
       this.#socketFailures += 1;
-      if (this.#socketFailures < SOCKET_ATTEMPTS) {
+      // After a long silence nobody should have to wait for a second one.
+      if (this.#socketFailures < SOCKET_ATTEMPTS && !failure.slow) {
         this.#wait("blocked", 0, now);
         return;
       }

@@ -38,6 +38,16 @@ function show(signal: AbortSignal): void {
   new ChatView(document.body, chat, { signal, layout: "page", staticUrl }).focus();
 }
 
+/** The server's token was for the first request; it need not stay in the address. */
+function dropTokenFromAddress(): void {
+  const address = new URL(location.href);
+  if (address.searchParams.has("token")) {
+    address.searchParams.delete("token");
+    history.replaceState(null, "", address);
+  }
+}
+
+dropTokenFromAddress();
 let lifetime = new AbortController();
 show(lifetime.signal);
 window.addEventListener("hashchange", () => {

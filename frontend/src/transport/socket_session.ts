@@ -58,6 +58,7 @@ export class SocketSession implements Session {
   #token: string | null = null;
   #tokenFailure: RequestFailure | null = null;
   #openingFailed = false;
+  #wasSlow = false;
   #phaseBy: number;
   #silenceMs = 20_000;
   #heardAt: number;
@@ -103,10 +104,11 @@ export class SocketSession implements Session {
     } else if (now < this.#phaseBy) {
       return;
     } else if (this.#phase === "opening" || this.#phase === "greeted") {
+      this.#wasSlow = true;
       this.#failOpening(now);
     } else {
       const why = this.#isTokenRefused ? "token" : "network";
-      this.#lose({ kind: "blocked", why }, now);
+      this.#lose({ kind: "blocked", why, slow: true }, now);
     }
   }
 
@@ -139,7 +141,7 @@ export class SocketSession implements Session {
   takeToken(token: string, now: number): void {
     this.#token = token;
     if (this.#openingFailed) {
-      this.#lose({ kind: "blocked", why: "network" }, now);
+      this.#lose({ kind: "blocked", why: "network", slow: this.#wasSlow }, now);
     } else if (this.#phase !== "opening") {
       this.#authenticate(now);
     }
@@ -378,7 +380,7 @@ export class SocketSession implements Session {
   /** No `hello`, or nothing after it: whose fault it is, the token request tells. */
   #failOpening(now: number): void {
     if (this.#token !== null) {
-      this.#lose({ kind: "blocked", why: "network" }, now);
+      this.#lose({ kind: "blocked", why: "network", slow: this.#wasSlow }, now);
     } else if (this.#tokenFailure === null) {
       this.#openingFailed = true; // the token's answer comes, or its timeout
       this.#host.emit({ type: "close", id: this.id });

@@ -40,8 +40,9 @@ export interface EventPage {
 export type Failure =
   /** Nothing answers: no server, or no network. */
   | { readonly kind: "unreachable" }
-  /** The server is there, but this transport does not get through. */
-  | { readonly kind: "blocked"; readonly why: Obstacle }
+  /** The server is there, but this transport does not get through; `slow` when that
+   * took long to find out. */
+  | { readonly kind: "blocked"; readonly why: Obstacle; readonly slow?: boolean }
   /** It worked, or would soon; try the same again. */
   | { readonly kind: "broken"; readonly retryAfterMs?: number | undefined }
   /** An event is missing: read again from the cursor, now. */
