@@ -158,6 +158,28 @@ def _connect_to_sound(
 def _connect(
     path: Path, wal: bool | None, busy_timeout_s: float, notices: list[str]
 ) -> sqlite3.Connection:
+    """Connect to ``path`` with the right journal, the tables made or checked."""
+    mount = network_mount(path) if wal is None else None
+    reason = "is set up so" if wal is False else None
+    if mount:
+        reason = f"is on a network file system ({mount})"
+    if reason is None:
+        try:
+            return _connect_in_mode("WAL", path, busy_timeout_s)
+        except sqlite3.OperationalError as error:
+            if _primary_code(error) in _LOCKED:
+                raise
+        reason = "is on a file system that cannot hold a write-ahead log"
+    connection = _connect_in_mode("TRUNCATE", path, busy_timeout_s)
+    notices.append(
+        f"{path} {reason}: it is kept with a rollback journal, slower and as safe."
+    )
+    return connection
+
+
+def _connect_in_mode(
+    journal_mode: str, path: Path, busy_timeout_s: float
+) -> sqlite3.Connection:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     # Before SQLite opens it; its other files take their permissions from this one.
     if sys.platform != "win32":
@@ -165,8 +187,11 @@ def _connect(
     os.close(descriptor)
     connection = sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None)
     try:
+        if journal_mode != "WAL":
+            # The only way out of a write-ahead log where there is no shared memory.
+            connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         is_new = _is_new(connection, path)
-        notice = _choose_journal(connection, path, wal)
+        _set_journal(connection, journal_mode)
         if is_new:
             create_tables(connection)
         else:
@@ -174,9 +199,16 @@ def _connect(
     except BaseException:
         connection.close()
         raise
-    if notice:
-        notices.append(notice)
     return connection
+
+
+def _set_journal(connection: sqlite3.Connection, mode: str) -> None:
+    (actual,) = connection.execute(f"PRAGMA journal_mode = {mode}").fetchone()
+    if actual != mode.lower():
+        raise sqlite3.OperationalError(f"cannot have the journal mode {mode}")
+    connection.execute("PRAGMA locking_mode = NORMAL")
+    # More than the default: a page that changes often is copied back less often.
+    connection.execute("PRAGMA wal_autocheckpoint = 4000")
 
 
 def _is_new(connection: sqlite3.Connection, path: Path) -> bool:
@@ -202,35 +234,6 @@ def _is_new(connection: sqlite3.Connection, path: Path) -> bool:
             retryable=False,
         )
     return False
-
-
-def _choose_journal(
-    connection: sqlite3.Connection, path: Path, wal: bool | None
-) -> str | None:
-    """Set the journal mode; return a notice when there is no write-ahead log."""
-    mount = network_mount(path) if wal is None else None
-    if mount:
-        reason = f"is on a network file system ({mount})"
-    elif wal is False:
-        reason = "is set up so"
-    elif _has_write_ahead_log(connection):
-        return None
-    else:
-        reason = "is on a file system that cannot hold a write-ahead log"
-    connection.execute("PRAGMA journal_mode = TRUNCATE")
-    return f"{path} {reason}: it is kept with a rollback journal, slower and as safe."
-
-
-def _has_write_ahead_log(connection: sqlite3.Connection) -> bool:
-    try:
-        (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
-    except sqlite3.OperationalError as error:
-        if _primary_code(error) in _LOCKED:
-            raise
-        return False
-    # More than the default: a page that changes often is copied back less often.
-    connection.execute("PRAGMA wal_autocheckpoint = 4000")
-    return mode == "wal"
 
 
 def network_mount(path: Path, *, mounts: str | None = None) -> str | None:
