@@ -13,9 +13,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from typing_extensions import Self
+from typing import TYPE_CHECKING, Self
 
 from streamchat_nb.client.discovery import ServerAddress, read_connection_file
 
@@ -65,6 +63,7 @@ class ServerProcess:
         self.home = Path(tempfile.mkdtemp(prefix="streamchat-test-"))
         self.work = self.home / "work"
         self.work.mkdir()
+        self._runtime = self.home / "runtime"
         self._port = free_port()
         self._token = secrets.token_hex(16)
         self._process: subprocess.Popen[bytes] | None = None
@@ -76,7 +75,7 @@ class ServerProcess:
         try:
             self.start()
         except BaseException:
-            self._remove_home()
+            self.remove()
             raise
         return self
 
@@ -86,13 +85,17 @@ class ServerProcess:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.stop()
-        self._remove_home()
+        self.remove()
 
     @property
     def log(self) -> str:
         """All that the server has printed."""
         return (self.home / "server.log").read_text(errors="replace")
+
+    @property
+    def connection_file(self) -> Path:
+        """The file by which clients find it; exists while it runs."""
+        return next(self._runtime.glob("streamchat_nb-*.json"))
 
     @property
     def pid(self) -> int:
@@ -107,8 +110,7 @@ class ServerProcess:
         Raises:
             RuntimeError: It did not start within 60 s; the message has its log.
         """
-        runtime = self.home / "runtime"
-        for path in runtime.glob("streamchat_nb-*.json"):
+        for path in self._runtime.glob("streamchat_nb-*.json"):
             path.unlink()
         with (self.home / "server.log").open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter
@@ -128,12 +130,12 @@ class ServerProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=self._make_environment(runtime),
+                env=self._make_environment(),
                 start_new_session=True,
             )
         deadline = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < deadline and self._process.poll() is None:
-            for path in runtime.glob("streamchat_nb-*.json"):
+            for path in self._runtime.glob("streamchat_nb-*.json"):
                 if read_connection_file(path) is not None:
                     return
             time.sleep(0.02)
@@ -149,6 +151,11 @@ class ServerProcess:
             self._process.wait(STOP_TIMEOUT_S)
         self.kill()
 
+    def remove(self) -> None:
+        """End it and delete its home. Idempotent."""
+        self.stop()
+        shutil.rmtree(self.home, ignore_errors=True)
+
     def kill(self) -> None:
         """End it, and the kernels it started, as a power cut would. Idempotent."""
         if self._process is None:
@@ -158,10 +165,7 @@ class ServerProcess:
         self._process.wait()
         self._process = None
 
-    def _remove_home(self) -> None:
-        shutil.rmtree(self.home, ignore_errors=True)
-
-    def _make_environment(self, runtime: Path) -> dict[str, str]:
+    def _make_environment(self) -> dict[str, str]:
         inherited = {
             name: value
             for name, value in os.environ.items()
@@ -170,7 +174,7 @@ class ServerProcess:
         return {
             **inherited,
             "HOME": str(self.home),
-            "JUPYTER_RUNTIME_DIR": str(runtime),
+            "JUPYTER_RUNTIME_DIR": str(self._runtime),
             "JUPYTER_DATA_DIR": str(self.home / "data"),
             "JUPYTER_CONFIG_DIR": str(self.home / "config"),
             "JUPYTER_TOKEN": self._token,
