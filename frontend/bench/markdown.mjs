@@ -6,7 +6,7 @@
  */
 
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -25,7 +25,11 @@ try {
     target: "es2022",
     write: false,
   });
-  const styles = readFileSync(join(here, "../src/styles.css"), "utf-8");
+  const styles = buildSync({
+    entryPoints: [join(here, "../src/styles.css")],
+    bundle: true,
+    write: false,
+  }).outputFiles[0].text;
   const page = join(folder, "bench.html");
   const script = bundle.outputFiles[0].text.replaceAll("</script", "<\\/script");
   writeFileSync(

