@@ -12,7 +12,7 @@ const JOINED_EMOJI = /^(?:\uFE0F|\uFE0F?\u200D)$/;
 const JOINER = /^[\u200C\u200D]$/;
 const EMOJI_END = /[\p{Emoji}\p{Emoji_Modifier}]$/u;
 const SCRIPT_WITH_JOINERS =
-  /[\p{sc=Arab}\p{sc=Deva}\p{sc=Beng}\p{sc=Taml}\p{sc=Telu}\p{sc=Knda}\p{sc=Mlym}\p{sc=Sinh}\p{sc=Gujr}\p{sc=Guru}\p{sc=Orya}\p{sc=Mymr}\p{sc=Khmr}]$/u;
+  /[\p{sc=Arabic}\p{sc=Devanagari}\p{sc=Bengali}\p{sc=Tamil}\p{sc=Telugu}\p{sc=Kannada}\p{sc=Malayalam}\p{sc=Sinhala}\p{sc=Gujarati}\p{sc=Gurmukhi}\p{sc=Oriya}\p{sc=Myanmar}\p{sc=Khmer}]$/u;
 
 /** A stretch of text, either to be shown as it is or hidden. */
 export interface Stretch {
