@@ -740,9 +740,9 @@ def cancelled_during(
     model: ScriptedModel,
     *tools: Tool,
     when: Callable[[list[AgentEvent]], bool],
-    sleep: Callable[[float], Any] = asyncio.sleep,
+    left_behind: int = 0,
 ) -> tuple[list[AgentEvent], float]:
-    agent = AnthropicAgent(model, sleep=sleep)
+    agent = AnthropicAgent(model)
     events: list[AgentEvent] = []
 
     async def main() -> float:
@@ -756,6 +756,7 @@ def cancelled_during(
         await asyncio.wait({task}, timeout=10)
         took = time.monotonic() - began
         assert task.cancelled()
+        assert len(asyncio.all_tasks()) == 1 + left_behind
         return took
 
     took = asyncio.run(main())
@@ -813,6 +814,7 @@ def test_cancel_does_not_wait_for_a_stubborn_tool() -> None:
         ScriptedModel([script(tool_use("stubborn"))]),
         stubborn,
         when=lambda events: bool(of(events, e.ToolStarted)),
+        left_behind=1,
     )
     released = True
     assert took < 0.2
@@ -850,9 +852,10 @@ def test_closing_the_iterator_cancels_the_tools() -> None:
             if isinstance(event, e.ToolCompleted):
                 break
         await running.aclose()
+        assert ended == ["hang"]
+        assert len(asyncio.all_tasks()) == 1
 
     asyncio.run(main())
-    assert ended == ["hang"]
 
 
 def test_tool_starts_after_its_start_was_taken() -> None:

@@ -179,6 +179,9 @@ def test_history_of_discarded_message_leaves_it_out() -> None:
         e.MessageCreated(message="m1", role="assistant", author=AGENT),
         e.BlockStarted(message="m1", block="b0", kind="text"),
         e.BlockDelta(message="m1", block="b0", kind="text", delta="Hel"),
+        e.BlockCompleted(
+            message="m1", block="b0", kind="text", content=TextBlock(text="Hel")
+        ),
         e.MessageDiscarded(message="m1", reason="overloaded"),
         turn="t1",
     )
