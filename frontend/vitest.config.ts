@@ -1,14 +1,17 @@
 import { defineConfig } from "vitest/config";
 
+/** Generous: a busy machine is slow, and a test that hangs is still ended. */
+const testTimeout = 60_000;
+
 export default defineConfig({
   test: {
-    testTimeout: 30_000,
     projects: [
       {
         test: {
           name: "unit",
           environment: "node",
           include: ["tests/unit/**/*.test.ts"],
+          testTimeout,
         },
       },
       {
@@ -16,6 +19,7 @@ export default defineConfig({
           name: "dom",
           environment: "jsdom",
           include: ["tests/dom/**/*.test.ts"],
+          testTimeout,
         },
       },
     ],

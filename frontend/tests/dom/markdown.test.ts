@@ -144,7 +144,7 @@ describe("structure", () => {
 
 describe("while it streams", () => {
   test("text without a line end is shown at once", () => {
-    expect(stream("Good", " mor").textContent).toBe("Good mor");
+    expect(stream("Good", " day a").textContent).toBe("Good day a");
   });
 
   test("an open strong run, code span or link is shown as what it will be", () => {

@@ -146,7 +146,7 @@ describe("corpora", () => {
       expect(vectors.length).toBeGreaterThan(1900);
       expectHarmless(vectors.map((vector) => vector.md));
     },
-    120_000,
+    180_000,
   );
 
   const scripts = readCorpus("xss/payloadbox/xss-payload-list.txt");
@@ -163,7 +163,7 @@ describe("corpora", () => {
         expect(findProblems(renderWhole(text))).toEqual([]);
       }
     },
-    120_000,
+    180_000,
   );
 
   for (const name of [
@@ -174,7 +174,7 @@ describe("corpora", () => {
     test.skipIf(corpus === null)(
       nameWithCorpus(`${name} is text`, corpus),
       () => expectHarmless(JSON.parse(corpus ?? "[]")),
-      120_000,
+      180_000,
     );
   }
 
