@@ -17,7 +17,7 @@ from typing_extensions import override
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Generator
 
-__all__ = ["AiohttpTransport", "direct_transport"]
+__all__ = ["AiohttpTransport", "direct_transport", "translated_errors"]
 
 _CONNECTIONS = 1000
 
@@ -65,7 +65,7 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
     @override
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         body = await request.aread()
-        with _translated_errors():
+        with translated_errors():
             response = await self._open_session().request(
                 request.method,
                 str(request.url),
@@ -104,7 +104,7 @@ class _ResponseStream(httpx2.AsyncByteStream):
 
     @override
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        with _translated_errors():
+        with translated_errors():
             async for chunk in self._response.content.iter_any():
                 yield chunk
 
@@ -121,7 +121,8 @@ def _timeout(request: httpx2.Request) -> aiohttp.ClientTimeout:
 
 
 @contextlib.contextmanager
-def _translated_errors() -> Generator[None]:
+def translated_errors() -> Generator[None]:
+    """Raise aiohttp's errors as those of the client above."""
     try:
         yield
     except (aiohttp.ClientError, OSError) as error:

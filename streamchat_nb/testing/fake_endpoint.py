@@ -174,10 +174,14 @@ class FakeEndpoint:
         if request.method != "POST":
             raise _HttpError(405, "Method Not Allowed")
         _check_key(request)
-        if "anthropic-version" not in request.headers:
+        if not request.headers.get("anthropic-version"):
             raise _HttpError(400, "anthropic-version: header is required")
+        from aiohttp import web
+
         try:
             body = check_request(msgspec.json.decode(await request.read()))
+        except web.HTTPRequestEntityTooLarge:
+            raise _HttpError(413, "The request is too large.") from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise _HttpError(400, "The body is not valid JSON") from None
         except RequestRefused as refusal:
