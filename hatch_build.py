@@ -37,6 +37,7 @@ BUNDLE_FOLDER = Path("streamchat_nb", "widget", "static")
 RECORD_NAME = "bundle.json"
 NO_SOURCES = {"bench", "coverage", "dist", "node_modules", "tests"}
 
+INSTALL_ARGUMENTS = ("ci", "--ignore-scripts", "--omit=dev", "--no-audit", "--no-fund")
 INSTALL_TIMEOUT_S = 600
 BUILD_TIMEOUT_S = 300
 VERSION_TIMEOUT_S = 30
@@ -179,7 +180,7 @@ class Bundle:
         sources = self.hash_of_sources()
         self.record.unlink(missing_ok=True)
         if not self._packages_are_current():
-            self._npm(npm, INSTALL_TIMEOUT_S, "ci", "--ignore-scripts", "--omit=dev")
+            self._npm(npm, INSTALL_TIMEOUT_S, *INSTALL_ARGUMENTS)
         self._npm(npm, BUILD_TIMEOUT_S, "run", "build")
         files = [
             file.relative_to(self.folder).as_posix()
