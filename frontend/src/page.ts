@@ -48,6 +48,7 @@ function dropTokenFromAddress(): void {
 }
 
 dropTokenFromAddress();
+document.body.style.margin = "0"; // the chat fills the window
 let lifetime = new AbortController();
 show(lifetime.signal);
 window.addEventListener("hashchange", () => {

@@ -137,7 +137,8 @@ export class Sender {
 
   takePostFailure(id: string, failure: RequestFailure, now: number): void {
     this.#posting = null;
-    if (failure.status === null || !failure.fromServer) {
+    const { status, fromServer } = failure;
+    if (status === null || (status >= 500 && !fromServer)) {
       this.outbox.putBack(id);
       this.#retryAt = this.#carrier === null ? null : now + RETRY_MS;
     } else {

@@ -5,8 +5,13 @@ import { WebSocket as NodeWebSocket } from "ws";
 import { LocalServer } from "../local_server";
 import "./browser_parts";
 
-/** Serve this page from a server with the base URL `/base/`; stopped after each test. */
-export function servePage(): { readonly server: LocalServer } {
+/**
+ * Serve this page from a server with the base URL `/base/`; stopped after each test,
+ * when nobody reads from it any more.
+ */
+export function servePage({ staysOpen = false } = {}): {
+  readonly server: LocalServer;
+} {
   const page = { server: new LocalServer() };
   const nodeFetch = globalThis.fetch;
 
@@ -25,20 +30,21 @@ export function servePage(): { readonly server: LocalServer } {
     document.body.replaceChildren();
     const config = document.createElement("script");
     config.id = "jupyter-config-data";
+    config.type = "application/json";
     config.textContent = JSON.stringify({ baseUrl: "/base/" });
     document.head.replaceChildren(config);
     vi.stubGlobal("WebSocket", PageWebSocket);
     vi.stubGlobal("fetch", (input: URL, init?: RequestInit) => {
       const url = new URL(`${input.pathname}${input.search}`, page.server.url);
-      const { signal, ...rest } = init ?? {};
-      const controller = new AbortController();
-      signal?.addEventListener("abort", () => controller.abort());
-      return nodeFetch(url, { ...rest, signal: null });
+      // Node's fetch knows nothing of the signals of jsdom.
+      return nodeFetch(url, { ...init, signal: null });
     });
   });
 
   afterEach(async () => {
-    await vi.waitUntil(() => page.server.readers === 0, 5_000);
+    if (!staysOpen) {
+      await vi.waitUntil(() => page.server.readers === 0, 5_000);
+    }
     await page.server.stop();
     vi.unstubAllGlobals();
   });

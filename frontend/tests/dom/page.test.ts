@@ -1,18 +1,34 @@
 import { expect, test, vi } from "vitest";
 import { servePage } from "./local_page";
 
-const { server: _ } = servePage();
+const page = servePage({ staysOpen: true }); // a page ends with its window
 
 async function saw(text: string): Promise<void> {
   await vi.waitFor(() => expect(document.body.textContent).toContain(text), 5_000);
 }
 
-test("the page makes a conversation, names it in its address and its title", async () => {
+test("the page shows the conversation of its address, or makes one and names it", async () => {
   document.title = "streamchat";
-  history.replaceState(null, "", "/base/streamchat?token=t0&x=1");
+  history.replaceState(null, "", "/base/streamchat?token=t0&x=1#not/an id");
 
   await import("../../src/page");
   expect(location.search).toBe("?x=1");
   await saw("Live over WebSocket");
+
   expect(location.hash).toBe("#c_1");
+  expect(page.server.requests).toContain("POST conversations");
+  expect(document.activeElement?.tagName).toBe("TEXTAREA");
+
+  page.server.append({ type: "conversation.updated", title: "Ada" });
+  await vi.waitFor(() => expect(document.title).toBe("Ada · streamchat"));
+
+  location.hash = "#c_9";
+  await vi.waitFor(() => expect(document.title).toBe("streamchat"));
+  expect(document.querySelectorAll("section")).toHaveLength(1);
+  await vi.waitUntil(() => page.server.readers === 1); // of the conversation it has now
+
+  location.hash = "#c_1";
+  await vi.waitFor(() => expect(document.title).toBe("Ada · streamchat"));
+  const made = page.server.requests.filter((r) => r === "POST conversations");
+  expect(made).toHaveLength(1);
 });

@@ -628,6 +628,27 @@ describe("the HTTP stream", () => {
     expect(world.last("post_message").clientMessageId).toBe("w_a");
   });
 
+  test.each([
+    [502, false, "sending"],
+    [413, false, "failed"],
+    [403, true, "failed"],
+    [503, true, "failed"],
+  ])(
+    "a post answered with %i (from the server: %s) is %s",
+    (status, fromServer, is) => {
+      const world = streaming().send("a");
+      const problem = { code: `http_${status}`, message: "…" };
+
+      world.input({
+        type: "post_failed",
+        clientMessageId: "w_a",
+        failure: { status, problem, fromServer },
+      });
+
+      expect(world.outbox).toEqual([`a: ${is}`]);
+    },
+  );
+
   test("keeps what the server refuses, with the reason, and goes on", () => {
     const world = streaming().send("a").send("b");
     const problem = { code: "queue_full", message: "Too many.", retryable: true };
