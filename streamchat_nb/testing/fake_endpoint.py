@@ -160,7 +160,8 @@ class FakeEndpoint:
                 return await self._answer_json(request, body)
             return await self._answer(request, body, _frames(body, self._pace_s))
         except _HttpError as error:
-            error_type = _ERROR_TYPES.get(error.status, "api_error")
+            default = "api_error" if error.status >= 500 else "invalid_request_error"  # noqa: PLR2004
+            error_type = _ERROR_TYPES.get(error.status, default)
             answer = error_body(error_type, error.message, request_id)
             return web.json_response(
                 body=msgspec.json.encode(answer),

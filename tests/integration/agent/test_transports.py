@@ -305,6 +305,6 @@ def test_transport_leaks_no_descriptors(
 
     asyncio.run(use())
     before = count()
-    for _ in range(20):
+    for _ in range(8):
         asyncio.run(use())
     assert count() <= before
