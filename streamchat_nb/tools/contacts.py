@@ -13,6 +13,7 @@ import re
 import sqlite3
 import threading
 import unicodedata
+import weakref
 from importlib.resources import files
 from typing import Annotated
 
@@ -74,6 +75,8 @@ class ContactIndex:
         self._lock = threading.Lock()
         self._words = [(_words(c.name), _words(" ".join(_row(c)))) for c in contacts]
         self._database = _full_text_table(contacts) if full_text else None
+        if self._database is not None:
+            weakref.finalize(self, self._database.close)
 
     def __len__(self) -> int:
         return len(self._contacts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import re
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast, overload
 
 from typing_extensions import override
 
@@ -101,15 +101,15 @@ class FunctionTool(Tool, Generic[ParametersT, ReturnT]):
         bound: functools.partial[Any] = functools.partial(
             self.function, *positional, **keywords
         )
+        value: object
         if self._is_async:
             value = await bound()
         else:
-            value = await _threads.run(bound)
+            # Encoded there, too: a large result must not hold up the loop.
+            value = await _threads.run(lambda: _result_of(bound()))
             if inspect.isawaitable(value):
                 value = await value
-        if isinstance(value, ToolResult):
-            return value
-        return ToolResult(output=encode_result(value))
+        return cast("ToolResult", _result_of(value))
 
 
 @overload
@@ -142,6 +142,13 @@ def tool(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     if function is not None:
         return FunctionTool(function)
     return functools.partial(FunctionTool[..., Any], **options)
+
+
+def _result_of(value: object) -> object:
+    """Return a value as a ``ToolResult``; one that is yet to be awaited stays."""
+    if isinstance(value, ToolResult) or inspect.isawaitable(value):
+        return value
+    return ToolResult(output=encode_result(value))
 
 
 def _checked_name(function: Callable[..., Any], name: str | None) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from streamchat_nb.errors import StreamchatError, ToolError
 from streamchat_nb.tools.actions import usable_actions
-from streamchat_nb.tools.output import clean_text, cut_middle
+from streamchat_nb.tools.output import clean_text, cut_middle, is_blank
 from streamchat_nb.tools.progress import ProgressReports
 from streamchat_nb.tools.tool import ToolContext, ToolResult
 from streamchat_nb.tools.validation import faults_of
@@ -169,7 +169,7 @@ def _outcome(
     try:
         result = task.result()
         output, truncated = cut_middle(
-            result.output if result.output.strip() else _nothing_said(result.status),
+            _nothing_said(result.status) if is_blank(result.output) else result.output,
             output_limit_bytes,
         )
         return Outcome(

@@ -6,7 +6,7 @@ import msgspec
 
 from streamchat_nb.errors import ToolError
 
-__all__ = ["clean_text", "cut_middle", "encode_result"]
+__all__ = ["clean_text", "cut_middle", "encode_result", "is_blank"]
 
 
 def encode_result(value: object) -> str:
@@ -21,7 +21,7 @@ def encode_result(value: object) -> str:
         case None:
             return "Done."
         case str():
-            return clean_text(value) if value.strip() else "(empty text)"
+            return "(empty text)" if is_blank(value) else clean_text(value)
         case float():
             # JSON has no words for these: NaN would read as "null".
             return repr(value)
@@ -36,6 +36,11 @@ def encode_result(value: object) -> str:
             "dicts or dataclasses.",
             code="tool_result_unencodable",
         ) from error
+
+
+def is_blank(text: str) -> bool:
+    """Say whether there is nothing to see, without looking at all of a huge text."""
+    return not text or text.isspace()
 
 
 def clean_text(text: str) -> str:
@@ -54,23 +59,28 @@ def cut_middle(text: str, limit_bytes: int) -> tuple[str, bool]:
     Returns:
         The text, and whether something was left out.
     """
-    text = clean_text(text)
-    if _json_bytes(text) <= limit_bytes:
-        return text, False
-    head = _longest(text[:limit_bytes], limit_bytes * 3 // 4)
-    rest = text[len(head) :]
-    tail = _longest(rest[::-1][:limit_bytes], limit_bytes - limit_bytes * 3 // 4)[::-1]
-    left_out = len(rest) - len(tail)
+    # No character is smaller than a byte: of a huge text only the ends are looked at.
+    if len(text) <= limit_bytes:
+        text = clean_text(text)
+        if _json_bytes(text) <= limit_bytes:
+            return text, False
+    head = _longest(clean_text(text[:limit_bytes]), limit_bytes * 3 // 4)
+    rest = clean_text(text[max(len(head), len(text) - limit_bytes) :])
+    tail = _longest(rest[::-1], limit_bytes - limit_bytes * 3 // 4)[::-1]
+    left_out = len(text) - len(head) - len(tail)
     return f"{head}\n[… {left_out:,} characters left out …]\n{tail}", True
 
 
 def _longest(text: str, limit_bytes: int) -> str:
     """Return the longest start of ``text`` within ``limit_bytes`` of JSON."""
-    low, high = 0, len(text)
+    low, high = 0, min(len(text), limit_bytes)
     while low < high:
         middle = (low + high + 1) // 2
-        if _json_bytes(text[:middle]) <= limit_bytes:
+        # What is sure already is not measured again: the cost is linear.
+        size = _json_bytes(text[low:middle])
+        if size <= limit_bytes:
             low = middle
+            limit_bytes -= size
         else:
             high = middle - 1
     return text[:low]

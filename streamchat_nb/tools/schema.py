@@ -88,7 +88,7 @@ def describe_function(function: Callable[..., Any]) -> FunctionSchema:
     name = _name_of(function)
     try:
         signature = inspect.signature(function)
-    except (TypeError, ValueError):
+    except (NameError, TypeError, ValueError):
         raise UsageError(
             f"{name} has no signature that can be read; wrap it in a Python function."
         ) from None

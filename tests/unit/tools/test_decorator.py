@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_type
 
 import pytest
 
@@ -44,9 +44,10 @@ async def look_up(word: str) -> list[str]:
 
 
 def test_tool_stays_the_function_it_was() -> None:
-    assert add(1) == 3
+    assert assert_type(add(1), int) == 3
     assert add(1, b=1) == 2
-    assert asyncio.run(look_up("ada")) == ["ada", "ADA"]
+    found = asyncio.run(look_up("ada"))
+    assert assert_type(found, list[str]) == ["ada", "ADA"]
     assert add.__name__ == "add"
     assert add.__doc__ == "Add two numbers."
     assert add.function(2, 2) == 4

@@ -64,6 +64,11 @@ def test_cut_middle_keeps_head_and_tail() -> None:
     assert "[… 3,900 characters left out …]" in cut
 
 
+@pytest.mark.parametrize("text", ["\x00" * 50, "é" * 50, '"' * 100, "x" * 101])
+def test_cut_middle_measures_what_travels(text: str) -> None:
+    assert cut_middle(text, 100)[1] == (len(msgspec.json.encode(text)) - 2 > 100)
+
+
 @given(st.text(st.characters()), st.integers(min_value=0, max_value=300))
 def test_cut_middle_never_exceeds_its_limit(text: str, limit: int) -> None:
     cut, truncated = cut_middle(text, limit)
@@ -71,6 +76,15 @@ def test_cut_middle_never_exceeds_its_limit(text: str, limit: int) -> None:
     size = len(msgspec.json.encode(cut)) - 2
     if truncated:
         assert size <= limit + len(json.dumps(marker))
+        head, _, tail = cut.partition("\n[… ")
+        tail = tail.partition(" …]\n")[2]
+        clean = clean_text(text)
+        if "[… " not in text:
+            assert clean.startswith(head)
+            assert clean.endswith(tail)
+            # One character more would not have fitted: it is six bytes at most.
+            room = limit * 3 // 4 - (len(msgspec.json.encode(head)) - 2)
+            assert 0 <= room < 6
     else:
         assert size <= limit
         assert cut == clean_text(text)
