@@ -89,6 +89,7 @@ export class ChatView {
   private readonly changes = new Changes();
   private frame: number | null = null;
   private announcedLabel = "";
+  private problemShown = false;
 
   /**
    * @param container Gets the chat appended; loses it when `options.signal` aborts.
@@ -228,6 +229,8 @@ export class ChatView {
     this.offline.element.hidden = turns[turns.length - 1]?.offline !== true;
     this.connection.updateConnection(model.connection);
     const { problem } = model.connection;
+    if (problem && !this.problemShown) this.announcer.say(strings.connectionProblem);
+    this.problemShown = problem != null;
     this.problem.update(
       problem
         ? {

@@ -25,7 +25,6 @@ export class ComposerView {
   constructor(private readonly options: ComposerOptions) {
     const { signal } = options;
     this.hint.id = `streamchat-hint-${nextId++}`;
-    this.hint.setAttribute("aria-live", "polite");
     this.field.rows = 1;
     this.field.placeholder = strings.messagePlaceholder;
     this.field.setAttribute("aria-label", strings.messageLabel);
@@ -129,6 +128,9 @@ export class ComposerView {
     this.stopButton.hidden = !this.running;
     this.sendButton.hidden = this.running && text === "";
     this.element.classList.toggle("streamchat-too-long", excess !== null);
+    this.field.setAttribute("aria-invalid", String(excess !== null));
+    // What cannot be sent is said at once; the ordinary hint is there to be found.
+    this.hint.setAttribute("role", excess === null ? "note" : "alert");
     setText(this.hint, this.hintFor(excess));
     this.fitHeight();
   }

@@ -377,6 +377,7 @@ describe("what ends badly", () => {
     await paint();
     const notice = find(".streamchat-bottom .streamchat-notice");
     expect(notice.textContent).toContain("No answer.");
+    expect(announced()).toEqual(["The chat cannot reach its server."]);
     notice.querySelector("button")?.click();
     expect(model.asked).toEqual([["reconnect"]]);
     model.setConnection(LIVE);
@@ -417,6 +418,8 @@ describe("sending", () => {
     expect(model.asked).toEqual([]);
     expect(field.value).toBe("äöüäöü");
     expect(find(".streamchat-hint").textContent).toContain("12 of 10 bytes");
+    expect(find(".streamchat-hint").getAttribute("role")).toBe("alert");
+    expect(field.getAttribute("aria-invalid")).toBe("true");
     type("äöü");
     expect(find(".streamchat-hint").textContent).not.toContain("bytes");
   });
