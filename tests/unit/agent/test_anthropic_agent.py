@@ -522,6 +522,20 @@ def test_limit_of_tool_calls_refuses_those_beyond() -> None:
     assert_last_answer(events, requests, limit)
 
 
+def test_limit_of_tool_calls_counts_all_steps() -> None:
+    uses = [tool_use("greet", {"name": "Ada"}, id_=f"c{n}") for n in range(4)]
+    events, requests = answer(
+        script(*uses[:2]),
+        script(*uses[2:]),
+        script("All I have."),
+        limits=TurnLimits(tool_calls=3),
+    )
+    statuses = {event.tool_call: event.status for event in of(events, e.ToolCompleted)}
+    assert statuses == {"c0": "ok", "c1": "ok", "c2": "ok", "c3": "error"}
+    limit = "the limit of 3 tool calls for one answer is reached"
+    assert_last_answer(events, requests, limit)
+
+
 def test_limit_of_time_ends_with_an_answer() -> None:
     clock = Clock()
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import threading
 import time
@@ -265,7 +266,21 @@ def test_run_drops_what_comes_late() -> None:
     assert reports == []
 
 
-def test_run_does_not_wait_for_a_tool_that_will_not_stop() -> None:
+def test_run_delivers_the_last_report_before_its_result() -> None:
+    @tool
+    async def f(context: ToolContext) -> None:
+        context.progress("first")
+        await asyncio.sleep(0.001)
+        context.progress("last")
+
+    reports: list[str] = []
+    run(f, report=lambda text, _: reports.append(text))
+    assert reports == ["first", "last"]
+
+
+def test_run_does_not_wait_for_a_tool_that_will_not_stop(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     @tool
     async def stubborn() -> str:
         for _ in range(20):
@@ -288,9 +303,11 @@ def test_run_does_not_wait_for_a_tool_that_will_not_stop() -> None:
         )
         took = time.monotonic() - began
         await asyncio.sleep(0.5)  # its end, also bad, must bother nobody
+        gc.collect()
         return outcome, took
 
     outcome, took = asyncio.run(main())
+    assert caplog.records == []
     assert outcome.status == "timeout"
     assert took < 0.3
 

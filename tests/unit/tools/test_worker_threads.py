@@ -7,6 +7,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 import pytest
+from typing_extensions import override
 
 from streamchat_nb.tools.worker_threads import WorkerThreads
 
@@ -139,6 +140,32 @@ def test_work_cancelled_while_it_runs_is_not_waited_for() -> None:
     gate.set()
     assert ended.wait(10)
     wait_until(lambda: threads.threads == 1)
+
+
+def test_work_that_comes_as_a_thread_gives_up_is_done() -> None:
+    class GivingUp(WorkerThreads):
+        gave_up = threading.Event()
+        go_on = threading.Event()
+
+        @override
+        def _take(self, *, wait_s: float) -> Callable[[], None] | None:
+            work = super()._take(wait_s=wait_s)
+            if work is None and wait_s > 0:
+                self.gave_up.set()
+                self.go_on.wait(10)
+            return work
+
+    threads = GivingUp(4, idle_s=0.01)
+
+    async def main() -> int:
+        await threads.run(lambda: 1)
+        await asyncio.to_thread(threads.gave_up.wait, 10)
+        late = asyncio.create_task(threads.run(lambda: 2))
+        await asyncio.sleep(0)
+        threads.go_on.set()
+        return await asyncio.wait_for(late, 10)
+
+    assert asyncio.run(main()) == 2
 
 
 def test_many_short_bursts_lose_nothing() -> None:
