@@ -335,13 +335,19 @@ def test_sequential_tools_run_alone_in_their_place() -> None:
     tools = [named(name, sequential=name.startswith("s")) for name in ("p1", "p2", "s")]
     uses = [
         tool_use(name, id_=f"c{number}")
-        for number, name in enumerate(["p1", "p2", "s", "p1", "s"])
+        for number, name in enumerate(["s", "p1", "p2", "s", "p1", "s"])
     ]
     events, _ = answer(script(*uses), script("Done"), tools=tuple(tools))
-    assert seen[0] == {"p1", "p2"}
-    assert seen[2:] == [{"s"}, {"p1"}, {"s"}]
+    assert seen[:2] == [{"s"}, {"p1", "p2"}]
+    assert seen[3:] == [{"s"}, {"p1"}, {"s"}]
     labels = [s.label for s in of(events, e.TurnStatus) if s.phase == "using_tool"]
-    assert labels == ["Using p1, p2…", "Using s…", "Using p1…", "Using s…"]
+    assert labels == [
+        "Using s…",
+        "Using p1, p2…",
+        "Using s…",
+        "Using p1…",
+        "Using s…",
+    ]
 
 
 def test_call_that_this_program_fails_to_run_has_an_end_too() -> None:
