@@ -174,24 +174,31 @@ class InlineParser {
 
   private readBackslashMath(open: string): boolean {
     const close = open === "(" ? "\\)" : "\\]";
-    return this.readMath(2, this.source.indexOf(close, this.at + 2), 2);
+    return this.readMath(2, this.findMathEnd(close, 2), 2);
   }
 
   private readDollars(): void {
     const { source, at } = this;
     if (source[at + 1] === "$") {
-      if (!this.readMath(2, source.indexOf("$$", at + 2), 2)) this.takeText(2);
+      if (!this.readMath(2, this.findMathEnd("$$", 2), 2)) this.takeText(2);
       return;
     }
-    const end = source.indexOf("$", at + 1);
+    const end = this.findMathEnd("$", 1);
     const spaced =
       /\s/.test(source[at + 1] ?? " ") || /\s/.test(source[end - 1] ?? " ");
     const money = /\d/.test(source[end + 1] ?? "");
     if (spaced || money || !this.readMath(1, end, 1)) this.takeText(1);
   }
 
+  /** Where math that began here ends; looks only as far as math may reach. */
+  private findMathEnd(close: string, openLength: number): number {
+    const from = this.at + openLength;
+    const found = this.source.slice(from, from + LONGEST_MATH).indexOf(close);
+    return found < 0 ? -1 : from + found;
+  }
+
   private readMath(open: number, end: number, close: number): boolean {
-    if (end < 0 || end - this.at > LONGEST_MATH) return false;
+    if (end < 0) return false;
     if (!/[A-Za-z0-9]/.test(this.source.slice(this.at + open, end))) return false;
     this.entries.push({ kind: "math", text: this.source.slice(this.at, end + close) });
     this.at = end + close;
