@@ -15,7 +15,7 @@ const NO_SOCKET: Readonly<Record<Obstacle, string>> = {
 const LIVE: Readonly<Record<Transport, string>> = {
   websocket: "Live over WebSocket",
   sse: "Live over HTTP stream",
-  rest: "Checking for news",
+  rest: "Live over HTTP requests",
 };
 
 const LOST: Readonly<Record<WaitReason, string>> = {

@@ -115,5 +115,12 @@ class Agent(ABC):
             ModelError: The endpoint failed for good; its message is shown.
         """
 
+    async def warm(self) -> None:  # noqa: B027 - optional to override
+        """Do now what would slow down the first answer. Best effort.
+
+        Raises:
+            ModelError: It cannot answer as it is set up; the first turn will say so.
+        """
+
     async def close(self) -> None:  # noqa: B027 - optional to override
         """Release connections. Idempotent."""

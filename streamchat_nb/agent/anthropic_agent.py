@@ -88,6 +88,10 @@ class AnthropicAgent(Agent):
                 yield event
 
     @override
+    async def warm(self) -> None:
+        await self.model.warm()
+
+    @override
     async def close(self) -> None:
         await self.model.close()
 

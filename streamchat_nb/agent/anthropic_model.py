@@ -84,6 +84,7 @@ class AnthropicModel(Model):
             asyncio.AbstractEventLoop, asyncio.Task[AnthropicConnection]
         ] = {}
 
+    @override
     async def warm(self) -> None:
         """Import the SDK and make this loop's client now, on another thread.
 

@@ -120,5 +120,12 @@ class Model(ABC):
                 ``model_stream_truncated``, ``model_stream_malformed``.
         """
 
+    async def warm(self) -> None:  # noqa: B027 - optional to override
+        """Do now what would slow down the first answer. Best effort.
+
+        Raises:
+            ModelError: It cannot answer as it is set up; the first turn will say so.
+        """
+
     async def close(self) -> None:  # noqa: B027 - optional to override
         """Release connections. Idempotent."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
@@ -146,8 +147,8 @@ class StreamchatExtension(ExtensionApp):
         self._service = Service(
             settings,
             store=_make_store(settings),
-            agent=make_agent(settings),
-            tools=make_tools(settings),
+            make_agent=partial(make_agent, settings),
+            make_tools=partial(make_tools, settings),
         )
         self._runtime = Runtime(self._service, tokens, self.ready)
         self._started: asyncio.Task[None] | None = None
@@ -199,6 +200,7 @@ class StreamchatExtension(ExtensionApp):
             self._connection_file.remove()
             os.environ.pop(ConnectionFile.VARIABLE, None)
         if self._started is not None:
+            await asyncio.wait({self._started})
             await self._service.stop()
             await self._sockets.close_all()
 

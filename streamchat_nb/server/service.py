@@ -22,6 +22,7 @@ from streamchat_nb.errors import (
     InvalidInput,
     NotFound,
     StoreError,
+    StreamchatError,
     TooLarge,
     Unavailable,
 )
@@ -32,6 +33,7 @@ from streamchat_nb.protocol.events import (
     TurnFinished,
 )
 from streamchat_nb.server.turns import ConversationTurns, Receipt, TurnSlots
+from streamchat_nb.tools.registry import ToolSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +42,6 @@ if TYPE_CHECKING:
     from streamchat_nb.conversation.store import Store
     from streamchat_nb.protocol.content import UserBlock
     from streamchat_nb.server.settings import Settings
-    from streamchat_nb.tools.registry import ToolSet
 
 __all__ = ["Health", "Principal", "Service"]
 
@@ -86,38 +87,53 @@ class Service:
     Args:
         settings: The server's settings.
         store: Where conversations are kept; opened by ``start``.
-        agent: Who answers.
-        tools: Gives the server-side tools of a turn.
+        make_agent: Makes who answers. Called once by ``start``, on a thread: it may
+            import a model's SDK, which takes seconds.
+        make_tools: Makes the server-side tools; called like ``make_agent``.
+
+    Attributes:
+        settings: The server's settings.
+        agent: Who answers; there once it is started.
     """
+
+    agent: Agent
 
     def __init__(
         self,
         settings: Settings,
         *,
         store: Store,
-        agent: Agent,
-        tools: Callable[[], ToolSet],
+        make_agent: Callable[[], Agent],
+        make_tools: Callable[[], ToolSet],
     ) -> None:
         self.settings = settings
-        self.agent = agent
+        self._make_agent = make_agent
+        self._make_tools = make_tools
+        self._tools = ToolSet()
         self._store = store
-        self._tools = tools
         self._writer = LogWriter(store)
         self._turns: dict[str, ConversationTurns] = {}
         self._loading: dict[str, asyncio.Task[ConversationTurns]] = {}
         self._slots = TurnSlots(settings.limits.running_turns_per_user)
         self._stopping = False
+        self._warming: asyncio.Task[None] | None = None
 
     # life
 
     async def start(self) -> None:
-        """Open the store and end the turns that a dead server left open.
+        """Make the agent, open the store, end the turns that a dead server left open.
 
         Raises:
+            UsageError: An agent or a tool of the settings cannot be loaded.
             StoreError: The store cannot be opened; its message says what to do.
         """
+        self.agent = await asyncio.to_thread(self._make_agent)
+        self._tools = await asyncio.to_thread(self._make_tools)
         await self._store.open()
         self._writer.start()
+        self._warming = asyncio.get_running_loop().create_task(
+            self._warm(), name="warm the agent"
+        )
         for conversation in await self._store.unfinished():
             record = await self._store.get(conversation)
             if record is not None:
@@ -134,7 +150,10 @@ class Service:
         for turns in loaded:
             turns.log.close(StoreError("The server stops.", code="store_closed"))
         await self._store.close()
-        await self.agent.close()
+        if self._warming is not None:
+            self._warming.cancel()
+            await asyncio.wait({self._warming})
+            await self.agent.close()
 
     # conversations
 
@@ -288,11 +307,17 @@ class Service:
             "offline": self.agent.offline,
             "tools": [
                 {"name": tool.name, "description": tool.description}
-                for tool in self._tools().values()
+                for tool in self._tools.values()
             ],
         }
 
     # inside
+
+    async def _warm(self) -> None:
+        try:
+            await self.agent.warm()
+        except StreamchatError as error:
+            logger.warning("The agent cannot answer yet: %s", error.message)
 
     async def _open_turns(
         self, principal: Principal, conversation: str
@@ -324,7 +349,7 @@ class Service:
         turns = ConversationTurns(
             log,
             agent=self.agent,
-            tools=self._tools,
+            tools=lambda: self._tools,
             limits=self.settings.turn_limits,
             slots=self._slots,
             queued_turns=self.settings.limits.queued_turns,

@@ -12,8 +12,6 @@ from streamchat_nb.errors import UsageError
 from streamchat_nb.tools.registry import ToolSet, entry_point_tools, load_tools
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from streamchat_nb.agent.model import Model
     from streamchat_nb.server.settings import Settings
 
@@ -25,14 +23,17 @@ OFFLINE_MODEL = "offline-demo"
 
 
 def make_agent(settings: Settings) -> Agent:
-    """Return the agent of these settings; nothing heavy is imported yet.
+    """Return the agent of these settings.
 
     Raises:
         UsageError: ``settings.agent`` names nothing, or not an agent.
     """
     if not settings.agent:
         return AnthropicAgent(
-            name="assistant", model=make_model(settings), system=settings.system_prompt
+            make_model(settings),
+            name="assistant",
+            system=settings.system_prompt,
+            tool_output_bytes=settings.limits.tool_output_bytes,
         )
     module_name, _, attribute = settings.agent.partition(":")
     try:
@@ -67,12 +68,11 @@ def make_model(settings: Settings) -> Model:
     return AnthropicModel(base_url=base_url)
 
 
-def make_tools(settings: Settings) -> Callable[[], ToolSet]:
-    """Return what gives a turn its server-side tools.
+def make_tools(settings: Settings) -> ToolSet:
+    """Return the server-side tools: entry points and those of the settings.
 
     Raises:
         UsageError: A tool of ``settings.tools`` cannot be loaded; the message says
             which and why.
     """
-    tools = ToolSet([*entry_point_tools(), *load_tools(settings.tools)])
-    return lambda: tools
+    return ToolSet([*entry_point_tools(), *load_tools(settings.tools)])

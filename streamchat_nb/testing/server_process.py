@@ -47,7 +47,9 @@ class ServerProcess:
 
     Attributes:
         address: Where it listens.
-        home: Its home folder; notebooks are served from ``home / "work"``.
+        port: Its port.
+        home: Its home folder.
+        work: The folder it serves notebooks from.
     """
 
     def __init__(
@@ -64,11 +66,11 @@ class ServerProcess:
         self.work = self.home / "work"
         self.work.mkdir()
         self._runtime = self.home / "runtime"
-        self._port = free_port()
+        self.port = free_port()
         self._token = secrets.token_hex(16)
         self._process: subprocess.Popen[bytes] | None = None
         self.address = ServerAddress(
-            url=f"http://127.0.0.1:{self._port}/", token=self._token
+            url=f"http://127.0.0.1:{self.port}/", token=self._token
         )
 
     def __enter__(self) -> Self:
@@ -120,7 +122,7 @@ class ServerProcess:
                     self._application,
                     "--no-browser",
                     "--ServerApp.ip=127.0.0.1",
-                    f"--ServerApp.port={self._port}",
+                    f"--ServerApp.port={self.port}",
                     "--ServerApp.port_retries=0",
                     "--ServerApp.allow_root=True",
                     f"--ServerApp.root_dir={self.work}",

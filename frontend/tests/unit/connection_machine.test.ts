@@ -517,7 +517,7 @@ describe("falling back", () => {
 
     expect(world.machine.status).toEqual({
       transport: "rest",
-      text: "Checking for news",
+      text: "Live over HTTP requests",
       detail:
         "Checking for news every few seconds: this network blocks WebSockets, and HTTP streams do not get through.",
     });
@@ -763,7 +763,7 @@ describe("polling", () => {
     world.page({}).advance(2_000);
 
     expect(world.last("fetch_page").waitMs).toBe(0);
-    expect(world.status).toBe("Checking for news");
+    expect(world.status).toBe("Live over HTTP requests");
   });
 
   test("goes on from a snapshot when the log is another one", () => {
@@ -779,7 +779,7 @@ describe("polling", () => {
 
   test("gives way to a stream, then to a WebSocket", () => {
     const world = polling().advance(60_000).blockSocket();
-    expect(world.status).toBe("Checking for news");
+    expect(world.status).toBe("Live over HTTP requests");
     world.openStream();
     expect(world.status).toBe("Live over HTTP stream");
     world.input({ type: "online" }).openSocket();

@@ -127,8 +127,8 @@ def play(
         service = Service(
             Settings(limits=limits or Limits()),
             store=store or MemoryStore(),
-            agent=agent,
-            tools=ToolSet,
+            make_agent=lambda: agent,
+            make_tools=ToolSet,
         )
         await service.start()
         try:
@@ -481,7 +481,10 @@ def test_stop_ends_turns_as_interrupted_and_refuses_new_ones(tmp_path: Path) -> 
     async def first() -> str:
         agent = EchoAgent()
         service = Service(
-            Settings(), store=SqliteStore(path), agent=agent, tools=ToolSet
+            Settings(),
+            store=SqliteStore(path),
+            make_agent=lambda: agent,
+            make_tools=ToolSet,
         )
         await service.start()
         log = await service.create(ADA)

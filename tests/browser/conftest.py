@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from streamchat_nb.testing.server_process import ServerProcess
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Page
+
+ROOT = Path(__file__).parents[2]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+LAB_ARGUMENTS = ["--LabApp.expose_app_in_browser=True"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        item.add_marker("browser")
+
+
+def _browser_path() -> str:
+    note = ROOT / ".venv" / "browser-path"
+    candidates = [
+        os.environ.get("STREAMCHAT_BROWSER", ""),
+        note.read_text().strip() if note.exists() else "",
+        shutil.which("chromium") or "",
+        shutil.which("google-chrome") or "",
+    ]
+    for candidate in candidates:
+        if candidate and Path(candidate).exists():
+            return candidate
+    raise RuntimeError("no Chromium was found; run `make browser`, which installs one")
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args() -> dict[str, Any]:
+    return {"executable_path": _browser_path(), "args": FLAGS, "headless": True}
+
+
+@pytest.fixture(scope="session")
+def page_server() -> Iterator[ServerProcess]:
+    """A server with the page alone, at the demo's usual pace."""
+    with ServerProcess(["--StreamchatExtension.offline_pace_s=0.02"]) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def lab_server() -> Iterator[ServerProcess]:
+    """JupyterLab with the quickstart notebook."""
+    arguments = [*LAB_ARGUMENTS, "--StreamchatExtension.offline_pace_s=0.02"]
+    with ServerProcess(
+        arguments,
+        application="jupyterlab",
+        environment={"STREAMCHAT_NB_DEMO_TOOL_DELAY_S": "0.8"},
+    ) as server:
+        shutil.copy(ROOT / "notebooks" / "quickstart.ipynb", server.work)
+        yield server
+
+
+@pytest.fixture
+def quiet(page: Page) -> Iterator[Page]:
+    """A page in which no script fails."""
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    assert errors == []

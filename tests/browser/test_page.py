@@ -1,0 +1,263 @@
+"""The chat as a full page."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+from urllib.request import Request, urlopen
+
+from playwright.sync_api import BrowserContext, Page, expect
+
+from streamchat_nb.testing.proxy import BlockingProxy
+from streamchat_nb.testing.server_process import ServerProcess
+from tests.browser.screen import (
+    ANSWER_TIMEOUT_MS,
+    composer,
+    frames,
+    open_page,
+    record_frames,
+    say,
+)
+
+if TYPE_CHECKING:
+    from typing import Any
+
+CHAT = ".streamchat"
+FINISHED = "Draft a mail to Ada Lovelace"
+
+
+def wait_for_answer(page: Page) -> None:
+    expect(page.get_by_role("button", name=FINISHED)).to_be_visible(
+        timeout=ANSWER_TIMEOUT_MS
+    )
+
+
+def test_answer_streams_frame_by_frame_with_tool_status_and_actions(
+    quiet: Page, page_server: ServerProcess
+) -> None:
+    page = quiet
+    open_page(page, page_server)
+    record_frames(page.locator(CHAT).first)
+    say(page, "Who is Ada?")
+    wait_for_answer(page)
+    shown = [frame["text"] for frame in frames(page)]
+    # The user's own words come first, before anything of the agent.
+    own = next(n for n, text in enumerate(shown) if "Who is Ada?" in text)
+    thinking = next(n for n, text in enumerate(shown) if "thinking" in text.lower())
+    using = next(n for n, text in enumerate(shown) if "Using search_contacts…" in text)
+    used = next(n for n, text in enumerate(shown) if "Used search_contacts" in text)
+    assert own <= thinking < using < used < len(shown) - 1
+    growing = {text.count(" ") for text in shown[used:]}
+    assert len(growing) >= 10, "the answer did not come word by word"
+    link = page.get_by_role("link", name="Profile of Ada Lovelace")
+    assert link.get_attribute("href") == "https://example.org/people/ada-lovelace"
+    assert "noopener" in (link.get_attribute("rel") or "")
+
+
+def test_button_sends_its_message(quiet: Page, page_server: ServerProcess) -> None:
+    page = quiet
+    open_page(page, page_server)
+    say(page, "Who is Ada?")
+    wait_for_answer(page)
+    page.get_by_role("button", name=FINISHED).click()
+    expect(page.get_by_text("Draft a mail to Ada Lovelace <ada@")).to_be_visible()
+
+
+def test_reload_mid_answer_shows_all_of_it(
+    quiet: Page, page_server: ServerProcess
+) -> None:
+    page = quiet
+    open_page(page, page_server)
+    say(page, "/demo long 120")
+    expect(page.get_by_role("button", name="Stop")).to_be_visible()
+    page.wait_for_timeout(400)
+    page.reload()
+    expect(page.get_by_role("button", name="Stop")).to_be_visible()
+    expect(page.get_by_role("button", name="Stop")).not_to_be_visible(
+        timeout=ANSWER_TIMEOUT_MS
+    )
+    state = _state(page_server, _conversation(page))
+    text = state["messages"][-1]["blocks"][0]["text"]
+    shown = page.locator(CHAT).first.inner_text()
+    words = [word.strip(".,*`#") for word in text.split()]
+    assert all(word in shown for word in words[:40] + words[-40:])
+
+
+def test_second_page_shows_the_same_state_at_once(
+    quiet: Page, context: BrowserContext, page_server: ServerProcess
+) -> None:
+    open_page(quiet, page_server)
+    say(quiet, "/demo long 150")
+    expect(quiet.get_by_role("button", name="Stop")).to_be_visible()
+    other = context.new_page()
+    open_page(other, page_server, fragment=f"#{_conversation(quiet)}")
+    expect(other.get_by_text("/demo long 150").first).to_be_visible()
+    expect(other.get_by_role("button", name="Stop")).to_be_visible()
+    other.get_by_role("button", name="Stop").click()
+    for page in (quiet, other):
+        expect(page.get_by_role("button", name="Stop")).not_to_be_visible()
+    assert _transcript(quiet) == _transcript(other)
+
+
+def test_stop_keeps_what_was_said(quiet: Page, page_server: ServerProcess) -> None:
+    page = quiet
+    open_page(page, page_server)
+    say(page, "/demo long 5000")
+    expect(page.get_by_role("button", name="Stop")).to_be_visible()
+    page.wait_for_timeout(500)
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_role("button", name="Stop")).not_to_be_visible()
+    state = _state(page_server, _conversation(page))
+    assert state["turns"][-1]["status"] == "cancelled"
+    assert state["messages"][-1]["status"] == "partial"
+    say(page, "What is 6*7?")
+    expect(page.get_by_text("42").last).to_be_visible(timeout=ANSWER_TIMEOUT_MS)
+
+
+def test_too_long_a_message_is_refused_and_given_back(
+    quiet: Page, page_server: ServerProcess
+) -> None:
+    page = quiet
+    open_page(page, page_server)
+    text = "x" * 70_000
+    composer(page).fill(text)
+    composer(page).press("Enter")
+    expect(page.get_by_text("70,000 of 65,536 bytes")).to_be_visible()
+    assert composer(page).input_value() == text
+    composer(page).fill("What is 6*7?")
+    composer(page).press("Enter")
+    expect(page.get_by_text("42").last).to_be_visible(timeout=ANSWER_TIMEOUT_MS)
+
+
+def test_failed_turn_says_what_happened_and_the_chat_goes_on(
+    quiet: Page, page_server: ServerProcess
+) -> None:
+    page = quiet
+    open_page(page, page_server)
+    say(page, "/demo error")
+    expect(page.get_by_text("overloaded").first).to_be_visible(
+        timeout=ANSWER_TIMEOUT_MS
+    )
+    expect(page.get_by_role("button", name="Stop")).not_to_be_visible(
+        timeout=ANSWER_TIMEOUT_MS
+    )
+    say(page, "What is 6*7?")
+    expect(page.get_by_text("42").last).to_be_visible(timeout=ANSWER_TIMEOUT_MS)
+
+
+def test_unknown_conversation_says_so(quiet: Page, page_server: ServerProcess) -> None:
+    open_page(quiet, page_server, fragment="#c_ffffffffffffffffffffffffffffffff")
+    notice = quiet.locator(".streamchat-notice")
+    expect(notice).to_contain_text("is not on this server")
+
+
+def test_killed_server_comes_back_with_all_that_was_seen(quiet: Page) -> None:
+    page = quiet
+    with ServerProcess(["--StreamchatExtension.offline_pace_s=0.05"]) as server:
+        open_page(page, server)
+        say(page, "/demo long 2000")
+        page.wait_for_timeout(1500)
+        seen = _transcript(page)
+        server.kill()
+        expect(page.get_by_text("Reconnecting").first).to_be_visible()
+        server.start()
+        expect(page.get_by_text("Live over WebSocket").first).to_be_visible(
+            timeout=60_000
+        )
+        expect(page.get_by_role("button", name="Stop")).not_to_be_visible()
+        assert " ".join(seen.split()[:60]) in " ".join(_transcript(page).split())
+        state = _state(server, _conversation(page))
+        assert state["turns"][-1]["status"] == "interrupted"
+
+
+def test_blocked_websocket_falls_back_to_the_stream(
+    quiet: Page, page_server: ServerProcess
+) -> None:
+    page = quiet
+    with BlockingProxy(page_server.port) as proxy:
+        proxy.blocked = {"websocket"}
+        open_page(page, page_server, port=proxy.port)
+        badge = page.get_by_role("button", name="Connection:")
+        expect(badge).to_contain_text("HTTP stream", timeout=20_000)
+        badge.click()
+        expect(page.get_by_text("blocks WebSockets").first).to_be_visible()
+        page.keyboard.press("Escape")
+        record_frames(page.locator(CHAT).first)
+        say(page, "Who is Ada?")
+        wait_for_answer(page)
+        assert any("Using search_contacts…" in f["text"] for f in frames(page))
+
+
+def test_blocked_stream_as_well_falls_back_to_requests(
+    quiet: Page, page_server: ServerProcess
+) -> None:
+    page = quiet
+    with BlockingProxy(page_server.port) as proxy:
+        proxy.blocked = {"websocket", "event-stream"}
+        open_page(page, page_server, port=proxy.port)
+        badge = page.get_by_role("button", name="Connection:")
+        expect(badge).to_contain_text("HTTP requests", timeout=30_000)
+        badge.click()
+        expect(page.get_by_text("this network blocks").first).to_be_visible()
+        page.keyboard.press("Escape")
+        say(page, "Who is Ada?")
+        wait_for_answer(page)
+
+
+def test_first_token_is_on_the_screen_soon(quiet: Page, capsys: Any) -> None:
+    page = quiet
+    delays: list[int] = []
+    with ServerProcess(["--StreamchatExtension.offline_pace_s=0"]) as server:
+        open_page(page, server)
+        for number in range(20):
+            record_frames(page.locator(CHAT).first)
+            say(page, f"What is {number}+1000?")
+            expect(page.get_by_text(str(number + 1000)).last).to_be_visible()
+            expect(page.get_by_role("button", name="Stop")).not_to_be_visible()
+            shown = frames(page)
+            before = shown[0]["answers"]
+            painted = next(
+                f["at"] for f in shown if f["answers"] > before and f["answer"]
+            )
+            deltas = [
+                event
+                for event in _events(server, _conversation(page))
+                if event["type"] == "block.delta"
+            ]
+            first = next(d for d in deltas if d["turn"] == deltas[-1]["turn"])
+            delays.append(painted - first["ts"])
+    delays.sort()
+    with capsys.disabled():
+        print(
+            "\nfirst token, from the model's first delta to the painted page: "
+            f"p50 {delays[len(delays) // 2]} ms, p90 {delays[len(delays) * 9 // 10]} "
+            f"ms, max {delays[-1]} ms ({len(delays)} turns, pacing off)"
+        )
+    assert len(delays) == 20
+
+
+def _conversation(page: Page) -> str:
+    return page.evaluate("() => location.hash.slice(1)")
+
+
+def _transcript(page: Page) -> str:
+    return page.get_by_role("log").first.inner_text()
+
+
+def _get(server: ServerProcess, path: str) -> Any:
+    request = Request(  # noqa: S310 - our own server
+        server.address.api + path,
+        headers={"Authorization": f"token {server.address.token}"},
+    )
+    with urlopen(request, timeout=20) as response:  # noqa: S310
+        return json.load(response)
+
+
+def _state(server: ServerProcess, conversation: str) -> Any:
+    return _get(server, f"conversations/{conversation}")["state"]
+
+
+def _events(server: ServerProcess, conversation: str) -> list[Any]:
+    log = _get(server, f"conversations/{conversation}")["log"]
+    page = _get(server, f"conversations/{conversation}/events?since={log}:0")
+    return page["events"]
