@@ -11,6 +11,7 @@ import httpx2
 
 from streamchat_nb.agent.anthropic_errors import SDK_ERRORS, translate_error
 from streamchat_nb.agent.model_errors import model_error, response_request_id
+from streamchat_nb.agent.wait_limit import WaitLimit
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -95,32 +96,30 @@ class AnthropicConnection:
             ModelError: The message cannot become whole: also when nothing but pings
                 came for too long, not counting the time the consumer took.
         """
-        now = asyncio.get_running_loop().time
-        waited_s = 0.0
+        limit = WaitLimit(self._timeout_s)
         async with contextlib.aclosing(_chunks(response)) as chunks:
-            while not reader.complete:
-                began = now()
-                try:
-                    async with asyncio.timeout(self._timeout_s - waited_s):
-                        chunk = await anext(chunks, None)
-                except SDK_ERRORS as error:
-                    request_id = response_request_id(response.headers)
-                    raise translate_error(
-                        error, request_id=request_id, answering=True
-                    ) from None
-                if chunk is None:
-                    yield reader.end()
-                    reader.check()
-                    return
-                waited_s += now() - began
-                progress = reader.progress
-                events = reader.feed(chunk)
-                if reader.progress != progress:
-                    waited_s = 0.0
-                if events:
-                    yield events
-                    reader.check()
-            await _drain(chunks)
+            try:
+                while not reader.complete:
+                    chunk = await limit.wait(anext(chunks, None))
+                    if chunk is None:
+                        yield reader.end()
+                        reader.check()
+                        return
+                    progress = reader.progress
+                    events = reader.feed(chunk)
+                    if reader.progress != progress:
+                        limit.reset()
+                    if events:
+                        yield events
+                        reader.check()
+                await _drain(chunks)
+            except SDK_ERRORS as error:
+                request_id = response_request_id(response.headers)
+                raise translate_error(
+                    error, request_id=request_id, answering=True
+                ) from None
+            finally:
+                limit.close()
 
     async def close(self) -> None:
         """Close the connections; of a given client nothing. Idempotent."""

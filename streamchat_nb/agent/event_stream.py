@@ -46,9 +46,7 @@ class EventSplitter:
         if newline:
             lines = rest.split(b"\n")
             still_open = lines.pop()
-            self._take_line(self._close_line(), events)
-            for line in lines:
-                self._take_line(line, events)
+            self._take_lines([self._close_line(), *lines], events)
             self._keep_open(still_open)
         return events
 
@@ -59,8 +57,7 @@ class EventSplitter:
         its data is whole is for the decoder of that data to say.
         """
         events: list[tuple[str, bytes]] = []
-        self._take_line(self._close_line(), events)
-        self._take_line(b"", events)
+        self._take_lines([self._close_line(), b""], events)
         return events
 
     def _normalised(self, chunk: bytes) -> bytes:
@@ -86,23 +83,24 @@ class EventSplitter:
         self._open_line_bytes = 0
         return line
 
-    def _take_line(self, line: bytes, events: list[tuple[str, bytes]]) -> None:
+    def _take_lines(self, lines: list[bytes], events: list[tuple[str, bytes]]) -> None:
         if not self._started:
             self._started = True
-            line = line.removeprefix(_BYTE_ORDER_MARK)
-        if line.startswith(b"data:"):
-            self._data.append(line[6:] if line[5:6] == b" " else line[5:])
-            self._data_bytes += len(line)
-            if self._data_bytes > self._event_bytes:
-                raise self._too_large()
-        elif line.startswith(b"event:"):
-            self._name = line[6:].strip().decode("utf-8", "replace")
-        elif not line:
-            if self._data:
-                events.append((self._name, b"\n".join(self._data)))
-                self._data.clear()
-                self._data_bytes = 0
-            self._name = ""
+            lines[0] = lines[0].removeprefix(_BYTE_ORDER_MARK)
+        for line in lines:
+            if line.startswith(b"data:"):
+                self._data.append(line[6:] if line[5:6] == b" " else line[5:])
+                self._data_bytes += len(line)
+                if self._data_bytes > self._event_bytes:
+                    raise self._too_large()
+            elif line.startswith(b"event:"):
+                self._name = line[6:].strip().decode("utf-8", "replace")
+            elif not line:
+                if self._data:
+                    events.append((self._name, b"\n".join(self._data)))
+                    self._data.clear()
+                    self._data_bytes = 0
+                self._name = ""
 
     def _too_large(self) -> ModelError:
         return ModelError(
