@@ -20,10 +20,11 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
   do "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
   && command -v "$$name" && break; done)
 
-# Options of `make lab`; PARTS are those of scripts/run_tests.py.
+# Options of `make lab`, the parts of scripts/run_tests.py, options of benchmarks.
 LAB_ARGS ?=
 PORT ?=
 PARTS ?=
+BENCH_ARGS ?=
 
 # What is installed is remembered by one file each, in a folder that is named after
 # the place: a virtual environment that was moved or copied is made anew.
@@ -119,7 +120,9 @@ soak: $(STAMPS)/test
 	  tests/property
 
 bench: $(STAMPS)/test
-	$(PY) -m benchmarks
+	@for file in benchmarks/[a-z]*.py; do \
+	  name=$$(basename "$$file" .py); echo "--- $$name"; \
+	  $(PY) -m benchmarks.$$name $(BENCH_ARGS) || exit 1; done
 
 # --- check ---------------------------------------------------------------------
 
