@@ -61,7 +61,12 @@ def test_memory_store_full_refuses_and_recovers_by_deletion() -> None:
         await store.append([append_of("b", 3, 5)])
         assert await store.read("b", 0) == events_of(1, 5)
         await store.delete("b")
-        await store.create(record_of("d", title=""), events_of(1, 5))
+        # Nothing is left of what was deleted: all the room is there again.
+        room = store.limit_bytes - RECORD_OVERHEAD_BYTES - EVENT_OVERHEAD_BYTES
+        await refusal(
+            store.create(record_of("d", title=""), events_of(1, 1, size=room + 1))
+        )
+        await store.create(record_of("d", title=""), events_of(1, 1, size=room))
         await store.close()
 
     asyncio.run(scenario())
