@@ -67,6 +67,10 @@ def lab_server() -> Iterator[ServerProcess]:
         environment={"STREAMCHAT_NB_DEMO_TOOL_DELAY_S": "0.8"},
     ) as server:
         shutil.copy(ROOT / "notebooks" / "quickstart.ipynb", server.work)
+        # JupyterLab's question about its news would lie over the notebook.
+        news = server.home / "config/lab/user-settings/@jupyterlab/apputils-extension"
+        news.mkdir(parents=True)
+        (news / "notification.jupyterlab-settings").write_text('{"fetchNews": "false"}')
         yield server
 
 

@@ -229,16 +229,17 @@ export class ChatView {
     this.offline.element.hidden = turns[turns.length - 1]?.offline !== true;
     this.connection.updateConnection(model.connection);
     const { problem } = model.connection;
-    if (problem && !this.problemShown) this.announcer.say(strings.connectionProblem);
+    const what = strings.connectionProblem(problem?.code ?? "");
+    if (problem && !this.problemShown) this.announcer.say(what);
     this.problemShown = problem != null;
     this.problem.update(
       problem
         ? {
             tone: "error",
-            what: strings.connectionProblem,
+            what,
             detail: problem.message,
             kept: strings.keptDraft,
-            remedy: strings.tryNow,
+            remedy: problem.retryable ? strings.tryNow : undefined,
           }
         : null,
     );

@@ -83,7 +83,17 @@ export const strings = {
     "No language model is running. A demo that follows fixed rules answers.",
   connectionLabel: (text: string) => `Connection: ${text}`,
   tryNow: "Try now",
-  connectionProblem: "The chat cannot reach its server.",
+  /** What is wrong, by the code of the problem. */
+  connectionProblem: (code: string): string => {
+    switch (code) {
+      case "conversation_not_found":
+        return "This conversation is not here.";
+      case "signed_out":
+        return "You are signed out.";
+      default:
+        return "The chat cannot reach its server.";
+    }
+  },
   keptDraft: "What you wrote is kept.",
 
   // Announcements
