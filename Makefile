@@ -112,8 +112,8 @@ docs: $(STAMPS)/test
 
 coverage: $(STAMPS)/test
 	$(PY) -m coverage erase
-	$(PY) scripts/run_tests.py --coverage core integration
-	$(PY) -m coverage report
+	@status=0; $(PY) scripts/run_tests.py --coverage core integration || status=1; \
+	$(PY) -m coverage report || status=1; exit $$status
 
 soak: $(STAMPS)/test
 	$(PY) -m pytest -p no:playwright --hypothesis-profile=soak --timeout=3600 \

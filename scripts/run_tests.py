@@ -26,6 +26,8 @@ CLOSING_LINE = re.compile(
     r"^(=+ .*\bin [\d.]+s.*=+|\s*(Test Files|Tests)\s+\d.*|ERROR: .*)$"
 )
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+# Each part adds to what was measured; how much is enough is asked at the end.
+MEASURING = ("--cov", "--cov-append", "--cov-report=", "--cov-fail-under=0")
 # Tests must not spend anybody's money: they never see a credential.
 CREDENTIAL_PREFIXES = ("ANTHROPIC_", "CLAUDE_", "AWS_BEARER_TOKEN_BEDROCK")
 
@@ -63,7 +65,7 @@ class Part:
         if self.options is None:
             return [sys.executable, "hatch_build.py", "run", "test"]
         colour = "yes" if sys.stdout.isatty() else "no"
-        measuring = ("--cov", "--cov-append", "--cov-report=") if coverage else ()
+        measuring = MEASURING if coverage else ()
         return [
             *(sys.executable, "-m", "pytest", f"--color={colour}"),
             *(*measuring, *self.options, *self.present()),
