@@ -89,11 +89,11 @@ function status(
 function liveDetail(transport: Transport, obstacle: Obstacle): string {
   switch (transport) {
     case "websocket":
-      return "Live over WebSocket.";
+      return "An open WebSocket brings every word as it comes.";
     case "sse":
-      return `Live over HTTP stream: ${NO_SOCKET[obstacle]}.`;
+      return `An HTTP stream brings every word as it comes: ${NO_SOCKET[obstacle]}.`;
     case "rest":
-      return `Checking for news every few seconds: ${NO_SOCKET[obstacle]}, and HTTP streams do not get through.`;
+      return `The server is asked for news again and again: ${NO_SOCKET[obstacle]}, and HTTP streams do not get through.`;
   }
 }
 

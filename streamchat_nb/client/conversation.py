@@ -15,7 +15,7 @@ from streamchat_nb.protocol.commands import Cursor, Send
 from streamchat_nb.protocol.content import Action, ErrorBody, TextBlock, Usage
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, Callable
 
     from streamchat_nb.conversation.state import ToolCallState
     from streamchat_nb.protocol.events import Event, UnknownEvent
@@ -191,7 +191,7 @@ class ClientConversation:
             self._changed.clear()
             await self._changed.wait()
 
-    async def events(self) -> AsyncIterator[Event | UnknownEvent]:
+    async def events(self) -> AsyncGenerator[Event | UnknownEvent]:
         """Yield events from now on, in order, until the iterator is closed.
 
         Raises:

@@ -228,7 +228,7 @@ def test_first_token_is_on_the_screen_soon(quiet: Page, capsys: Any) -> None:
             delays.append(painted - first["ts"])
     delays.sort()
     with capsys.disabled():
-        print(
+        print(  # noqa: T201 - a figure, not a check
             "\nfirst token, from the model's first delta to the painted page: "
             f"p50 {delays[len(delays) // 2]} ms, p90 {delays[len(delays) * 9 // 10]} "
             f"ms, max {delays[-1]} ms ({len(delays)} turns, pacing off)"

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec.inspect
 import pytest
 
 import streamchat_nb
@@ -16,6 +17,7 @@ from streamchat_nb.protocol.frames import Frame
 from streamchat_nb.protocol.limits import Limits
 from streamchat_nb.server.description import openapi
 from streamchat_nb.server.extension import StreamchatExtension
+from streamchat_nb.tools.tool import Tool
 from streamchat_nb.widget.chat import Chat
 
 if TYPE_CHECKING:
@@ -55,7 +57,9 @@ def test_traits_of_the_extension_have_help_and_are_documented() -> None:
     for name, trait in own.items():
         assert f"| `{name}` |" in SERVER, name
         assert len(trait.help) > 20, name
-    documented = re.findall(r"^\| `([a-z_]+)` \|", _section(SERVER, "Traits"), re.M)
+    documented = re.findall(
+        r"^\| `([a-z_]+)` \|", _section(SERVER, "Traits"), re.MULTILINE
+    )
     assert set(documented) == set(own)
 
 
@@ -73,7 +77,9 @@ def test_routes_are_documented() -> None:
     "variant", [*Event.__args__, *Command.__args__, *Frame.__args__]
 )
 def test_wire_type_is_documented(variant: type) -> None:
-    assert f"`{variant.__struct_config__.tag}`" in PROTOCOL  # pyright: ignore[reportAttributeAccessIssue]
+    info = msgspec.inspect.type_info(variant)
+    assert isinstance(info, msgspec.inspect.StructType)
+    assert f"`{info.tag}`" in PROTOCOL
 
 
 def test_close_codes_and_limits_are_documented() -> None:
@@ -86,7 +92,7 @@ def test_close_codes_and_limits_are_documented() -> None:
 
 def test_changelog_begins_with_this_version() -> None:
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-    first = re.search(r"^## \[([^\]]+)\]", text, re.M)
+    first = re.search(r"^## \[([^\]]+)\]", text, re.MULTILINE)
     assert first is not None
     assert first[1] == streamchat_nb.__version__
 
@@ -109,7 +115,7 @@ def test_tool_snippets_run_as_tools() -> None:
     names: dict[str, object] = {}
     exec(compile(snippet, str(page), "exec"), names)  # noqa: S102 - our own page
     weather = names["weather"]
-    assert isinstance(weather, streamchat_nb.tools.tool.Tool)  # pyright: ignore
+    assert isinstance(weather, Tool)
     properties = weather.input_schema["properties"]
     assert set(properties) == {"city", "days", "unit"}
     assert properties["city"]["description"].startswith("Name of the city")
@@ -120,11 +126,11 @@ def _section(text: str, title: str) -> str:
 
 
 def _links(text: str) -> Iterator[str]:
-    outside = re.sub(r"```.*?```", "", text, flags=re.S)
+    outside = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
     for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", outside):
         if not re.match(r"[a-z]+:", target) and target != "file.md":
             yield target
 
 
 def _snippets(text: str) -> Iterator[str]:
-    yield from re.findall(r"^```python\n(.*?)^```", text, re.M | re.S)
+    yield from re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)

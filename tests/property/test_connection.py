@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,29 +23,37 @@ from streamchat_nb.protocol.connection import (
 from streamchat_nb.protocol.frames import Ack, ErrorFrame
 from streamchat_nb.protocol.limits import Limits
 
+
+def _encoded(fields: dict[str, Any]) -> bytes:
+    return json.dumps(fields).encode()
+
+
 texts = st.text(max_size=20)
-ids = st.one_of(st.integers(), st.text(alphabet="ab.:_- \0é", max_size=70), st.none())
+ids: st.SearchStrategy[int | str | None] = st.one_of(
+    st.integers(), st.text(alphabet="ab.:_- \0é", max_size=70), st.none()
+)
+fields: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {
+        "type": st.sampled_from(
+            ["authenticate", "subscribe", "send", "cancel", "ping", "x", ""]
+        )
+    },
+    optional={
+        "id": ids,
+        "token": texts,
+        "conversation": ids,
+        "turn": ids,
+        "client_message_id": ids,
+        "content": st.lists(
+            st.fixed_dictionaries({"type": texts, "text": texts}), max_size=2
+        ),
+        "since": st.fixed_dictionaries({"log": ids, "seq": ids}),
+    },
+)
 frames = st.one_of(
     st.binary(max_size=200),
     texts.map(lambda text: text.encode("utf-8", "surrogatepass")),
-    st.fixed_dictionaries(
-        {
-            "type": st.sampled_from(
-                ["authenticate", "subscribe", "send", "cancel", "ping", "x", ""]
-            )
-        },
-        optional={
-            "id": ids,
-            "token": texts,
-            "conversation": ids,
-            "turn": ids,
-            "client_message_id": ids,
-            "content": st.lists(
-                st.fixed_dictionaries({"type": texts, "text": texts}), max_size=2
-            ),
-            "since": st.fixed_dictionaries({"log": ids, "seq": ids}),
-        },
-    ).map(lambda fields: json.dumps(fields).encode()),
+    fields.map(_encoded),
 )
 steps = st.lists(
     st.one_of(

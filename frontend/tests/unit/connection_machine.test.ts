@@ -47,7 +47,7 @@ describe("opening a WebSocket", () => {
     expect(world.machine.status).toEqual({
       transport: "websocket",
       text: "Live over WebSocket",
-      detail: "Live over WebSocket.",
+      detail: "An open WebSocket brings every word as it comes.",
     });
     expect(world.last("reset").state).toMatchObject({ seq: 4 });
     expect(world.machine.limits.message_bytes).toBe(100);
@@ -302,7 +302,7 @@ describe("tokens", () => {
     world.openStream();
 
     expect(world.machine.status.detail).toBe(
-      "Live over HTTP stream: the server does not accept this page's token.",
+      "An HTTP stream brings every word as it comes: the server does not accept this page's token.",
     );
   });
 });
@@ -473,7 +473,8 @@ describe("falling back", () => {
     expect(world.machine.status).toEqual({
       transport: "sse",
       text: "Live over HTTP stream",
-      detail: "Live over HTTP stream: this network blocks WebSockets.",
+      detail:
+        "An HTTP stream brings every word as it comes: this network blocks WebSockets.",
     });
   });
 
@@ -519,7 +520,7 @@ describe("falling back", () => {
       transport: "rest",
       text: "Live over HTTP requests",
       detail:
-        "Checking for news every few seconds: this network blocks WebSockets, and HTTP streams do not get through.",
+        "The server is asked for news again and again: this network blocks WebSockets, and HTTP streams do not get through.",
     });
     expect(world.last("reset").state).toMatchObject({ seq: 4 });
   });

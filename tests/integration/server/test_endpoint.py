@@ -67,7 +67,7 @@ def comparable(events: list[Any]) -> list[Any]:
             if name in kept:
                 value = str(kept[name])
                 kept[name] = names.setdefault(value, f"{name}-{len(names)}")
-        last = plain[-1] if plain else {}
+        last: dict[str, Any] = plain[-1] if plain else {}
         if kept["type"] == last.get("type") == "block.delta" and all(
             kept[name] == last[name] for name in ("message", "block")
         ):

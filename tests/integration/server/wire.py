@@ -6,7 +6,7 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
-from tornado.httpclient import HTTPRequest, HTTPResponse
+from tornado.httpclient import AsyncHTTPClient, HTTPRequest, HTTPResponse
 from tornado.simple_httpclient import SimpleAsyncHTTPClient
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
@@ -42,7 +42,7 @@ def api(server: ServerProcess) -> HttpApi:
     return http
 
 
-def http_client() -> SimpleAsyncHTTPClient:
+def http_client() -> AsyncHTTPClient:
     client = SimpleAsyncHTTPClient(force_instance=True)
     _closers.append(client.close)
     return client

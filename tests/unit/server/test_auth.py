@@ -110,7 +110,11 @@ def test_attack_vectors(monkeypatch: pytest.MonkeyPatch) -> None:
     vectors = _vectors()
     authority = TokenAuthority(lifetime_s=300, credential=Credential())
     authority._keys = [_Key("k1", b"", time.monotonic())]
-    monkeypatch.setattr(authority, "_mix", lambda _: vectors.SECRET)
+
+    def mix(_: object) -> bytes:
+        return vectors.SECRET
+
+    monkeypatch.setattr(authority, "_mix", mix)
     wrong: list[str] = []
     for vector in vectors.make(int(time.time())):
         try:

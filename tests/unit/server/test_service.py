@@ -406,7 +406,9 @@ def test_full_disk_accepts_nothing_and_recovers_by_itself() -> None:
         while not log.state.messages[-1].blocks:
             await asyncio.sleep(0.01)
         store.full = True
-        service.agent.release.set()  # pyright: ignore[reportAttributeAccessIssue]
+        agent = service.agent
+        assert isinstance(agent, EchoAgent)
+        agent.release.set()
         while not service._writer.is_retrying:
             await asyncio.sleep(0.01)
         return receipt
