@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from typing import TYPE_CHECKING, Literal
-
-from typing_extensions import Self
+from typing import TYPE_CHECKING, Literal, Self
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -119,9 +117,9 @@ class BlockingProxy:
         head = request.split(b"\r\n\r\n", 1)[0].lower()
         if self._path not in head.split(b"\r\n", 1)[0]:
             return False
-        return (
-            "websocket" in self.blocked and b"\r\nupgrade: websocket" in head
-        ) or ("event-stream" in self.blocked and b"text/event-stream" in head)
+        return ("websocket" in self.blocked and b"\r\nupgrade: websocket" in head) or (
+            "event-stream" in self.blocked and b"text/event-stream" in head
+        )
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

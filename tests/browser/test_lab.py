@@ -73,7 +73,7 @@ def connected(chat: Locator, words: str = "Live over WebSocket") -> None:
     expect(badge).to_contain_text(words, timeout=40_000)
 
 
-def using(chat: Locator) -> Locator:
+def running_tool(chat: Locator) -> Locator:
     """The card of the tool while it runs."""
     return chat.locator(".streamchat-tool", has_text="Using search_contacts…")
 
@@ -119,7 +119,7 @@ def test_answer_streams_frame_by_frame_in_the_cell(
     connected(chat)
     record_frames(chat)
     say(chat, "Who is Ada?")
-    expect(using(chat)).to_be_visible()
+    expect(running_tool(chat)).to_be_visible()
     _shot(page, "tool-running")
     finished(chat)
     shown = [frame["text"] for frame in frames(page)]
@@ -226,7 +226,7 @@ def test_blocked_networks_are_served_by_the_next_transport(
         chat = chat_in(page, 0)
         connected(chat, "Live over HTTP stream")
         say(chat, "Who is Ada?")
-        expect(using(chat)).to_be_visible()
+        expect(running_tool(chat)).to_be_visible()
         finished(chat)
         proxy.blocked = {"websocket", "event-stream"}
         proxy.cut()
