@@ -54,7 +54,7 @@ class FileLock:
             self._descriptor = None
 
 
-if sys.platform == "win32":
+if sys.platform == "win32":  # pragma: no cover - other systems
     import msvcrt
 
     def _lock(descriptor: int) -> None:

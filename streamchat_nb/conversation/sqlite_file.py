@@ -6,6 +6,7 @@ Nothing here knows an event loop; everything may block on the disk.
 import os
 import sqlite3
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -265,16 +266,19 @@ def network_mount(path: Path, *, mounts: str | None = None) -> str | None:
 def _check_for_damage(connection: sqlite3.Connection) -> None:
     """Raise ``sqlite3.DatabaseError`` when the pages of the file do not fit."""
     deadline = time.monotonic() + CHECK_TIME_S
-    connection.set_progress_handler(lambda: int(time.monotonic() > deadline), 10_000)
+    timer = threading.Timer(CHECK_TIME_S, connection.interrupt)
+    timer.start()
     try:
         (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     except sqlite3.OperationalError as error:
         if _primary_code(error) != sqlite3.SQLITE_INTERRUPT:
             raise
-        verdict = "ok"
+        verdict = "interrupted"
     finally:
-        connection.set_progress_handler(None, 0)
-    if verdict != "ok":
+        timer.cancel()
+        timer.join()
+    # A check that was cut short may take what it has not seen for damage.
+    if verdict != "ok" and time.monotonic() < deadline:
         damage = sqlite3.DatabaseError("the check for damage failed")
         damage.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
         raise damage

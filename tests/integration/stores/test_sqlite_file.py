@@ -1,6 +1,7 @@
 """What the SQLite store does with the file it is given."""
 
 import asyncio
+import errno
 import os
 import sqlite3
 import stat
@@ -12,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from streamchat_nb.conversation import file_lock, sqlite_file
 from streamchat_nb.conversation.sqlite import SqliteStore
-from streamchat_nb.conversation.sqlite_file import network_mount
+from streamchat_nb.conversation.sqlite_file import network_mount, store_error
 from streamchat_nb.errors import StoreError, UsageError
 from streamchat_nb.testing.store_samples import (
     events_of,
@@ -52,9 +54,9 @@ async def check_empty(store: SqliteStore) -> None:
     assert await store.list("ada") == []
 
 
-def open_error(path: Path) -> StoreError:
+def open_error(path: Path, *, busy_timeout_s: float = 5.0) -> StoreError:
     async def scenario() -> StoreError:
-        store = SqliteStore(path)
+        store = SqliteStore(path, busy_timeout_s=busy_timeout_s)
         error = await refusal(store.open())
         assert (await refusal(store.get("a"))).code == "store_closed"
         await store.close()
@@ -152,6 +154,7 @@ def test_file_in_use_is_left_to_its_holder(tmp_path: Path) -> None:
 
 HOLD = """
 import asyncio, sys
+from streamchat_nb.conversation import file_lock, sqlite_file
 from streamchat_nb.conversation.sqlite import SqliteStore
 
 async def hold():
@@ -183,6 +186,43 @@ def test_file_of_a_killed_process_is_free(tmp_path: Path) -> None:
             holder.wait(10)
     store = run(SqliteStore(path), check_empty)
     assert store.location == str(path)
+
+
+def test_holder_that_cannot_be_named_is_another_process(tmp_path: Path) -> None:
+    async def open_second(_: SqliteStore) -> None:
+        (tmp_path / f"{NAME}.lock").write_bytes(b"\xff\xff")
+        second = SqliteStore(tmp_path / NAME)
+        await second.open()
+        assert f"{NAME} is in use by another process" in (second.notice or "")
+        await second.close()
+
+    run(SqliteStore(tmp_path / NAME), open_second)
+
+
+def test_file_system_without_locks_is_used_with_a_notice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(file_lock, "_lock", refuse)
+    store = run(SqliteStore(tmp_path / NAME), fill)
+    assert "no second server" in (store.notice or "")
+    assert store.location == str(tmp_path / NAME)
+    run(SqliteStore(tmp_path / NAME), check_filled)
+
+
+def test_file_locked_by_another_program_can_be_opened_later(tmp_path: Path) -> None:
+    run(SqliteStore(tmp_path / NAME, wal=False), fill)
+    connection = sqlite3.connect(tmp_path / NAME, isolation_level=None)
+    connection.execute("BEGIN EXCLUSIVE")
+    error = open_error(tmp_path / NAME, busy_timeout_s=0.1)
+    assert error.code == "store_locked"
+    assert error.retryable
+    connection.close()
+    store = run(SqliteStore(tmp_path / NAME), check_filled)
+    assert store.notice is None
+    assert store.location == str(tmp_path / NAME)
 
 
 # Files that are not ours, or not any more
@@ -268,6 +308,28 @@ def test_log_of_a_damaged_file_does_not_get_into_the_new_one(tmp_path: Path) -> 
     run(SqliteStore(path), check_filled)
 
 
+def test_check_for_damage_ends_in_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fill_much(store: SqliteStore) -> None:
+        await store.create(record_of("a"), events_of(1, 20_000))
+
+    run(SqliteStore(tmp_path / NAME), fill_much)
+    data = (tmp_path / NAME).read_bytes()
+    (tmp_path / NAME).write_bytes(data[:-40_960] + bytes(40_960))
+    monkeypatch.setattr(sqlite_file, "CHECK_TIME_S", 0.0)
+    store = SqliteStore(tmp_path / NAME)
+
+    async def read_damaged(store: SqliteStore) -> None:
+        assert store.notice is None
+        error = await refusal(read_all(store, "a"))
+        assert error.code == "store_corrupt"
+        assert "Restart" in error.message
+        assert not error.retryable
+
+    run(store, read_damaged)
+
+
 # Journals
 
 
@@ -284,6 +346,21 @@ def test_write_ahead_log_that_cannot_be_is_replaced(tmp_path: Path) -> None:
     store = run(SqliteStore(tmp_path / NAME), fill)
     assert "rollback journal" in (store.notice or "")
     run(SqliteStore(tmp_path / NAME), check_filled)
+
+
+def test_network_file_system_gets_a_rollback_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def report_network(_: Path) -> str:
+        return "nfs4"
+
+    monkeypatch.setattr(sqlite_file, "network_mount", report_network)
+    store = run(SqliteStore(tmp_path / NAME), fill)
+    assert "network file system (nfs4)" in (store.notice or "")
+    assert journal_mode(tmp_path / NAME) == "delete"
+    # Somebody who knows better decides.
+    assert run(SqliteStore(tmp_path / NAME, wal=True), check_filled).notice is None
+    assert journal_mode(tmp_path / NAME) == "wal"
 
 
 def test_journal_can_be_chosen_and_changed(tmp_path: Path) -> None:
@@ -321,6 +398,21 @@ def test_network_mount_is_that_of_the_innermost_mount(
     path: str, expected: str | None
 ) -> None:
     assert network_mount(Path(path), mounts=MOUNTS) == expected
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX paths")
+def test_network_mount_of_this_machine_is_found_without_help(tmp_path: Path) -> None:
+    assert network_mount(tmp_path) == network_mount(tmp_path / "not there")
+
+
+def test_failure_of_the_disk_names_its_kind_and_is_retryable() -> None:
+    failure = sqlite3.OperationalError("disk I/O error")
+    failure.sqlite_errorcode = sqlite3.SQLITE_IOERR
+    failure.sqlite_errorname = "SQLITE_IOERR"
+    error = store_error(failure)
+    assert error.code == "store_unavailable"
+    assert error.retryable
+    assert "SQLITE_IOERR" in error.message
 
 
 # Leaks
