@@ -18,6 +18,9 @@ __all__ = ["error_body", "reply_frames", "reply_message", "request_digest"]
 _STALL_PING_S = 0.2
 _STALL_LONGEST_S = 600.0
 _INPUT_PART_CHARACTERS = 12
+# A model takes its time before the first word, and people should see that it does.
+_THINKING_WORDS = 12
+_LONGEST_THINKING_S = 0.6
 
 
 def request_digest(request: dict[str, Any]) -> str:
@@ -59,6 +62,7 @@ def reply_frames(
         reply: What to say.
         request: What it answers.
         pace_s: Seconds before each part of text, where the reply has no own pace.
+            Before the first one it waits twelve times as long, at most 0.6 s.
 
     Yields:
         ``(seconds to wait before, bytes of one event)``. A reply that stalls goes on
@@ -67,7 +71,8 @@ def reply_frames(
     digest = request_digest(request)
     pace_s = pace_s if reply.pace_s is None else reply.pace_s
     start = {**_empty_message(request, digest), "usage": _input_usage(request)}
-    yield 0.0, _event("message_start", message=start)
+    thinking_s = min(_LONGEST_THINKING_S, _THINKING_WORDS * pace_s)
+    yield thinking_s, _event("message_start", message=start)
     yield 0.0, _event("ping")
     yield from _text_frames(reply, pace_s)
     if reply.fault is not None:

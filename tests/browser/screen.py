@@ -19,10 +19,8 @@ RECORDER = """(root) => {
   const note = () => {
     due = false;
     const text = root.innerText;
-    const answers = root.querySelectorAll(".streamchat-answer .streamchat-markdown");
-    const answer = answers.length ? answers[answers.length - 1].innerText : "";
     if (!frames.length || frames[frames.length - 1].text !== text) {
-      frames.push({at: Date.now(), text, answers: answers.length, answer});
+      frames.push({at: Date.now(), text});
     }
   };
   new MutationObserver(() => {

@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 import msgspec
+import pytest
 
 from streamchat_nb.agent.accumulator import MessageAccumulator
 from streamchat_nb.agent.message_reader import MessageReader
@@ -86,12 +87,19 @@ def test_frames_wait_before_text_and_input_only() -> None:
     waits = [delay_s for delay_s, data in frames(CALLS, 0.5) if b"_delta" in data]
     assert waits[:-1] == [0.5] * (len(waits) - 1)
     assert waits[-1] == 0.0  # message_delta
-    assert {d for d, data in frames(CALLS, 0.5) if b"block_delta" not in data} == {0.0}
+    thinking, *others = [d for d, data in frames(CALLS, 0.5) if b"_delta" not in data]
+    assert thinking == 0.6
+    assert set(others) == {0.0}
+
+
+def test_frames_first_word_takes_twelve_times_as_long() -> None:
+    assert frames(Reply(text="a"), 0.02)[0][0] == pytest.approx(0.24)
+    assert frames(Reply(text="a"), 0.0)[0][0] == 0.0
 
 
 def test_frames_own_pace_of_a_reply_goes_first() -> None:
     reply = Reply(text="a b", pace_s=0.25)
-    assert {delay_s for delay_s, _ in frames(reply, 9.0)} == {0.0, 0.25}
+    assert {delay_s for delay_s, _ in frames(reply, 9.0)[1:]} == {0.0, 0.25}
 
 
 def test_frames_error_comes_last() -> None:
