@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 from typing_extensions import override
 
-from streamchat_nb.conversation.state import ConversationState, Fold, TurnState
+from streamchat_nb.conversation.state import (
+    ConversationState,
+    Fold,
+    TurnState,
+    final_message,
+)
 from streamchat_nb.errors import ConnectError, NotFound, StreamchatError, UsageError
 from streamchat_nb.protocol.commands import Cursor, Send
 from streamchat_nb.protocol.content import Action, ErrorBody, TextBlock, Usage
@@ -278,14 +283,7 @@ def answer_of(state: ConversationState, turn: str) -> Answer:
     end = next((t for t in state.turns if t.turn == turn), None)
     if end is None:
         raise NotFound("This conversation has no such turn.")
-    last = None
-    for message in state.messages:
-        if (
-            message.turn == turn
-            and message.role == "assistant"
-            and message.status != "discarded"
-        ):
-            last = message
+    last = final_message(state, turn)
     blocks = [] if last is None else last.blocks
     return Answer(
         text="\n\n".join(b.text for b in blocks if b.kind == "text"),

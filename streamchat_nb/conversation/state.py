@@ -62,6 +62,7 @@ __all__ = [
     "MessageState",
     "ToolCallState",
     "TurnState",
+    "final_message",
 ]
 
 
@@ -162,6 +163,18 @@ class ConversationState(Struct, kw_only=True, omit_defaults=True):
     messages: list[MessageState] = []
     tool_calls: list[ToolCallState] = []
     turns: list[TurnState] = []
+
+
+def final_message(state: ConversationState, turn: str) -> MessageState | None:
+    """Return the agent's last message of a turn that was not discarded, if any."""
+    for message in reversed(state.messages):
+        if (
+            message.turn == turn
+            and message.role == "assistant"
+            and message.status != "discarded"
+        ):
+            return message
+    return None
 
 
 class Fold:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from streamchat_nb.conversation.state import final_message
 from streamchat_nb.errors import InvalidInput
 from streamchat_nb.protocol.codec import encode
 from streamchat_nb.protocol.content import (
@@ -152,14 +153,7 @@ async def wait_for_turn(
 
 def answer_of(log: ConversationLog, turn: TurnState) -> Answer:
     """Return the whole answer of a finished turn."""
-    last = None
-    for message in log.state.messages:
-        if (
-            message.turn == turn.turn
-            and message.role == "assistant"
-            and message.status != "discarded"
-        ):
-            last = message
+    last = final_message(log.state, turn.turn)
     blocks = [] if last is None else last.blocks
     return Answer(
         message=None if last is None else last.message,
