@@ -197,6 +197,7 @@ class ConnectionMachine:
         )
         self._authenticate_by = now + authenticate_timeout_s
         self._expires_at = 0.0
+        self._notice_at = 0.0
         self._exp = 0
         self._notice_due = False
         self._frame_times: deque[float] = deque()
@@ -261,6 +262,9 @@ class ConnectionMachine:
         self.client = client or self.client
         self._exp = identity.exp
         self._expires_at = now + identity.expires_in_s
+        self._notice_at = self._expires_at - min(
+            EXPIRY_NOTICE_S, identity.expires_in_s / 3
+        )
         self._notice_due = True
         return [
             SendFrame(
@@ -314,7 +318,7 @@ class ConnectionMachine:
             case ConnectionState.AWAITING | ConnectionState.VERIFYING:
                 return self._authenticate_by
             case ConnectionState.OPEN if self._notice_due:
-                return self._expires_at - EXPIRY_NOTICE_S
+                return self._notice_at
             case ConnectionState.OPEN:
                 return self._expires_at
             case ConnectionState.EXPIRED:
@@ -326,7 +330,7 @@ class ConnectionMachine:
 
     def _tick_open(self, now: float) -> list[Output]:
         outputs: list[Output] = []
-        if self._notice_due and now >= self._expires_at - EXPIRY_NOTICE_S:
+        if self._notice_due and now >= self._notice_at:
             self._notice_due = False
             outputs.append(SendFrame(TokenExpiring(exp=self._exp)))
         if now >= self._expires_at:

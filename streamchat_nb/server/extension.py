@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from functools import partial
 from pathlib import Path
@@ -184,7 +185,6 @@ class StreamchatExtension(ExtensionApp):
     @override
     async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
         """Start once the event loop runs and the port is known."""
-        await self.ready()
         directory = Path(jupyter_runtime_dir())
         self._connection_file = ConnectionFile.write(
             directory,
@@ -192,6 +192,9 @@ class StreamchatExtension(ExtensionApp):
             token=serverapp.identity_provider.token or "",
         )
         os.environ[ConnectionFile.VARIABLE] = str(self._connection_file.path)
+        # What keeps it from starting is logged, and told to every request.
+        with contextlib.suppress(StreamchatError):
+            await self.ready()
 
     @override
     async def stop_extension(self) -> None:

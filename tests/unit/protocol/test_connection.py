@@ -173,6 +173,13 @@ def test_connection_token_expiry_notice_then_refusal_then_close() -> None:
     assert closed_with(it.tick(426.0)) is CloseCode.AUTHENTICATION
 
 
+def test_connection_short_token_is_noticed_in_its_last_third() -> None:
+    it = opened(expires_in_s=6.0)
+    assert it.deadline == 105.0
+    assert len(it.tick(105.0)) == 1
+    assert it.deadline == 107.0
+
+
 def test_connection_refresh_moves_the_expiry() -> None:
     it = opened(expires_in_s=10.0)
     it.tick(111.0)
