@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from typing import TYPE_CHECKING
 
 import msgspec
 from tornado.iostream import StreamClosedError
 from typing_extensions import override
 
+from streamchat_nb.errors import InvalidInput
 from streamchat_nb.protocol.commands import Cursor
 from streamchat_nb.server.answers import (
     PostMessage,
@@ -165,7 +167,7 @@ class MessagesHandler(StreamHandler):
         the whole answer. The turn goes on when the client goes away.
         """
         request = self.body(PostMessage)
-        key = self.request.headers.get("Idempotency-Key")
+        key = self._idempotency_key()
         log = await self.service.open(self.principal, conversation)
         receipt = await self.service.send(
             self.principal,
@@ -179,6 +181,19 @@ class MessagesHandler(StreamHandler):
             await self.stream(log, since, until_turn=receipt.turn)
         else:
             await self._answer(log, receipt)
+
+    def _idempotency_key(self) -> str | None:
+        """Return the header that stands for ``client_message_id``, if it came.
+
+        Raises:
+            InvalidInput: It is not an id.
+        """
+        key = self.request.headers.get("Idempotency-Key")
+        if key is not None and not re.fullmatch(r"[A-Za-z0-9._:-]{1,64}", key):
+            raise InvalidInput(
+                "Idempotency-Key must be 1 to 64 letters, digits and ._:-"
+            )
+        return key
 
     async def _answer(self, log: ConversationLog, receipt: Receipt) -> None:
         wait_s = preferred_wait_s(self.request.headers.get("Prefer", ""))

@@ -48,6 +48,7 @@ __all__ = ["Health", "Principal", "Service"]
 logger = logging.getLogger(__name__)
 
 LOADED_CONVERSATIONS = 256
+IDLE_S = 60.0
 TITLE_CHARACTERS = 200
 TITLE_FROM_MESSAGE_CHARACTERS = 60
 STOP_TIMEOUT_S = 5.0
@@ -149,7 +150,10 @@ class Service:
         await self._writer.stop(timeout_s=STOP_TIMEOUT_S)
         for turns in loaded:
             turns.log.close(StoreError("The server stops.", code="store_closed"))
-        await self._store.close()
+        try:
+            await self._store.close()
+        except StoreError as error:
+            logger.error("The store did not close: %s", error.message)  # noqa: TRY400
         if self._warming is not None:
             self._warming.cancel()
             await asyncio.wait({self._warming})
@@ -336,6 +340,7 @@ class Service:
             turns = await asyncio.shield(loading)
         if turns.log.owner != principal.id:
             raise _not_found()
+        turns.used_at = time.monotonic()
         self._turns[conversation] = self._turns.pop(conversation, turns)
         return turns
 
@@ -362,7 +367,13 @@ class Service:
         """Forget the longest unused idle conversations over the bound."""
         excess = len(self._turns) - LOADED_CONVERSATIONS
         if excess > 0:
-            idle = [id_ for id_, turns in self._turns.items() if turns.idle]
+            # Not one that a request has just opened and not begun to watch.
+            before = time.monotonic() - IDLE_S
+            idle = [
+                id_
+                for id_, turns in self._turns.items()
+                if turns.idle and turns.used_at < before
+            ]
             for id_ in idle[:excess]:
                 del self._turns[id_]
 

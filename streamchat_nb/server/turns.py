@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import logging
 import secrets
+import time
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -102,6 +103,9 @@ class ConversationTurns:
         limits: Where a turn stops by itself.
         slots: Shared by all conversations.
         queued_turns: How many turns may wait.
+
+    Attributes:
+        used_at: Monotonic time at which somebody last asked for the conversation.
     """
 
     def __init__(
@@ -125,6 +129,7 @@ class ConversationTurns:
         self._runner: TurnRunner | None = None
         self._active_turn: str | None = None
         self._stopping = False
+        self.used_at = time.monotonic()
         self._sent: dict[str, _Sent] = {}
         self._restore_sent()
 

@@ -170,6 +170,23 @@ def test_bad_input_gets_one_clear_error_without_the_payload(
     play(scenario)
 
 
+def test_wrong_idempotency_key_is_refused(server: ServerProcess) -> None:
+    async def scenario() -> None:
+        id_ = await new_conversation(server)
+        for key in ("", "a b", "x" * 65, "é"):
+            response = await fetch(
+                server,
+                "POST",
+                f"conversations/{id_}/messages",
+                {"text": "hi"},
+                headers={"Idempotency-Key": key},
+            )
+            assert response.code == 400, key
+            assert "Idempotency-Key" in json.loads(response.body)["message"]
+
+    play(scenario)
+
+
 def test_conversations_are_listed_renamed_searched_and_deleted(
     server: ServerProcess,
 ) -> None:

@@ -22,6 +22,7 @@ from streamchat_nb.errors import (
     TooLarge,
     Unavailable,
 )
+from streamchat_nb.protocol.codec import encode
 from streamchat_nb.protocol.content import Author, ImageBlock, TextBlock, Usage
 from streamchat_nb.protocol.events import (
     BlockDelta,
@@ -505,6 +506,31 @@ def test_stop_ends_turns_as_interrupted_and_refuses_new_ones(tmp_path: Path) -> 
         assert [turn.status for turn in log.state.turns] == ["interrupted"] * 2
 
     play(scenario, store=SqliteStore(path))
+
+
+def test_idle_conversations_are_unloaded_and_come_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("streamchat_nb.server.service.LOADED_CONVERSATIONS", 3)
+
+    async def scenario(service: Service, _: Any) -> None:
+        first = await service.create(ADA)
+        await ended(first, (await send(service, first, "hello")).turn)
+        await asyncio.sleep(0.01)
+        for _number in range(5):
+            await service.create(ADA)
+        assert service.health().loaded_conversations == 6
+        for turns in service._turns.values():
+            turns.used_at -= 100
+        await service.create(ADA)
+        assert service.health().loaded_conversations == 3
+        again = await service.open(ADA, first.id)
+        assert again is not first
+        assert encode(again.state) == encode(first.state)
+        repeated = await send(service, again, "hello")
+        assert repeated.duplicate
+
+    play(scenario)
 
 
 def test_titles_are_checked_and_made_from_the_first_message() -> None:
