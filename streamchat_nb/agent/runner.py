@@ -60,6 +60,7 @@ class TurnRunner:
         self._stop_reason: str | None = None
         self._ended_early: Literal["cancelled", "interrupted"] | None = None
         self._end_early = asyncio.Event()
+        self._left_behind = False
 
     def cancel(self, status: Literal["cancelled", "interrupted"] = "cancelled") -> None:
         """End the turn soon, with this status. The first call counts."""
@@ -95,6 +96,7 @@ class TurnRunner:
         self, consuming: asyncio.Task[None]
     ) -> tuple[TurnEndStatus, ErrorBody | None]:
         if not consuming.done():
+            self._left_behind = True
             consuming.add_done_callback(_forget)
             logger.warning("Agent %s does not stop; left behind", self._agent.name)
             return self._ended_early or "cancelled", None
@@ -117,6 +119,8 @@ class TurnRunner:
         events = cast("AsyncGenerator[AgentEvent]", self._agent.run(self._make_turn()))
         async with aclosing(events):
             async for event in events:
+                if self._left_behind:
+                    break
                 await self._write(event)
 
     async def _write(self, event: AgentEvent) -> None:

@@ -17,14 +17,14 @@ import contextlib
 import logging
 import time
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 
 from streamchat_nb.conversation.state import ConversationState, Fold
 from streamchat_nb.conversation.store import Append, StoredEvent
 from streamchat_nb.errors import StoreError, UsageError
-from streamchat_nb.protocol.codec import decode_event, encode
+from streamchat_nb.protocol.codec import carriable, decode_event, encode
 from streamchat_nb.protocol.events import (
     BlockDelta,
     ConversationUpdated,
@@ -202,6 +202,9 @@ class ConversationLog:
             durable: Survive power loss, not only a killed process.
             rejectable: A store failure refuses these events (the future raises
                 ``StoreError``) instead of trying again until they are written.
+
+        Raises:
+            TypeError: An event has a value that is not JSON.
         """
         if not events:
             raise UsageError("append needs at least one event")
@@ -211,7 +214,8 @@ class ConversationLog:
             committed.exception()
             return committed
         size = sum(_size_of(event) for event in events)
-        stamped = [self._writer.stamp(self.id, event) for event in events]
+        # Checked here: what cannot be encoded must fail its author, not the writer.
+        stamped = [self._writer.stamp(self.id, carriable(event)) for event in events]
         self._pending.append(_Pending(stamped, committed, rejectable, durable, size))
         self._grow(size, urgent=True)
         return committed
@@ -220,6 +224,7 @@ class ConversationLog:
         """Append a delta; joined with the one before it if both still wait."""
         if self._closed is not None:
             return
+        delta = cast("BlockDelta", carriable(delta))
         last = self._pending[-1] if self._pending else None
         size = len(delta.delta) + 64
         if (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import msgspec
 
@@ -12,6 +13,7 @@ from streamchat_nb.protocol.events import Event, UnknownEvent
 from streamchat_nb.protocol.frames import Frame
 
 __all__ = [
+    "carriable",
     "decode_command",
     "decode_event",
     "decode_frame",
@@ -38,6 +40,35 @@ _tag_decoder = msgspec.json.Decoder(_Tagged)
 _EVENT_TYPES = frozenset(
     str(variant.__struct_config__.tag) for variant in Event.__args__
 )
+
+
+def carriable(event: Event) -> Event:
+    """Return an event that can be encoded: UTF-8 carries no lone surrogates.
+
+    Models and tools produce them (half an emoji at the end of a chunk); each becomes
+    a replacement character, and the two halves of one character that stand side by
+    side become that character.
+
+    Raises:
+        TypeError: A value in it is not JSON.
+    """
+    try:
+        encode(event)
+    except UnicodeEncodeError:
+        return msgspec.convert(_mended(msgspec.to_builtins(event)), type=type(event))
+    return event
+
+
+def _mended(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    match value:
+        case str():
+            return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        case list():
+            return [_mended(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
+        case dict():
+            return {_mended(key): _mended(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType]
+        case _:
+            return value
 
 
 def nesting_depth(data: bytes, *, limit: int) -> int:

@@ -26,7 +26,9 @@ from streamchat_nb.protocol.events import (
     BlockDelta,
     BlockStarted,
     ConversationCreated,
+    ConversationUpdated,
     MessageCreated,
+    ToolRequested,
     TurnFinished,
     TurnQueued,
     TurnStatus,
@@ -101,6 +103,40 @@ def test_numbers_are_contiguous_and_prev_is_the_one_before() -> None:
         assert [(e.seq, e.prev) for e in events] == [(1, 0), (2, 1), (3, 2), (4, 3)]
         assert {e.conversation for e in events} == {"c"}
         assert {e.ts for e in events} == {7}
+
+    play(scenario)
+
+
+def test_text_that_utf8_cannot_carry_is_mended_and_stops_nobody() -> None:
+    async def scenario(_: Any, __: Any, log: ConversationLog) -> None:
+        await log.append(*opening())
+        log.append_delta(delta("half \ud83d, "))
+        log.append_delta(delta("whole \ud83d\ude00"))
+        await log.append(
+            ToolRequested(
+                message="m",
+                block="b1",
+                tool_call="tc",
+                name="x",
+                label="x",
+                input={"na\udce9me": ["\udcff"]},
+                turn="t",
+            )
+        )
+        text = "half \N{REPLACEMENT CHARACTER}, whole \N{GRINNING FACE}"
+        assert log.state.messages[0].blocks[0].text == text
+        mark = "\N{REPLACEMENT CHARACTER}"
+        assert log.state.tool_calls[0].input == {f"na{mark}me": [mark]}
+
+    play(scenario)
+
+
+def test_value_that_is_not_json_fails_its_author_only() -> None:
+    async def scenario(_: Any, __: Any, log: ConversationLog) -> None:
+        wrong = ConversationUpdated(settings={"x": object()})
+        with pytest.raises(TypeError):
+            log.append(wrong)
+        assert await log.append(*opening()) == 3
 
     play(scenario)
 

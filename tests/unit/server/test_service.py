@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -88,6 +89,9 @@ class EchoAgent(Agent):
             raise ModelError("The model is overloaded.", code="model_overloaded")
         if "wait" in text:
             await self.release.wait()
+        while "deaf" in text and not self.release.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await self.release.wait()
         if "stubborn" in text:
             for _ in range(100):
                 try:
@@ -282,6 +286,24 @@ def test_cancel_closes_all_that_was_open_exactly_once(text: str) -> None:
         assert log.head == head
         later = await send(service, log, "again")
         assert (await ended(log, later.turn)).status == "completed"
+
+    play(scenario)
+
+
+def test_agent_that_was_left_behind_adds_nothing_later() -> None:
+    async def scenario(service: Service, agent: EchoAgent) -> None:
+        log = await service.create(ADA)
+        receipt = await send(service, log, "deaf")
+        while not log.state.messages[-1].blocks or not log.state.messages[-1].turn:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.02)
+        await service.cancel(ADA, log.id, receipt.turn)
+        head = log.head
+        agent.release.set()
+        while any(task.get_name().startswith("agent ") for task in asyncio.all_tasks()):
+            await asyncio.sleep(0.01)
+        await log.flushed()
+        assert log.head == head
 
     play(scenario)
 
