@@ -145,7 +145,6 @@ types: types-python types-frontend
 
 types-python: $(STAMPS)/dev
 	$(PY) -m pyright --pythonpath $(PY)
-	PYTHONPATH=. $(PY) -m pyright --pythonpath $(PY) --ignoreexternal --verifytypes streamchat_nb
 
 types-frontend: $(STAMPS)/dev frontend/node_modules/.complete
 	$(NPM) run types
