@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, assert_type
 import pytest
 
 import streamchat_nb
-from streamchat_nb import StreamchatError, ToolContext, ToolResult, tool
+from streamchat_nb import Answer, StreamchatError, ToolContext, ToolResult, tool
+from streamchat_nb.protocol.content import Action, ErrorBody, Usage
+from streamchat_nb.widget.chat import ChatMessage
 
 if TYPE_CHECKING:
-    from streamchat_nb import Answer, Chat
+    from streamchat_nb import Chat
     from streamchat_nb.client.client import Client
-    from streamchat_nb.protocol.content import Action, ErrorBody, Usage
-    from streamchat_nb.widget.chat import ChatMessage
 
 
 @tool
