@@ -19,6 +19,7 @@ __all__ = [
     "decode_frame",
     "encode",
     "nesting_depth",
+    "public_reason",
 ]
 
 encode = msgspec.json.Encoder().encode
@@ -112,7 +113,7 @@ def decode_command(data: bytes, *, depth_limit: int = 32) -> Command:
         return _command_decoder.decode(data)
     except msgspec.ValidationError as error:
         raise BadFrame(
-            f"The frame is not a valid command: {_public_reason(error)}"
+            f"The frame is not a valid command: {public_reason(error)}"
         ) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise BadFrame("The frame is not a JSON object in UTF-8.") from None
@@ -161,7 +162,7 @@ _FRAME_TYPES = frozenset(
 )
 
 
-def _public_reason(error: msgspec.ValidationError) -> str:
+def public_reason(error: msgspec.ValidationError) -> str:
     """Return msgspec's reason without any value of the caller in it."""
     reason = str(error)
     if reason.startswith("Invalid value") or "Invalid enum value" in reason:

@@ -127,16 +127,22 @@ class EventPage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 async def wait_for_turn(
     log: ConversationLog, turn: str, *, timeout_s: float, gone: asyncio.Event
 ) -> TurnState | None:
-    """Wait for a turn's end; ``None`` when the time is over or the client gone."""
+    """Wait for a turn's end; ``None`` when the time is over or the client gone.
+
+    Raises:
+        StoreError: The log was closed before, for example by a deletion.
+    """
     changed = asyncio.Event()
     unwatch = log.watch(changed.set)
     gone_task = asyncio.ensure_future(gone.wait())
     try:
         async with asyncio.timeout(timeout_s):
-            while not gone.is_set() and log.closed is None:
+            while not gone.is_set():
                 state = log.fold.turn(turn)
                 if state is not None and state.finished_ts is not None:
                     return state
+                if log.closed is not None:
+                    raise log.closed
                 changed.clear()
                 change = asyncio.ensure_future(changed.wait())
                 await asyncio.wait(

@@ -19,7 +19,7 @@ from streamchat_nb.errors import (
     StreamchatError,
     TooLarge,
 )
-from streamchat_nb.protocol.codec import encode, nesting_depth
+from streamchat_nb.protocol.codec import encode, nesting_depth, public_reason
 from streamchat_nb.protocol.commands import Cursor
 from streamchat_nb.protocol.content import ErrorBody
 from streamchat_nb.protocol.frames import error_body
@@ -141,7 +141,9 @@ class StreamchatHandler(APIHandler):
         try:
             return msgspec.json.decode(data or b"{}", type=type_)
         except msgspec.ValidationError as error:
-            raise InvalidInput(f"The body is not valid: {error}.") from None
+            raise InvalidInput(
+                f"The body is not valid: {public_reason(error)}"
+            ) from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise BadFrame("The body is not a JSON object in UTF-8.") from None
 

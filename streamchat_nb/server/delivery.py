@@ -146,6 +146,7 @@ class Delivery:
         self._control: deque[bytes] = deque()
         self._subscriptions: dict[str, _Subscription] = {}
         self._wake = asyncio.Event()
+        self._closed = False
 
     @property
     def heads(self) -> dict[str, int]:
@@ -174,10 +175,14 @@ class Delivery:
     ) -> None:
         """Begin (again) to deliver a log, by replay or by snapshot.
 
+        Does nothing once this is closed.
+
         Raises:
             StoreError: The log could not be read; nothing changed.
         """
         plan = await plan_delivery(log, since)
+        if self._closed:
+            return
         self.unsubscribe(log.id)
         # From here to the end there is no await: state and cursor are of one moment.
         if plan.replay_after is not None:
@@ -233,7 +238,8 @@ class Delivery:
             subscription.unwatch()
 
     def close(self) -> None:
-        """End all subscriptions. Idempotent."""
+        """End all subscriptions and begin none. Idempotent."""
+        self._closed = True
         for conversation in tuple(self._subscriptions):
             self.unsubscribe(conversation)
 
@@ -263,13 +269,12 @@ class Delivery:
         """Send the next events of one subscription; return whether there were any."""
         log = subscription.log
         if log.closed is not None:
-            deleted = log.closed.code == "conversation_deleted"
+            code = log.closed.code
             self.unsubscribe(log.id)
-            self.send(
-                Unsubscribed(
-                    conversation=log.id, reason="deleted" if deleted else "failed"
-                )
-            )
+            # A server that stops says so itself; its readers come back to the log.
+            if code != "store_closed":
+                reason = "deleted" if code == "conversation_deleted" else "failed"
+                self.send(Unsubscribed(conversation=log.id, reason=reason))
             return True
         events = await log.read(
             subscription.cursor, limit_events=READ_EVENTS, limit_bytes=READ_BYTES

@@ -54,7 +54,10 @@ def origin_is_ours(handler: JupyterHandler) -> bool:
     if "," in origin or origin == "null":
         return False
     origin = origin.lower()
-    parts = urlsplit(origin)
+    try:
+        parts = urlsplit(origin)
+    except ValueError:
+        return False
     host = handler.request.headers.get("Host", "").lower()
     if parts.scheme in ("http", "https") and parts.netloc == host != "":
         return True

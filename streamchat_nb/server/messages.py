@@ -52,16 +52,21 @@ class _Head(msgspec.Struct):
     seq: int = 0
     turn: str | None = None
     log: str | None = None
+    part: int = 1
+    parts: int = 1
 
 
 _head_decoder = msgspec.json.Decoder(_Head)
 
 
 def sse_event(log: str, data: bytes) -> bytes:
-    """Return one frame or event as a server-sent event, with its cursor as id."""
+    """Return one frame or event as a server-sent event, with its cursor as id.
+
+    A part of a snapshot is no place to go on from; only the last one has an id.
+    """
     head = _head_decoder.decode(data)
     lines = [b"event: " + head.type.encode(), b"data: " + data]
-    if head.seq and head.type != "ack":
+    if head.seq and head.type != "ack" and head.part == head.parts:
         lines.insert(0, f"id: {log}:{head.seq}".encode())
     return b"\n".join(lines) + b"\n\n"
 
@@ -73,6 +78,7 @@ class StreamHandler(StreamchatHandler):
     def initialize(self, runtime: Runtime) -> None:
         super().initialize(runtime)
         self.gone = asyncio.Event()
+        self._writing = asyncio.Lock()
 
     @override
     def on_connection_close(self) -> None:
@@ -87,25 +93,40 @@ class StreamHandler(StreamchatHandler):
     async def stream(
         self, log: ConversationLog, since: Cursor | None, *, until_turn: str | None
     ) -> None:
-        """Send a log from a cursor, until a turn ends or the client is gone."""
+        """Send a log from a cursor, until a turn ends or the client is gone.
+
+        It ends, too, when the conversation is deleted, and at the head when the turn
+        had ended before.
+        """
         self.set_header("Content-Type", "text/event-stream; charset=utf-8")
         self.set_header("Cache-Control", "no-cache, no-transform")
         self.set_header("X-Accel-Buffering", "no")
         start = since.seq if since is not None and since.log == log.log else 0
-        await self._send(
-            f"id: {log.log}:{start}\nretry: {RETRY_MS}\ndata:\n\n".encode()
-        )
+        first = f"id: {log.log}:{start}\nretry: {RETRY_MS}\ndata:\n\n"
+        try:
+            await self._send(first.encode())
+        except ConnectionError:
+            return
         finished = asyncio.Event()
+        ended_before = False
 
         async def write(data: bytes) -> None:
             await self._send(sse_event(log.log, data))
-            if until_turn is not None and b'"turn.finished"' in data[:40]:
-                head = _head_decoder.decode(data)
-                if head.turn == until_turn:
+            head = _head_decoder.decode(data)
+            match head.type:
+                case "unsubscribed":
                     finished.set()
+                case "live" if ended_before:
+                    finished.set()
+                case "turn.finished" if head.turn == until_turn:
+                    finished.set()
+                case _:
+                    pass
 
         delivery = Delivery(write)
         await delivery.subscribe(0, log, since)
+        turn = None if until_turn is None else log.fold.turn(until_turn)
+        ended_before = turn is not None and turn.finished_ts is not None
         await self._run(delivery, finished)
 
     async def _run(self, delivery: Delivery, finished: asyncio.Event) -> None:
@@ -131,15 +152,24 @@ class StreamHandler(StreamchatHandler):
             for task in ends:
                 task.cancel()
             await asyncio.wait(ends)
+        error = None if sending.cancelled() else sending.exception()
+        if error is not None and not isinstance(error, ConnectionError):
+            self.log.warning("A stream broke off with %s", type(error).__name__)
         with contextlib.suppress(StreamClosedError, RuntimeError):
             await self.finish(set_content_type="text/event-stream; charset=utf-8")
 
     async def _send(self, data: bytes) -> None:
-        """Write and wait until the socket took it.
+        """Write and wait until the socket took it, one after the other.
+
+        Tornado forgets the future of a write when the next one begins.
 
         Raises:
             ConnectionError: The client is gone, or reads nothing for 15 s.
         """
+        async with self._writing:
+            await self._write_out(data)
+
+    async def _write_out(self, data: bytes) -> None:
         if self.gone.is_set():
             raise ConnectionResetError
         self.write(data)  # pyright: ignore[reportUnknownMemberType]

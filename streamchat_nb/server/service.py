@@ -52,6 +52,7 @@ IDLE_S = 60.0
 TITLE_CHARACTERS = 200
 TITLE_FROM_MESSAGE_CHARACTERS = 60
 STOP_TIMEOUT_S = 5.0
+DELETED = "conversation_deleted"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,14 +132,17 @@ class Service:
         self.agent = await asyncio.to_thread(self._make_agent)
         self._tools = await asyncio.to_thread(self._make_tools)
         await self._store.open()
+        unfinished = await self._store.unfinished()
         self._writer.start()
         self._warming = asyncio.get_running_loop().create_task(
             self._warm(), name="warm the agent"
         )
-        for conversation in await self._store.unfinished():
-            record = await self._store.get(conversation)
-            if record is not None:
-                await self._interrupt_open_turns(await self._writer.load(record))
+        for conversation in unfinished:
+            # One that cannot be read must not keep the others from being used.
+            try:
+                await self._interrupt_open_turns(conversation)
+            except StreamchatError as error:
+                logger.warning("%s could not be read: %s", conversation, error.message)
 
     async def stop(self) -> None:
         """End turns as ``interrupted``, commit, close. Idempotent, bounded in time."""
@@ -239,11 +243,14 @@ class Service:
         """
         turns = await self._open_turns(principal, conversation)
         await turns.stop(timeout_s=STOP_TIMEOUT_S)
-        self._turns.pop(conversation, None)
         turns.log.close(
-            StoreError("The conversation was deleted.", code="conversation_deleted")
+            StoreError("The conversation was deleted.", code=DELETED, retryable=False)
         )
-        await self._store.delete(conversation)
+        # Kept until the store has let it go, so that nobody loads it meanwhile.
+        try:
+            await self._store.delete(conversation)
+        finally:
+            self._turns.pop(conversation, None)
 
     # turns
 
@@ -338,7 +345,8 @@ class Service:
                     lambda _: self._loading.pop(conversation, None)
                 )
             turns = await asyncio.shield(loading)
-        if turns.log.owner != principal.id:
+        closed = turns.log.closed
+        if turns.log.owner != principal.id or (closed and closed.code == DELETED):
             raise _not_found()
         turns.used_at = time.monotonic()
         self._turns[conversation] = self._turns.pop(conversation, turns)
@@ -377,7 +385,11 @@ class Service:
             for id_ in idle[:excess]:
                 del self._turns[id_]
 
-    async def _interrupt_open_turns(self, log: ConversationLog) -> None:
+    async def _interrupt_open_turns(self, conversation: str) -> None:
+        record = await self._store.get(conversation)
+        if record is None:
+            return
+        log = await self._writer.load(record)
         state = log.state
         for turn in state.turns:
             if turn.status in ("queued", "running"):

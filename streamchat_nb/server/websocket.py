@@ -19,7 +19,6 @@ from streamchat_nb.errors import (
     Forbidden,
     InvalidInput,
     RateLimited,
-    StoreError,
     StreamchatError,
 )
 from streamchat_nb.protocol.close_codes import CloseCode
@@ -384,7 +383,7 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
             await self._delivery.run()
         except ConnectionError:
             self._abort()
-        except StoreError as error:
+        except StreamchatError as error:
             self.log.warning("A log could not be read: %s", error.message)
             self.close(CloseCode.INTERNAL_ERROR, "a log could not be read")
 

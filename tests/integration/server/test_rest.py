@@ -2,11 +2,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import msgspec
 import pytest
 from tornado.httpclient import HTTPRequest
 
+from streamchat_nb.protocol.codec import encode
+from streamchat_nb.protocol.frames import Snapshot
+from streamchat_nb.server.messages import sse_event
+from streamchat_nb.testing.server_process import ServerProcess
 from tests.integration.server.wire import (
     fetch,
     http_client,
@@ -14,9 +19,6 @@ from tests.integration.server.wire import (
     play,
     sse_events,
 )
-
-if TYPE_CHECKING:
-    from streamchat_nb.testing.server_process import ServerProcess
 
 
 def test_message_as_json_answers_whole_with_tool_and_actions(
@@ -130,6 +132,20 @@ def test_same_id_with_another_payload_is_a_conflict(server: ServerProcess) -> No
         ("POST", "conversations/{id}/messages", {"text": ""}, 400, "invalid_input"),
         ("POST", "conversations/{id}/messages", {}, 400, "invalid_input"),
         ("POST", "conversations/{id}/messages", {"text": 3}, 400, "invalid_input"),
+        (
+            "POST",
+            "conversations/{id}/messages",
+            {"text": "hi", "if_active": "xxxxx"},
+            400,
+            "invalid_input",
+        ),
+        (
+            "POST",
+            "conversations/{id}/messages",
+            {"content": [{"type": "xxxxx"}]},
+            400,
+            "invalid_input",
+        ),
         ("POST", "conversations/{id}/messages", b"{", 400, "bad_frame"),
         ("POST", "conversations/{id}/messages", b"\xff", 400, "bad_frame"),
         (
@@ -245,11 +261,12 @@ def test_every_route_refuses_who_is_not_logged_in(server: ServerProcess) -> None
     play(scenario)
 
 
-def test_foreign_origin_gets_403_even_with_the_token(server: ServerProcess) -> None:
+@pytest.mark.parametrize("origin", ["https://evil.example", "http://[", "null"])
+def test_foreign_origin_gets_403_even_with_the_token(
+    server: ServerProcess, origin: str
+) -> None:
     async def scenario() -> None:
-        response = await fetch(
-            server, "POST", "token", {}, headers={"Origin": "https://evil.example"}
-        )
+        response = await fetch(server, "POST", "token", {}, headers={"Origin": origin})
         assert response.code == 403
         assert json.loads(response.body)["code"] == "origin_forbidden"
         assert "Access-Control-Allow-Origin" not in response.headers
@@ -303,3 +320,59 @@ def test_stream_of_events_goes_on_where_its_reader_was(server: ServerProcess) ->
         assert events[-1]["type"] == "turn.finished"
 
     play(scenario)
+
+
+def test_stream_ends_when_its_conversation_is_deleted(server: ServerProcess) -> None:
+    async def scenario() -> None:
+        id_ = await new_conversation(server)
+        reading = asyncio.ensure_future(
+            fetch(
+                server,
+                "GET",
+                f"conversations/{id_}/events",
+                headers={"Accept": "text/event-stream"},
+            )
+        )
+        await asyncio.sleep(0.3)
+        assert (await fetch(server, "DELETE", f"conversations/{id_}")).code == 204
+        async with asyncio.timeout(5):
+            response = await reading
+        end = sse_events(response.body)[-1][2]
+        assert (end["type"], end["reason"]) == ("unsubscribed", "deleted")
+
+    play(scenario)
+
+
+def test_stream_of_a_repeated_message_ends_though_its_turn_is_long_over() -> None:
+    async def scenario(server: ServerProcess) -> None:
+        id_ = await new_conversation(server)
+        path = f"conversations/{id_}/messages"
+        body = {"text": "hello", "client_message_id": "w1"}
+        await fetch(server, "POST", path, body)
+        await fetch(server, "POST", path, {"text": "hello again"})
+        server.stop()
+        server.start()
+        headers = {"Accept": "text/event-stream"}
+        async with asyncio.timeout(15):
+            response = await fetch(server, "POST", path, body, headers=headers)
+        assert response.code == 200
+        assert sse_events(response.body)[-1][2]["type"] == "live"
+
+    with ServerProcess(["--StreamchatExtension.offline_pace_s=0"]) as server:
+        play(lambda: scenario(server))
+
+
+def test_only_the_last_part_of_a_snapshot_is_a_place_to_go_on_from() -> None:
+    parts = [
+        Snapshot(
+            conversation="c",
+            log="L",
+            seq=7,
+            part=part,
+            parts=2,
+            state=msgspec.Raw(b"{}"),
+        )
+        for part in (1, 2)
+    ]
+    ids = [sse_event("L", encode(part)).startswith(b"id: L:7\n") for part in parts]
+    assert ids == [False, True]

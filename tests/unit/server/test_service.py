@@ -11,7 +11,12 @@ from typing_extensions import override
 from streamchat_nb.agent.agent import Agent, AgentEvent, Turn
 from streamchat_nb.conversation.log import LogWriter
 from streamchat_nb.conversation.sqlite import SqliteStore
-from streamchat_nb.conversation.store import Append, ConversationRecord, MemoryStore
+from streamchat_nb.conversation.store import (
+    Append,
+    ConversationRecord,
+    MemoryStore,
+    StoredEvent,
+)
 from streamchat_nb.errors import (
     Conflict,
     InvalidInput,
@@ -119,6 +124,27 @@ class FullStore(MemoryStore):
         if self.full:
             raise StoreError("The disk is full; free some space.", code="store_full")
         await super().append(batch)
+
+
+class SlowToDelete(MemoryStore):
+    def __init__(self) -> None:
+        super().__init__()
+        self.go_on = asyncio.Event()
+
+    @override
+    async def delete(self, conversation: str) -> bool:
+        await self.go_on.wait()
+        return await super().delete(conversation)
+
+
+class HalfReadable(SqliteStore):
+    @override
+    async def read(
+        self, conversation: str, after: int, **limits: int
+    ) -> list[StoredEvent]:
+        if conversation == "bad":
+            raise StoreError("A page is damaged.", code="store_corrupt")
+        return await super().read(conversation, after, **limits)
 
 
 def play(
@@ -402,6 +428,54 @@ def test_deleted_conversation_is_gone_for_its_readers() -> None:
             await service.open(ADA, log.id)
 
     play(scenario)
+
+
+def test_conversation_is_gone_from_the_moment_its_deletion_begins() -> None:
+    store = SlowToDelete()
+
+    async def scenario(service: Service, _: Any) -> None:
+        log = await service.create(ADA)
+        deleting = asyncio.ensure_future(service.delete(ADA, log.id))
+        while log.closed is None:
+            await asyncio.sleep(0)
+        with pytest.raises(NotFound):
+            await service.open(ADA, log.id)
+        store.go_on.set()
+        await deleting
+        with pytest.raises(NotFound):
+            await service.open(ADA, log.id)
+        assert service.health().loaded_conversations == 0
+
+    play(scenario, store=store)
+
+
+def test_one_unreadable_conversation_keeps_no_other_from_being_used(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "conversations.sqlite3"
+
+    async def before() -> None:
+        store = SqliteStore(path)
+        await store.open()
+        writer = LogWriter(store)
+        writer.start()
+        for id_ in ("bad", "good"):
+            record = ConversationRecord(
+                id=id_, log=id_, owner="ada", title="", created_ms=1, updated_ms=1
+            )
+            log = await writer.create(record, ConversationCreated())
+            await log.append(TurnQueued(turn="t", message="u"))
+        await writer.stop()
+        await store.close()
+
+    async def scenario(service: Service, _: Any) -> None:
+        log = await service.open(ADA, "good")
+        assert [turn.status for turn in log.state.turns] == ["interrupted"]
+        with pytest.raises(StoreError):
+            await service.open(ADA, "bad")
+
+    asyncio.run(before())
+    play(scenario, store=HalfReadable(path))
 
 
 def test_full_disk_accepts_nothing_and_recovers_by_itself() -> None:
