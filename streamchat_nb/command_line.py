@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 START_TIMEOUT_S = 60.0
+LOG_FILE = "server.log"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -101,7 +102,8 @@ async def _ask(
                         return 0 if event.status == "completed" else 1
                 first = asyncio.ensure_future(anext(events))
         except asyncio.CancelledError:
-            await asyncio.shield(conversation.cancel(turn))
+            with contextlib.suppress(StreamchatError):
+                await asyncio.shield(conversation.cancel(turn))
             raise
         finally:
             first.cancel()
@@ -201,31 +203,26 @@ async def _server(url: str | None, token: str | None) -> AsyncGenerator[ServerAd
         yield running
         return
     with tempfile.TemporaryDirectory(prefix="streamchat-") as directory:
-        process, address = await asyncio.to_thread(_start_server, Path(directory))
+        process = _start_server(Path(directory))
         try:
-            yield address
+            yield await _address_of(process, Path(directory))
         finally:
             process.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                await asyncio.to_thread(process.wait, 15)
-            process.kill()
+            try:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    await asyncio.to_thread(process.wait, 15)
+            finally:
+                process.kill()
 
 
-def _start_server(
-    directory: Path,
-) -> tuple[subprocess.Popen[bytes], ServerAddress]:
-    """Start a server on a free port and wait until it is reachable.
-
-    Raises:
-        ConnectError: Not within 60 s; the message has its last words.
-    """
+def _start_server(directory: Path) -> subprocess.Popen[bytes]:
+    """Start a server on a free port; the caller ends it."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    log_path = directory / "server.log"
     environment = {**os.environ, "JUPYTER_RUNTIME_DIR": str(directory)}
-    with log_path.open("wb") as log:
-        process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+    with (directory / LOG_FILE).open("wb") as log:
+        return subprocess.Popen(  # noqa: S603 - our own interpreter and module
             [
                 sys.executable,
                 "-m",
@@ -241,16 +238,36 @@ def _start_server(
             stderr=subprocess.STDOUT,
             env=environment,
         )
+
+
+async def _address_of(
+    process: subprocess.Popen[bytes], directory: Path
+) -> ServerAddress:
+    """Wait until a server that was started in a directory says where it is.
+
+    Raises:
+        ConnectError: Not within 60 s; the message has its last words.
+    """
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline and process.poll() is None:
-        for path in directory.glob("streamchat_nb-*.json"):
-            address = read_connection_file(path)
-            if address is not None:
-                return process, address
-        time.sleep(0.05)
-    process.kill()
-    last = log_path.read_text(errors="replace")[-500:]
+        address = _address_in(directory)
+        if address is not None:
+            return address
+        await asyncio.sleep(0.05)
+    last = _last_words(directory)
     raise ConnectError(f"A server could not be started. Its last words: {last}")
+
+
+def _address_in(directory: Path) -> ServerAddress | None:
+    for path in directory.glob("streamchat_nb-*.json"):
+        address = read_connection_file(path)
+        if address is not None:
+            return address
+    return None
+
+
+def _last_words(directory: Path) -> str:
+    return (directory / LOG_FILE).read_text(errors="replace")[-500:]
 
 
 if __name__ == "__main__":

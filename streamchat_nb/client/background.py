@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import threading
 from typing import TYPE_CHECKING, TypeVar
 
 from streamchat_nb.client.client import Client
-from streamchat_nb.errors import ConnectError
+from streamchat_nb.errors import ConnectError, StreamchatError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -49,10 +50,25 @@ class BackgroundClient:
         self._client: Client | None = None
         self._opening: asyncio.Lock | None = None
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether its thread runs, in this process."""
+        return self._thread.is_alive()
+
     def submit(
         self, work: Coroutine[None, None, Result]
     ) -> concurrent.futures.Future[Result]:
-        """Run a coroutine on the client's loop."""
+        """Run a coroutine on the client's loop.
+
+        Raises:
+            ConnectError: The client was closed, or its thread stayed behind in the
+                process that this one was forked from.
+        """
+        if not self.is_alive:
+            work.close()
+            raise ConnectError(
+                "This client does not run any more; make a new one.", retryable=False
+            )
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def wait(
@@ -141,10 +157,15 @@ class FollowedConversation:
 
         ``KeyboardInterrupt`` (the kernel's stop button) ends the turn.
 
+        Args:
+            text: The message.
+            timeout_s: Longest wait; the turn goes on at the server. ``None``: no limit.
+
         Raises:
+            ConnectError: The answer is not there within ``timeout_s``.
             StreamchatError: The server refused it or cannot be reached.
         """
-        return self._background.wait(self._ask(text), timeout_s=timeout_s)
+        return self._background.wait(self._ask(text, timeout_s))
 
     def state(self) -> ConversationState:
         """Return the state as far as it has been seen."""
@@ -168,11 +189,20 @@ class FollowedConversation:
 
         self._background.submit(forward())
 
-    async def _ask(self, text: str) -> Answer:
-        turn = await self._conversation.send(text)
+    async def _ask(self, text: str, timeout_s: float | None) -> Answer:
+        turn: str | None = None
         try:
-            await self._conversation.finished(turn)
+            async with asyncio.timeout(timeout_s):
+                turn = await self._conversation.send(text)
+                await self._conversation.finished(turn)
+        except TimeoutError:
+            raise ConnectError(
+                f"The answer was not there within {timeout_s:g} s; what the server "
+                "has of the message goes on there."
+            ) from None
         except asyncio.CancelledError:
-            await asyncio.shield(self._conversation.cancel(turn))
+            if turn is not None:
+                with contextlib.suppress(StreamchatError):
+                    await asyncio.shield(self._conversation.cancel(turn))
             raise
         return self._conversation.answer(turn)

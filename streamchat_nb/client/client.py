@@ -29,7 +29,9 @@ from streamchat_nb.errors import (
     AuthenticationError,
     BadFrame,
     ConnectError,
+    NotFound,
     StreamchatError,
+    TooLarge,
 )
 from streamchat_nb.protocol.close_codes import CLOSE_CODES, CloseCode
 from streamchat_nb.protocol.codec import decode_frame, encode
@@ -55,6 +57,7 @@ from streamchat_nb.protocol.frames import (
     TokenExpiring,
     Unsubscribed,
 )
+from streamchat_nb.protocol.limits import Limits
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine
@@ -126,6 +129,7 @@ class Client:
         self._conversations: dict[str, ClientConversation] = {}
         self._waiting: dict[int, asyncio.Future[Ack | Subscribed | Authenticated]] = {}
         self._next_id = 0
+        self._limits = Limits()
         self._socket: WebSocketClientConnection | None = None
         self._open = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
@@ -156,7 +160,7 @@ class Client:
         )
 
     async def close(self) -> None:
-        """Close the socket; the turns go on. Idempotent."""
+        """Close the socket and release who waits; the turns go on. Idempotent."""
         if self._keeper is not None:
             self._keeper.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -165,6 +169,7 @@ class Client:
         for task in self._tasks:
             task.cancel()
         self._drop_socket()
+        self._end(ConnectError("This client was closed.", retryable=False))
         self.http.close()
 
     async def conversation(self, id_: str | None = None) -> ClientConversation:
@@ -172,21 +177,26 @@ class Client:
 
         Raises:
             NotFound: There is no such conversation.
+            ConnectError: The connection was lost meanwhile.
         """
         if id_ is None:
             id_ = cast(
                 "str", (await self.http.request("POST", "conversations", {}))["id"]
             )
-        if id_ not in self._conversations:
-            conversation = ClientConversation(id_, self)
-            self._conversations[id_] = conversation
-            try:
+        conversation = self._conversations.get(id_)
+        try:
+            if conversation is None:
+                conversation = ClientConversation(id_, self)
+                self._conversations[id_] = conversation
                 await self._subscribe(conversation)
-                await conversation.current()
-            except BaseException:
-                del self._conversations[id_]
-                raise
-        return self._conversations[id_]
+            await conversation.current()
+        except ConnectionError:
+            self._lose(id_, lost := _lost())
+            raise lost from None
+        except StreamchatError as error:
+            self._lose(id_, error)
+            raise
+        return conversation
 
     async def send(self, command: Send) -> Ack:
         """Send a message; tried again over reconnects until the server answers.
@@ -209,9 +219,13 @@ class Client:
 
         Raises:
             NotFound: There is no such turn.
+            ConnectError: There is no connection now.
         """
         command = Cancel(id=self.next_id(), conversation=conversation, turn=turn)
-        return cast("Ack", await self.command(command))
+        try:
+            return cast("Ack", await self.command(command))
+        except ConnectionError:
+            raise _lost() from None
 
     def next_id(self) -> int:
         """Return a fresh command id."""
@@ -223,18 +237,25 @@ class Client:
 
         Raises:
             StreamchatError: The server refused it.
+            TooLarge: The server would end the connection for its size.
             ConnectionError: The socket was lost before the answer.
         """
         socket = self._socket
         if socket is None:
             raise ConnectionResetError("not connected")
+        data = encode(command)
+        if len(data) > self._limits.frame_bytes:
+            raise TooLarge(
+                f"A frame may have at most {self._limits.frame_bytes} bytes.",
+                details={"frame_bytes": self._limits.frame_bytes},
+            )
         id_ = cast("int", command.id)
         answer: asyncio.Future[Ack | Subscribed | Authenticated] = (
             asyncio.get_running_loop().create_future()
         )
         self._waiting[id_] = answer
         try:
-            await socket.write_message(encode(command).decode())
+            await socket.write_message(data.decode())
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
                 return await answer
         except WebSocketClosedError:
@@ -261,9 +282,10 @@ class Client:
                 ping_timeout=20,
             )
         except HTTPClientError as error:
-            raise AuthenticationError(
-                f"The server refused the socket with {error.code}."
-            ) from None
+            refused = f"The server refused the socket with {error.code}."
+            if error.code in (401, 403):
+                raise AuthenticationError(refused) from None
+            raise ConnectError(refused) from None
         except OSError as error:
             raise ConnectError(f"The socket cannot be opened: {error}") from None
         self._socket = socket
@@ -294,7 +316,7 @@ class Client:
                 try:
                     reader = await self._connect()
                     for conversation in tuple(self._conversations.values()):
-                        await self._subscribe(conversation)
+                        await self._resubscribe(conversation)
                 except AuthenticationError as error:
                     self._end(error)
                     return
@@ -330,18 +352,18 @@ class Client:
                     self._with(frame.conversation, lambda c: c.take_subscribed(frame))
                 self._resolve(frame.re, frame)
             case ErrorFrame():
-                waiting = self._waiting.get(cast("int", frame.re))
-                if waiting is not None and not waiting.done():
-                    waiting.set_exception(error_from(frame))
+                self._reject(frame)
             case Snapshot():
                 self._with(frame.conversation, lambda c: c.take_snapshot(frame))
             case Live():
                 self._with(frame.conversation, lambda c: c.take_live(frame))
             case Unsubscribed():
-                self._with(frame.conversation, lambda c: c.take_end(frame))
+                self._lose(frame.conversation, _ended(frame))
             case TokenExpiring():
                 await self._refresh_token()
-            case Hello() | Pong() | GoingAway():
+            case Hello():
+                self._limits = frame.limits
+            case Pong() | GoingAway():
                 pass
             case _:
                 self._take_event(frame)
@@ -349,7 +371,7 @@ class Client:
     def _take_event(self, frame: Event | UnknownEvent) -> None:
         conversation = self._conversations.get(frame.conversation)
         if conversation is not None and not conversation.take_event(frame):
-            self._own(self._resubscribe(conversation))
+            self._own(self._mend(conversation))
 
     def _with(self, id_: str, take: Callable[[ClientConversation], None]) -> None:
         conversation = self._conversations.get(id_)
@@ -363,6 +385,11 @@ class Client:
         if waiting is not None and not waiting.done():
             waiting.set_result(answer)
 
+    def _reject(self, frame: ErrorFrame) -> None:
+        waiting = self._waiting.get(cast("int", frame.re))
+        if waiting is not None and not waiting.done():
+            waiting.set_exception(error_from(frame))
+
     async def _subscribe(self, conversation: ClientConversation) -> None:
         await self.command(
             Subscribe(
@@ -373,8 +400,20 @@ class Client:
         )
 
     async def _resubscribe(self, conversation: ClientConversation) -> None:
-        with contextlib.suppress(ConnectionError):
+        try:
             await self._subscribe(conversation)
+        except NotFound as error:
+            self._lose(conversation.id, error)
+
+    async def _mend(self, conversation: ClientConversation) -> None:
+        with contextlib.suppress(StreamchatError, ConnectionError):
+            await self._resubscribe(conversation)
+
+    def _lose(self, id_: str, error: StreamchatError) -> None:
+        """Forget a conversation that is no more, and tell who waits for it."""
+        conversation = self._conversations.pop(id_, None)
+        if conversation is not None:
+            conversation.take_failure(error)
 
     async def _refresh_token(self) -> None:
         """Ask for a fresh token; a failure shows when the old one ends."""
@@ -406,3 +445,13 @@ class Client:
     def _end(self, error: StreamchatError) -> None:
         for conversation in self._conversations.values():
             conversation.take_failure(error)
+
+
+def _lost() -> ConnectError:
+    return ConnectError("The connection to the server was lost; try again.")
+
+
+def _ended(frame: Unsubscribed) -> StreamchatError:
+    if frame.reason == "deleted":
+        return NotFound("The conversation was deleted.")
+    return ConnectError("The server cannot go on with this conversation; open it anew.")

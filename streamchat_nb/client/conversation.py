@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
         Live,
         Snapshot,
         Subscribed,
-        Unsubscribed,
     )
 
 __all__ = ["Answer", "ClientConversation", "answer_of"]
@@ -106,7 +106,7 @@ class ClientConversation:
         self._changed = asyncio.Event()
         self._live = asyncio.Event()
         self._failure: StreamchatError | None = None
-        self._listeners: set[Callable[[Event | UnknownEvent], None]] = set()
+        self._listeners: set[Callable[[Event | UnknownEvent | None], None]] = set()
 
     @property
     def state(self) -> ConversationState:
@@ -200,24 +200,32 @@ class ClientConversation:
         """Yield events from now on, in order, until the iterator is closed.
 
         Raises:
-            StreamchatError: The connection ended for good, or the consumer fell
-                more than 10,000 events behind.
+            StreamchatError: The conversation or the connection ended for good, or the
+                consumer fell more than 10,000 events behind.
         """
-        queue: asyncio.Queue[Event | UnknownEvent] = asyncio.Queue(EVENT_BACKLOG)
-        overflow = asyncio.Event()
+        waiting: deque[Event | UnknownEvent] = deque()
+        news = asyncio.Event()
+        overflow = False
 
-        def listen(event: Event | UnknownEvent) -> None:
-            if queue.full():
-                overflow.set()
-            else:
-                queue.put_nowait(event)
+        def listen(event: Event | UnknownEvent | None) -> None:
+            nonlocal overflow
+            if event is not None and not overflow:
+                overflow = len(waiting) >= EVENT_BACKLOG
+                waiting.append(event)
+            news.set()
 
         self._listeners.add(listen)
         try:
             while True:
-                if overflow.is_set():
+                if overflow:
                     raise UsageError("events() was read too slowly; read the state.")
-                yield await queue.get()
+                if waiting:
+                    yield waiting.popleft()
+                elif self._failure is not None:
+                    raise self._failure
+                else:
+                    news.clear()
+                    await news.wait()
         finally:
             self._listeners.discard(listen)
 
@@ -263,15 +271,14 @@ class ClientConversation:
         if self._fold.seq >= frame.seq:
             self._live.set()
 
-    def take_end(self, frame: Unsubscribed) -> None:
-        """The conversation is gone."""
-        self.take_failure(NotFound(f"The conversation was {frame.reason}."))
-
     def take_failure(self, error: StreamchatError) -> None:
-        """The connection ended for good."""
-        self._failure = error
+        """The conversation or the connection ended for good; the first word counts."""
+        if self._failure is None:
+            self._failure = error
         self._live.set()
         self._changed.set()
+        for listen in tuple(self._listeners):
+            listen(None)
 
 
 def answer_of(state: ConversationState, turn: str) -> Answer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
@@ -107,7 +107,13 @@ class HttpApi:
                 f"The server at {self.address.url} cannot be reached "
                 f"({type(error).__name__}); is it running?"
             ) from None
-        return cast("dict[str, Any]", msgspec.json.decode(response.body or b"{}"))
+        try:
+            return msgspec.json.decode(response.body or b"{}", type=dict[str, Any])
+        except msgspec.DecodeError:
+            raise ConnectError(
+                f"What answers at {self.address.url} is not streamchat_nb; is there a "
+                "proxy or a login page before it?"
+            ) from None
 
     def close(self) -> None:
         """Release connections. Idempotent."""

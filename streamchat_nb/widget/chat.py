@@ -204,6 +204,7 @@ class Chat(anywidget.AnyWidget):
 def _client_for(server: ServerAddress) -> BackgroundClient:
     """Return this process's client for a server; one serves all widgets."""
     with _clients_lock:
-        if server not in _clients:
+        known = _clients.get(server)
+        if known is None or not known.is_alive:
             _clients[server] = BackgroundClient(server, name="notebook")
         return _clients[server]

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
@@ -74,6 +76,33 @@ def test_ask_starts_a_server_of_its_own_when_none_runs(tmp_path: Path) -> None:
     assert "no language model is running" in done.stdout
     with pytest.raises(ProcessLookupError):
         os.killpg(done.group, 0)
+
+
+def test_interrupt_while_its_server_starts_leaves_nothing_running(
+    tmp_path: Path,
+) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "streamchat_nb.command_line", "ask", "hello"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        env={
+            **{k: v for k, v in os.environ.items() if not k.startswith("STREAMCHAT_")},
+            "HOME": str(tmp_path),
+            "JUPYTER_RUNTIME_DIR": str(tmp_path),
+            "TMPDIR": str(tmp_path),
+        },
+    )
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and not [*tmp_path.glob("*/server.log")]:
+        time.sleep(0.02)
+    time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (130, b"")
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
 
 
 def test_ask_says_what_is_wrong_in_one_line(tmp_path: Path) -> None:

@@ -98,6 +98,88 @@ def test_killed_server_comes_back_and_nothing_seen_is_lost() -> None:
         asyncio.run(scenario(server))
 
 
+def test_conversation_goes_on_after_an_orderly_restart() -> None:
+    async def scenario(server: ServerProcess) -> None:
+        async with Client(server.address) as client:
+            conversation = await client.conversation()
+            deleted = await client.conversation()
+            waiting = asyncio.ensure_future(anext(deleted.events()))
+            turn = await conversation.send("/demo long 5000")
+            await asyncio.sleep(0.2)
+            await asyncio.to_thread(server.stop)
+            assert (await conversation.finished(turn)).status == "interrupted"
+            await asyncio.to_thread(server.start)
+            await client.http.request("DELETE", f"conversations/{deleted.id}")
+            async with asyncio.timeout(30):
+                answer = await conversation.ask("What is 6*7?")
+                assert "42" in answer.text
+                with pytest.raises(NotFound):
+                    await waiting
+
+    with ServerProcess(["--StreamchatExtension.offline_pace_s=0.005"]) as server:
+        asyncio.run(scenario(server))
+
+
+def test_deleted_conversation_does_not_keep_the_others_from_coming_back() -> None:
+    async def scenario(server: ServerProcess) -> None:
+        async with Client(server.address) as client:
+            lost = await client.conversation()
+            waiting = asyncio.ensure_future(anext(lost.events()))
+            await asyncio.sleep(0)
+            server.kill()
+            await asyncio.to_thread(server.start)
+            async with asyncio.timeout(30):
+                with pytest.raises(NotFound):
+                    await waiting
+                fresh = await client.conversation()
+                assert (await fresh.ask("hello")).status == "completed"
+
+    arguments = ["--StreamchatExtension.store_path=memory"]
+    with ServerProcess(arguments) as server:
+        asyncio.run(scenario(server))
+
+
+def test_refused_socket_is_final_only_when_the_credential_is_wrong() -> None:
+    async def scenario(server: ServerProcess) -> None:
+        async with Client(server.address):
+            another = Client(server.address)
+            with pytest.raises(ConnectError, match="429"):
+                await another.open()
+            await another.close()
+
+    limits = "--StreamchatExtension.limits={'sockets_per_user': 1}"
+    with ServerProcess([limits]) as server:
+        asyncio.run(scenario(server))
+
+
+def test_message_over_a_frame_is_refused_and_the_chat_goes_on(
+    server: ServerProcess,
+) -> None:
+    async def scenario() -> None:
+        async with Client(server.address) as client, asyncio.timeout(20):
+            conversation = await client.conversation()
+            with pytest.raises(TooLarge):
+                await conversation.send("x" * 300_000)
+            assert (await conversation.ask("hello")).status == "completed"
+
+    asyncio.run(scenario())
+
+
+def test_closed_client_releases_who_waits(server: ServerProcess) -> None:
+    async def scenario() -> None:
+        async with Client(server.address) as client:
+            conversation = await client.conversation()
+            end = asyncio.ensure_future(conversation.finished("t_none"))
+            event = asyncio.ensure_future(anext(conversation.events()))
+            await asyncio.sleep(0)
+        with pytest.raises(ConnectError, match="closed"):
+            await asyncio.wait_for(end, 5)
+        with pytest.raises(ConnectError, match="closed"):
+            await asyncio.wait_for(event, 5)
+
+    asyncio.run(scenario())
+
+
 def test_message_sent_while_the_server_restarts_arrives_once() -> None:
     async def scenario(server: ServerProcess) -> None:
         async with Client(server.address) as client:
@@ -180,3 +262,28 @@ def test_interrupted_ask_ends_the_turn(
             return
         time.sleep(0.02)
     pytest.fail("the turn still runs")
+
+
+def test_ask_that_takes_too_long_leaves_its_turn_alone(
+    background: BackgroundClient,
+) -> None:
+    followed = background.follow(None)
+    with pytest.raises(ConnectError, match=r"within 0\.5 s"):
+        followed.ask("/demo long 1000", timeout_s=0.5)
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        status = followed.state().turns[-1].status
+        if status != "running":
+            assert status == "completed"
+            return
+        time.sleep(0.05)
+    pytest.fail("the turn still runs")
+
+
+def test_closed_background_client_says_so(server: ServerProcess) -> None:
+    client = BackgroundClient(server.address)
+    followed = client.follow(None)
+    client.close()
+    assert not client.is_alive
+    with pytest.raises(ConnectError, match="does not run any more"):
+        followed.ask("hello")
