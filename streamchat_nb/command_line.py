@@ -77,6 +77,10 @@ def _ask_command(words: list[str]) -> int:
         return asyncio.run(_ask(options.text, options.url, token, options.conversation))
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        # Whoever read the answer has enough; the interpreter must not flush again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except StreamchatError as error:
         sys.stderr.write(f"{error.message}\n")
         return 1

@@ -66,7 +66,10 @@ class StreamchatExtension(ExtensionApp):
 
     name = "streamchat_nb"
     app_name = "streamchat_nb"
-    description = "Streamed agent chat for notebooks."
+    description = (
+        "Streamed agent chat for notebooks: a server with the chat page. "
+        "`jupyter streamchat ask TEXT` streams an answer into the terminal."
+    )
     extension_url = "/streamchat/"
     default_url = "/streamchat/"
     load_other_extensions = True

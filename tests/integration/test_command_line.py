@@ -124,3 +124,30 @@ def test_failed_turn_gives_a_failing_status(
     )
     assert done.returncode == 1
     assert "failed:" in done.stdout
+
+
+def test_reader_that_has_enough_ends_it_quietly(
+    server: ServerProcess, tmp_path: Path
+) -> None:
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "streamchat_nb.command_line", "ask"),
+            *("/demo long 400", "--url", server.address.url),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={
+            **os.environ,
+            "HOME": str(tmp_path),
+            "JUPYTER_TOKEN": server.address.token,
+        },
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.readline()
+    process.stdout.close()
+    errors = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(60) == 141
+    assert errors == ""
