@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["BackgroundClient", "FollowedConversation"]
 
 OPEN_TIMEOUT_S = 30.0
+MOST_FOLLOWED = 16
 _POLL_S = 0.1
 
 Result = TypeVar("Result")
@@ -49,6 +50,7 @@ class BackgroundClient:
         self._thread.start()
         self._client: Client | None = None
         self._opening: asyncio.Lock | None = None
+        self._followed: dict[str, ClientConversation] = {}
 
     @property
     def is_alive(self) -> bool:
@@ -130,7 +132,19 @@ class BackgroundClient:
                     await client.close()
                     raise
                 self._client = client
-        return await self._client.conversation(conversation)
+        followed = await self._client.conversation(conversation)
+        self._followed.pop(followed.id, None)
+        self._followed[followed.id] = followed
+        await self._unfollow_oldest(self._client)
+        return followed
+
+    async def _unfollow_oldest(self, client: Client) -> None:
+        """Keep to the bound, so that cells may be run again and again."""
+        excess = len(self._followed) - MOST_FOLLOWED
+        idle = [id_ for id_, known in self._followed.items() if not known.is_busy]
+        for id_ in idle[: max(0, excess)]:
+            del self._followed[id_]
+            await client.unfollow(id_)
 
 
 class FollowedConversation:
@@ -174,6 +188,11 @@ class FollowedConversation:
             return self._conversation.state
 
         return self._background.wait(read(), timeout_s=OPEN_TIMEOUT_S)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has to be followed anew: it failed, or others took its place."""
+        return self._conversation.failure is not None
 
     @property
     def seen(self) -> ConversationState:

@@ -42,6 +42,7 @@ from streamchat_nb.protocol.commands import (
     Command,
     Send,
     Subscribe,
+    Unsubscribe,
 )
 from streamchat_nb.protocol.connection import PROTOCOL
 from streamchat_nb.protocol.frames import (
@@ -130,6 +131,7 @@ class Client:
         self._waiting: dict[int, asyncio.Future[Ack | Subscribed | Authenticated]] = {}
         self._next_id = 0
         self._limits = Limits()
+        self._frame_times: list[float] = []
         self._socket: WebSocketClientConnection | None = None
         self._open = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
@@ -198,6 +200,15 @@ class Client:
             raise
         return conversation
 
+    async def unfollow(self, id_: str) -> None:
+        """Stop following a conversation; who waits on it gets a ``ConnectError``."""
+        self._lose(
+            id_,
+            ConnectError("This conversation is not followed any more."),
+        )
+        with contextlib.suppress(ConnectionError, StreamchatError):
+            await self.command(Unsubscribe(id=self.next_id(), conversation=id_))
+
     async def send(self, command: Send) -> Ack:
         """Send a message; tried again over reconnects until the server answers.
 
@@ -240,6 +251,7 @@ class Client:
             TooLarge: The server would end the connection for its size.
             ConnectionError: The socket was lost before the answer.
         """
+        await self._pace()
         socket = self._socket
         if socket is None:
             raise ConnectionResetError("not connected")
@@ -267,6 +279,20 @@ class Client:
             self._waiting.pop(id_, None)
 
     # inside
+
+    async def _pace(self) -> None:
+        """Wait while the server would take one more frame for a flood."""
+        loop = asyncio.get_running_loop()
+        window_s = self._limits.window_ms / 1000
+        most = max(1, self._limits.frames_per_window * 3 // 4)
+        times = self._frame_times
+        now = loop.time()
+        # Each frame takes its place at once, so that those behind it wait longer.
+        slot = max(now, times[-most] + window_s) if len(times) >= most else now
+        times.append(slot)
+        del times[:-most]
+        if slot > now:
+            await asyncio.sleep(slot - now)
 
     async def _connect(self) -> asyncio.Task[None]:
         """Open and authenticate a socket; return the task that reads it."""

@@ -114,6 +114,16 @@ class ClientConversation:
         return self._fold.state
 
     @property
+    def failure(self) -> StreamchatError | None:
+        """Why it is not followed any more, if it is not."""
+        return self._failure
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a turn waits or runs."""
+        return any(turn.status in ("queued", "running") for turn in self.state.turns)
+
+    @property
     def cursor(self) -> Cursor | None:
         """Where this client stands, or ``None`` before the first snapshot."""
         if self._log is None:

@@ -171,8 +171,11 @@ class Chat(anywidget.AnyWidget):
 
     def _follow(self) -> FollowedConversation:
         with self._follow_lock:
-            if self._followed is None or (
-                self.conversation and self._followed.id != self.conversation
+            known = self._followed
+            if (
+                known is None
+                or known.is_over
+                or (self.conversation and known.id != self.conversation)
             ):
                 if self._server is None:
                     raise self._problem or ConnectError("No server was found.")
@@ -181,7 +184,8 @@ class Chat(anywidget.AnyWidget):
                 self._followed.listen(self._take_event)
                 if not self.conversation:
                     self.conversation = self._followed.id
-            return self._followed
+                return self._followed
+            return known
 
     @traitlets.observe("conversation")
     def _conversation_changed(self, change: Any) -> None:  # noqa: ANN401 - traitlets

@@ -14,6 +14,7 @@ from streamchat_nb.errors import AuthenticationError, ConnectError, NotFound, To
 from streamchat_nb.protocol.codec import encode
 from streamchat_nb.protocol.events import BlockDelta, TurnFinished
 from streamchat_nb.testing.server_process import ServerProcess, free_port
+from streamchat_nb.widget.chat import Chat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -287,3 +288,33 @@ def test_closed_background_client_says_so(server: ServerProcess) -> None:
     assert not client.is_alive
     with pytest.raises(ConnectError, match="does not run any more"):
         followed.ask("hello")
+
+
+def test_cell_run_again_and_again_still_asks(
+    server: ServerProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streamchat_nb.client.background.MOST_FOLLOWED", 4)
+    address = server.address
+    chats = [Chat(url=address.url, token=address.token) for _ in range(12)]
+    assert chats[-1].ask("What is 6*7?", timeout_s=30).status == "completed"
+    # The first one is not followed any more, and is again when it is asked.
+    assert chats[0].ask("What is 6*7?", timeout_s=30).status == "completed"
+    assert [message.role for message in chats[0].messages] == ["user", "assistant"]
+    deadline = time.monotonic() + 10
+    while not chats[0].last_answer and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert "42" in chats[0].last_answer["text"]
+
+
+def test_client_paces_itself_below_the_flood_limit(server: ServerProcess) -> None:
+    async def scenario() -> None:
+        async with Client(server.address) as client:
+            conversation = await client.conversation()
+            before = time.monotonic()
+            for _ in range(70):
+                with pytest.raises(NotFound):
+                    await conversation.cancel("t_none")
+            assert time.monotonic() - before > 5
+            assert (await conversation.ask("What is 6*7?")).status == "completed"
+
+    asyncio.run(scenario())
