@@ -19,12 +19,6 @@ from streamchat_nb.widget.chat import Chat
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Tornado's client leaves a connection that a killed server never answered to the
-# garbage collector; tests/integration/agent counts descriptors for the rest.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:Exception ignored in.*socket:pytest.PytestUnraisableExceptionWarning"
-)
-
 
 @pytest.fixture
 def background(server: ServerProcess) -> Iterator[BackgroundClient]:
