@@ -13,7 +13,7 @@ import msgspec
 from jupyter_core.paths import jupyter_data_dir, jupyter_runtime_dir
 from jupyter_server.base.handlers import FileFindHandler
 from jupyter_server.extension.application import ExtensionApp
-from traitlets import Dict, Float, Integer, List, TraitError, Unicode, validate
+from traitlets import Dict, Enum, Float, Integer, List, TraitError, Unicode, validate
 from typing_extensions import override
 
 from streamchat_nb.conversation.sqlite import SqliteStore
@@ -121,6 +121,27 @@ class StreamchatExtension(ExtensionApp):
         help="Seconds between two words of the offline demo; 0 for no pause.",
     ).tag(config=True)
 
+    on_no_subscribers = Enum(
+        ["continue", "cancel"],
+        default_value="continue",
+        help="What happens to a turn that nobody follows any more: it goes on "
+        "(continue), or it ends after no_subscribers_timeout_s (cancel).",
+    ).tag(config=True)
+    no_subscribers_timeout_s = Float(
+        60.0,
+        min=0.0,
+        max=86_400.0,
+        help="Seconds until a turn that nobody follows ends, where on_no_subscribers "
+        "is cancel; whoever comes back before saves it.",
+    ).tag(config=True)
+    drain_timeout_s = Float(
+        10.0,
+        min=0.0,
+        max=3_600.0,
+        help="Seconds that running turns may go on for when the server is told to "
+        "stop; readers go on reading meanwhile. 0 ends them at once.",
+    ).tag(config=True)
+
     @validate("limits")
     def _check_limits(self, proposal: _Proposal) -> dict[str, int]:
         try:
@@ -140,7 +161,7 @@ class StreamchatExtension(ExtensionApp):
     @override
     def initialize_settings(self) -> None:
         """Read the traits once and build the service; nothing starts here."""
-        settings = self._read_traits()
+        settings = self.read_traits()
         tokens = TokenAuthority(
             lifetime_s=settings.token_lifetime_s, credential=self._credential
         )
@@ -240,7 +261,8 @@ class StreamchatExtension(ExtensionApp):
         if health.notice:
             self.log.warning("streamchat_nb: %s", health.notice)
 
-    def _read_traits(self) -> Settings:
+    def read_traits(self) -> Settings:
+        """Return what the traits say, as one value."""
         return Settings(
             agent=self.agent,
             model=self.model,
@@ -252,6 +274,9 @@ class StreamchatExtension(ExtensionApp):
             authenticate_timeout_s=self.authenticate_timeout_s,
             limits=msgspec.convert(dict(self.limits), Limits),
             offline_pace_s=self.offline_pace_s,
+            on_no_subscribers=self.on_no_subscribers,
+            no_subscribers_timeout_s=self.no_subscribers_timeout_s,
+            drain_timeout_s=self.drain_timeout_s,
         )
 
     def _credential(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from streamchat_nb.agent.agent import TurnLimits
 from streamchat_nb.protocol.limits import Limits
@@ -37,6 +37,10 @@ class Settings:
         limits: Bounds on what clients send and the server keeps.
         turn_limits: Where a turn stops by itself.
         offline_pace_s: Seconds between two words of the offline demo.
+        on_no_subscribers: Whether a turn that nobody follows goes on or is cancelled.
+        no_subscribers_timeout_s: Seconds until it is cancelled.
+        drain_timeout_s: Seconds that running turns may go on for while the server
+            stops.
     """
 
     agent: str = ""
@@ -50,3 +54,6 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     turn_limits: TurnLimits = field(default_factory=TurnLimits)
     offline_pace_s: float = 0.03
+    on_no_subscribers: Literal["continue", "cancel"] = "continue"
+    no_subscribers_timeout_s: float = 60.0
+    drain_timeout_s: float = 10.0

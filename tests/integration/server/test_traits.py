@@ -238,3 +238,37 @@ def test_tool_that_cannot_be_loaded_is_named_in_every_answer() -> None:
 def test_wrong_limits_are_refused_when_they_are_set(value: dict[str, object]) -> None:
     with pytest.raises(TraitError, match="limits"):
         StreamchatExtension(limits=value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("on_no_subscribers", "stop"),
+        ("on_no_subscribers", None),
+        ("no_subscribers_timeout_s", -1.0),
+        ("no_subscribers_timeout_s", "soon"),
+        ("drain_timeout_s", -0.5),
+        ("drain_timeout_s", 1e9),
+    ],
+)
+def test_wrong_value_is_refused_by_the_name_of_its_trait(
+    name: str, value: object
+) -> None:
+    with pytest.raises(TraitError, match=name):
+        StreamchatExtension(**{name: value})
+
+
+def test_unwatched_turns_go_on_and_stopping_takes_ten_seconds_by_default() -> None:
+    settings = StreamchatExtension().read_traits()
+    assert settings.on_no_subscribers == "continue"
+    assert settings.no_subscribers_timeout_s == 60
+    assert settings.drain_timeout_s == 10
+
+
+def test_traits_of_stopping_and_of_unwatched_turns_become_settings() -> None:
+    settings = StreamchatExtension(
+        on_no_subscribers="cancel", no_subscribers_timeout_s=2.5, drain_timeout_s=0
+    ).read_traits()
+    assert settings.on_no_subscribers == "cancel"
+    assert settings.no_subscribers_timeout_s == 2.5
+    assert settings.drain_timeout_s == 0
