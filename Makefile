@@ -37,11 +37,11 @@ PACKAGING := pyproject.toml hatch_build.py \
 
 help:
 	@echo 'make lab        open notebooks/quickstart.ipynb in JupyterLab (PORT=, LAB_ARGS=)'
-	@echo 'make test       run every test (PARTS="core integration browser notebooks frontend")'
+	@echo 'make test       run every test (PARTS="core integration faults browser notebooks frontend")'
 	@echo 'make browser    run the browser tests'
 	@echo 'make docs       check that the documentation is complete and its snippets run'
 	@echo 'make coverage   measure what the tests of the package cover'
-	@echo 'make soak       run the property tests with many more cases'
+	@echo 'make soak       make every fault happen, many times, and print one table'
 	@echo 'make lint       ruff, import-linter, codespell, Biome'
 	@echo 'make types      pyright, tsc'
 	@echo 'make bench      run the benchmarks'
@@ -115,9 +115,10 @@ coverage: $(STAMPS)/test
 	@status=0; $(PY) scripts/run_tests.py --coverage core integration || status=1; \
 	$(PY) -m coverage report || status=1; exit $$status
 
-soak: $(STAMPS)/test
-	$(PY) -m pytest -p no:playwright --hypothesis-profile=soak --timeout=3600 \
-	  tests/property
+soak: $(STAMPS)/test $(VENV)/browser-path
+	@status=0; $(PY) -m pytest -p no:playwright --hypothesis-profile=soak \
+	  --timeout=3600 tests/property || status=1; \
+	$(PY) -m tests.soak $(SOAK_ARGS) || status=1; exit $$status
 
 bench: $(STAMPS)/test
 	@for file in benchmarks/[a-z]*.py; do \

@@ -88,8 +88,14 @@ PARTS = {
     "integration": Part(
         folders=("tests/integration",),
         pattern="test_*.py",
-        options=("-p", "no:playwright"),
+        options=("-p", "no:playwright", "--ignore=tests/integration/faults"),
         timeout_s=600,
+    ),
+    "faults": Part(
+        folders=("tests/integration/faults", "tests/soak"),
+        pattern="test_*.py",
+        options=("-p", "no:playwright", "--timeout=300"),
+        timeout_s=900,
     ),
     "browser": Part(
         folders=("tests/browser",),

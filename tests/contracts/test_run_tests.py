@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from scripts.run_tests import Part, run
+from scripts.run_tests import PARTS, Part, run
 
+ROOT = Path(__file__).parents[2]
 PASSES = "def test_passes():\n    assert True\n"
 FAILS = "def test_fails():\n    assert False\n"
 HANGS = "import time\n\ndef test_hangs():\n    time.sleep(60)\n"
@@ -89,3 +90,22 @@ def test_part_never_sees_a_credential(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANTHROPIC_API_KEY", "not for tests")
 
     assert run(part(test_one=SEES_CREDENTIAL)).passed
+
+
+def test_each_file_with_tests_is_run_by_one_part() -> None:
+    owners: dict[Path, list[str]] = {
+        file: [] for file in (ROOT / "tests").rglob("test_*.py")
+    }
+    for name, whole in PARTS.items():
+        ignored = [option.removeprefix("--ignore=") for option in whole.options or ()]
+        for file, parts in owners.items():
+            path = file.relative_to(ROOT)
+            parts += [
+                name
+                for folder in whole.folders
+                if path.is_relative_to(folder)
+                and not any(path.is_relative_to(other) for other in ignored)
+            ]
+
+    assert len(owners) > 50
+    assert {file: parts for file, parts in owners.items() if len(parts) != 1} == {}
