@@ -238,6 +238,23 @@ def queued_turns(log: Recorder) -> None:
     answer(log, "t2", "m2", "m5")
 
 
+def steered_queue(log: Recorder) -> None:
+    """Waiting messages: one edited, one moved ahead, one removed."""
+    log.ask("m1", "Count to a million", turn="t1")
+    log.start_turn("t1", "m1")
+    for number, text in ((2, "And then?"), (3, "Wait, to ten only"), (4, "Never mind")):
+        log.ask(f"m{number}", text, turn=f"t{number}")
+        log.add(e.TurnQueued(turn=f"t{number}", message=f"m{number}"))
+    log.add(e.MessageEdited(turn="t2", message="m2", content=[TextBlock(text="Then?")]))
+    log.add(e.TurnQueued(turn="t3", message="m3", ahead=True))
+    log.add(e.TurnFinished(turn="t4", status="cancelled", stop_reason="removed"))
+    # Not there, or not waiting any more: changes nothing.
+    log.add(e.MessageEdited(message="m9", content=[TextBlock(text="Lost")]))
+    log.add(e.TurnQueued(turn="t1", message="m1", ahead=True))
+    log.add(e.TurnFinished(turn="t1", status="completed", stop_reason="superseded"))
+    log.start_turn("t3", "m3")
+
+
 def edges(log: Recorder) -> None:
     """What a fold has to ignore, and blocks that end in unusual ways."""
     log.add(e.BlockStarted(message="m?", block="b0", kind="text"))
@@ -360,6 +377,7 @@ LOGS: tuple[Callable[[Recorder], None], ...] = (
     failed,
     newer_peer,
     queued_turns,
+    steered_queue,
     edges,
     all_blocks,
     unicode_text,

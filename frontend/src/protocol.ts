@@ -168,10 +168,22 @@ export interface MessageDiscarded extends EventBase {
   readonly reason: string;
 }
 
-/** A user's message waits for the turn before it. */
+/** A user's message that still waited for its turn has another content. */
+export interface MessageEdited extends EventBase {
+  readonly type: "message.edited";
+  readonly message: string;
+  readonly content: readonly ContentBlock[];
+}
+
+/**
+ * A user's message waits for the turn before it.
+ *
+ * `ahead`: it goes before all others that wait; a turn that waits already moves.
+ */
 export interface TurnQueued extends EventBase {
   readonly type: "turn.queued";
   readonly message: string;
+  readonly ahead?: boolean;
 }
 
 /** An agent begins to answer `message`. */
@@ -265,7 +277,13 @@ export interface ToolCompleted extends EventBase {
   readonly duration_ms?: number | null;
 }
 
-/** The one end of a turn. */
+/**
+ * The one end of a turn.
+ *
+ * `stop_reason` is the last model step's, or one of ours: `superseded` (it made
+ * room for a message sent in between), `removed` (it was taken out of the queue),
+ * `no_subscribers` (nobody watched it any more).
+ */
 export interface TurnFinished extends EventBase {
   readonly type: "turn.finished";
   readonly status: TurnEndStatus;
@@ -316,6 +334,7 @@ export type Event =
   | MessageCreated
   | MessageCompleted
   | MessageDiscarded
+  | MessageEdited
   | TurnQueued
   | TurnStarted
   | TurnStatus
@@ -413,9 +432,31 @@ export interface Send {
   readonly if_active?: "interrupt" | "queue" | "reject";
 }
 
-/** End a turn. The id of a turn that is over never stops a newer one. */
+/**
+ * End a turn. The id of a turn that is over never stops a newer one.
+ *
+ * `and_queued`: end all turns that wait, too, so that nothing runs afterwards.
+ */
 export interface Cancel {
   readonly type: "cancel";
+  readonly id: CommandId;
+  readonly conversation: Identifier;
+  readonly turn: Identifier;
+  readonly and_queued?: boolean;
+}
+
+/** Give a message that still waits for its turn another content. */
+export interface EditQueued {
+  readonly type: "edit_queued";
+  readonly id: CommandId;
+  readonly conversation: Identifier;
+  readonly turn: Identifier;
+  readonly content: readonly UserBlock[];
+}
+
+/** Let a turn that waits go next; the running one ends at its next tool boundary. */
+export interface SendNow {
+  readonly type: "send_now";
   readonly id: CommandId;
   readonly conversation: Identifier;
   readonly turn: Identifier;
@@ -432,7 +473,15 @@ export type CommandId = number | Identifier;
 export type ClientKind = "widget" | "page" | "kernel" | "tool";
 
 /** The closed union of commands. */
-export type Command = Authenticate | Subscribe | Unsubscribe | Send | Cancel | Ping;
+export type Command =
+  | Authenticate
+  | Subscribe
+  | Unsubscribe
+  | Send
+  | EditQueued
+  | SendNow
+  | Cancel
+  | Ping;
 
 /** Whether and by when `authenticate` must come, in milliseconds. */
 export interface AuthenticationTerms {
@@ -543,6 +592,26 @@ export interface Live {
   readonly seq: number;
 }
 
+/** Who follows a conversation now: one per client, however many sockets it has. */
+export interface Participant {
+  /** The id that the client gave itself. */
+  readonly client: string;
+  /** Whose it is, in words. */
+  readonly user: string;
+  /** What the client calls itself; may be empty. */
+  readonly name?: string;
+  /** What it is. */
+  readonly kind?: ClientKind;
+}
+
+/** Who follows a conversation now; `participants` names at most 50 of `count`. */
+export interface Presence {
+  readonly type: "presence";
+  readonly conversation: string;
+  readonly participants: readonly Participant[];
+  readonly count: number;
+}
+
 /** The closed union of frames to one connection. */
 export type Frame =
   | Hello
@@ -555,7 +624,8 @@ export type Frame =
   | Subscribed
   | Unsubscribed
   | Snapshot
-  | Live;
+  | Live
+  | Presence;
 
 /** A `BlockState` as it travels: defaults are left off. */
 export interface WireBlockState {
@@ -605,9 +675,14 @@ export interface WireMessageState {
   readonly usage?: Usage | null;
   readonly actions?: readonly Action[];
   readonly discard_reason?: string | null;
+  readonly edited?: boolean;
 }
 
-/** One message. A user's is complete from the start. */
+/**
+ * One message. A user's is complete from the start.
+ *
+ * `edited`: it was changed while it waited for its turn.
+ */
 export interface MessageState {
   message: string;
   role: "assistant" | "user";
@@ -622,6 +697,7 @@ export interface MessageState {
   usage: Usage | null;
   actions: Action[];
   discard_reason: string | null;
+  edited: boolean;
 }
 
 /** Put the defaults back that the wire left off a `MessageState`. */
@@ -634,6 +710,7 @@ export function fillMessageState(wire: WireMessageState): MessageState {
     stop_reason: null,
     usage: null,
     discard_reason: null,
+    edited: false,
     ...wire,
     blocks: (wire.blocks ?? []).map(fillBlockState),
     actions: [...(wire.actions ?? [])],
@@ -828,6 +905,7 @@ export const EVENT_TYPES: ReadonlySet<string> = new Set([
   "message.created",
   "message.completed",
   "message.discarded",
+  "message.edited",
   "turn.queued",
   "turn.started",
   "turn.status",
@@ -854,6 +932,7 @@ export const FRAME_TYPES: ReadonlySet<string> = new Set([
   "unsubscribed",
   "snapshot",
   "live",
+  "presence",
 ]);
 
 /** The limits that a server has unless its `hello` says otherwise. */

@@ -6,6 +6,9 @@
  * - An event about a message, block, tool call or turn that is not there is ignored.
  * - `message.completed` replaces the blocks by the authoritative content, `b0…`.
  * - A delta for a block that is complete is ignored.
+ * - `turns` are in the order in which they run: `turn.queued` with `ahead` moves a turn
+ *   that waits before all others that wait.
+ * - `tool.completed` clears the progress: rows of progress may be gone from the log.
  *
  * No clock, no I/O; constant time per event.
  */
@@ -27,6 +30,7 @@ import {
   type MessageCompleted,
   type MessageCreated,
   type MessageDiscarded,
+  type MessageEdited,
   type MessageState,
   type ToolCallState,
   type ToolCompleted,
@@ -95,6 +99,8 @@ export class Fold {
         return this.#completeBlock(event);
       case "message.created":
         return this.#createMessage(event);
+      case "message.edited":
+        return this.#editMessage(event);
       case "message.completed":
       case "message.discarded":
         return this.#endMessage(event);
@@ -168,6 +174,7 @@ export class Fold {
       usage: null,
       actions: [],
       discard_reason: null,
+      edited: false,
     };
     this.state.messages.push(message);
     this.#messages.set(event.message, message);
@@ -176,6 +183,16 @@ export class Fold {
       message.status = "complete";
     }
     return { kind: "message", message: event.message };
+  }
+
+  #editMessage({ message, content }: MessageEdited): Change | null {
+    const state = this.#messages.get(message);
+    if (state === undefined) {
+      return null;
+    }
+    this.#replaceBlocks(state, content);
+    state.edited = true;
+    return { kind: "message", message };
   }
 
   #endMessage(event: MessageCompleted | MessageDiscarded): Change | null {
@@ -247,6 +264,8 @@ export class Fold {
         call.artifact = event.artifact ?? null;
         call.actions = [...(event.actions ?? [])];
         call.duration_ms = event.duration_ms ?? null;
+        call.progress_message = null;
+        call.progress_fraction = null;
         break;
     }
     return { kind: "tool_call", tool_call: event.tool_call };
@@ -260,10 +279,10 @@ export class Fold {
     const known = this.#turns.get(turn);
     switch (event.type) {
       case "turn.queued":
-        if (known !== undefined) {
+        if (known !== undefined && !event.ahead) {
           return null;
         }
-        this.#addTurn(turn, event.message);
+        this.#queueTurn(known ?? this.#addTurn(turn, event.message), event);
         break;
       case "turn.started":
         startTurn(known ?? this.#addTurn(turn, event.message), event);
@@ -281,6 +300,15 @@ export class Fold {
         }
     }
     return { kind: "turn", turn };
+  }
+
+  #queueTurn(turn: TurnState, { ahead }: TurnQueued): void {
+    const { turns } = this.state;
+    if (ahead && turn.status === "queued") {
+      turns.splice(turns.indexOf(turn), 1);
+      const first = turns.findIndex(({ status }) => status === "queued");
+      turns.splice(first === -1 ? turns.length : first, 0, turn);
+    }
   }
 
   #addTurn(turn: string, message: string): TurnState {

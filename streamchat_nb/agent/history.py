@@ -44,8 +44,8 @@ def history_of(
 ) -> list[dict[str, Any]]:
     """Return the messages that a model needs to go on with the conversation.
 
-    Turns stand one after the other, each with its user's message first, whatever
-    order they were sent in; turns that wait or never began are left out. Discarded
+    Turns stand one after the other in the order in which they ran, each with its
+    user's message first; turns that wait or never began are left out. Discarded
     messages are left out, partial ones are not. Tool results follow the message that
     asked for them, in its order; a call without an end gets an error result.
 
@@ -144,13 +144,11 @@ def _in_order(state: ConversationState, until_turn: str | None) -> list[MessageS
         if message.status != "discarded"
         and (message.turn == until_turn or _has_begun(turns.get(message.turn or "")))
     ]
-    # A turn is where its first message is; the one to answer is last.
-    places: dict[str, int] = {}
-    for number, message in enumerate(begun):
-        places.setdefault(message.turn or message.message, number)
+    # Messages of one turn, whatever came in between, stand together.
+    places = {turn.turn: place for place, turn in enumerate(state.turns)}
     if until_turn is not None:
-        places[until_turn] = len(begun)
-    return sorted(begun, key=lambda message: places[message.turn or message.message])
+        places[until_turn] = len(places)
+    return sorted(begun, key=lambda message: places.get(message.turn or "", -1))
 
 
 def _has_begun(turn: TurnState | None) -> bool:

@@ -13,6 +13,9 @@ Rules every implementation follows (``frontend/src/state.ts`` is the other one):
   a snapshot plus a suffix of the log must give the same state as the whole log.
 - ``message.completed`` replaces the blocks by the authoritative content, ``b0…``.
 - A delta for a block that is complete is ignored.
+- ``turns`` are in the order in which they run: ``turn.queued`` with ``ahead`` moves a
+  turn that waits before all others that wait.
+- ``tool.completed`` clears the progress: rows of progress may be gone from the log.
 """
 
 from __future__ import annotations
@@ -43,6 +46,7 @@ from streamchat_nb.protocol.events import (
     MessageCompleted,
     MessageCreated,
     MessageDiscarded,
+    MessageEdited,
     Phase,
     ToolCompleted,
     ToolProgress,
@@ -81,7 +85,10 @@ class BlockState(Struct, kw_only=True, omit_defaults=True):
 
 
 class MessageState(Struct, kw_only=True, omit_defaults=True):
-    """One message. A user's is complete from the start."""
+    """One message. A user's is complete from the start.
+
+    ``edited``: it was changed while it waited for its turn.
+    """
 
     message: str
     role: Literal["user", "assistant"]
@@ -96,6 +103,7 @@ class MessageState(Struct, kw_only=True, omit_defaults=True):
     usage: Usage | None = None
     actions: list[Action] = []
     discard_reason: str | None = None
+    edited: bool = False
 
 
 class ToolCallState(Struct, kw_only=True, omit_defaults=True):
@@ -231,8 +239,10 @@ class Fold:
                 self._apply_delta(event)
             case BlockStarted() | BlockCompleted():
                 self._apply_block(event)
-            case MessageCreated() | MessageCompleted() | MessageDiscarded():
-                self._apply_message(event)
+            case MessageCreated() | MessageEdited():
+                self._apply_user_message(event)
+            case MessageCompleted() | MessageDiscarded():
+                self._apply_message_end(event)
             case ToolRequested() | ToolStarted() | ToolProgress() | ToolCompleted():
                 self._apply_tool(event)
             case TurnQueued() | TurnStarted() | TurnStatus() | TurnFinished():
@@ -279,26 +289,30 @@ class Fold:
                 parts = self._pending_text.pop(key, ())
                 block.text += "".join(parts)
 
-    def _apply_message(
-        self, event: MessageCreated | MessageCompleted | MessageDiscarded
-    ) -> None:
+    def _apply_user_message(self, event: MessageCreated | MessageEdited) -> None:
         match event:
             case MessageCreated():
                 self._create_message(event)
-            case MessageCompleted():
+            case MessageEdited():
                 message = self._messages.get(event.message)
-                if message is None:
-                    return
+                if message is not None:
+                    self._replace_blocks(message, event.content)
+                    message.edited = True
+
+    def _apply_message_end(self, event: MessageCompleted | MessageDiscarded) -> None:
+        message = self._messages.get(event.message)
+        if message is None:
+            return
+        match event:
+            case MessageCompleted():
                 self._replace_blocks(message, event.content)
                 message.status = "partial" if event.partial else "complete"
                 message.stop_reason = event.stop_reason
                 message.usage = event.usage
                 message.actions = event.actions or []
             case MessageDiscarded():
-                message = self._messages.get(event.message)
-                if message is not None:
-                    message.status = "discarded"
-                    message.discard_reason = event.reason
+                message.status = "discarded"
+                message.discard_reason = event.reason
 
     def _create_message(self, event: MessageCreated) -> None:
         if event.message in self._messages:
@@ -361,6 +375,9 @@ class Fold:
                 call.artifact = event.artifact
                 call.actions = event.actions or []
                 call.duration_ms = event.duration_ms
+                # What was on the way there is over, and may be gone from the log.
+                call.progress_message = None
+                call.progress_fraction = None
 
     def _request_tool(self, event: ToolRequested) -> None:
         if event.tool_call in self._tool_calls:
@@ -386,7 +403,9 @@ class Fold:
         turn = self._turns.get(event.turn)
         match event:
             case TurnQueued():
-                self._ensure_turn(event.turn, event.message)
+                turn = self._ensure_turn(event.turn, event.message)
+                if event.ahead:
+                    self._move_ahead(turn)
             case TurnStarted():
                 turn = self._ensure_turn(event.turn, event.message)
                 turn.status = "running"
@@ -410,6 +429,17 @@ class Fold:
                 turn.finished_ts = event.ts
             case _:
                 pass
+
+    def _move_ahead(self, turn: TurnState) -> None:
+        """Put a turn that waits before all others that wait."""
+        turns = self._state.turns
+        if turn.status == "queued":
+            turns.remove(turn)
+            first = next(
+                (at for at, other in enumerate(turns) if other.status == "queued"),
+                len(turns),
+            )
+            turns.insert(first, turn)
 
     def _ensure_turn(self, turn: str, message: str) -> TurnState:
         state = self._turns.get(turn)

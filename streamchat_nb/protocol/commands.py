@@ -20,8 +20,10 @@ __all__ = [
     "Command",
     "CommandId",
     "Cursor",
+    "EditQueued",
     "Ping",
     "Send",
+    "SendNow",
     "Subscribe",
     "Unsubscribe",
 ]
@@ -91,7 +93,28 @@ class Send(CommandBase, frozen=True, kw_only=True, tag="send"):
 
 
 class Cancel(CommandBase, frozen=True, kw_only=True, tag="cancel"):
-    """End a turn. The id of a turn that is over never stops a newer one."""
+    """End a turn. The id of a turn that is over never stops a newer one.
+
+    ``and_queued``: end all turns that wait, too, so that nothing runs afterwards.
+    """
+
+    id: CommandId
+    conversation: Identifier
+    turn: Identifier
+    and_queued: bool = False
+
+
+class EditQueued(CommandBase, frozen=True, kw_only=True, tag="edit_queued"):
+    """Give a message that still waits for its turn another content."""
+
+    id: CommandId
+    conversation: Identifier
+    turn: Identifier
+    content: list[UserBlock]
+
+
+class SendNow(CommandBase, frozen=True, kw_only=True, tag="send_now"):
+    """Let a turn that waits go next; the running one ends at its next tool boundary."""
 
     id: CommandId
     conversation: Identifier
@@ -104,5 +127,7 @@ class Ping(CommandBase, frozen=True, kw_only=True, tag="ping"):
     id: CommandId | None = None
 
 
-Command = Authenticate | Subscribe | Unsubscribe | Send | Cancel | Ping
+Command = (
+    Authenticate | Subscribe | Unsubscribe | Send | EditQueued | SendNow | Cancel | Ping
+)
 """The closed union of commands."""

@@ -16,8 +16,6 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from enum import Enum
-from typing import assert_never
-
 import msgspec
 
 from streamchat_nb.errors import (
@@ -33,8 +31,10 @@ from streamchat_nb.protocol.commands import (
     Cancel,
     ClientDescription,
     CommandId,
+    EditQueued,
     Ping,
     Send,
+    SendNow,
     Subscribe,
     Unsubscribe,
 )
@@ -59,6 +59,7 @@ __all__ = [
     "Identity",
     "Output",
     "Perform",
+    "Performed",
     "SendFrame",
     "VerifyToken",
     "error_frame",
@@ -104,11 +105,15 @@ class VerifyToken:
     client: ClientDescription | None
 
 
+Performed = Subscribe | Unsubscribe | Send | EditQueued | SendNow | Cancel | Ping
+"""The commands that the host carries out."""
+
+
 @dataclass(frozen=True)
 class Perform:
     """Carry out this command and answer it with an ack or an error."""
 
-    command: Subscribe | Unsubscribe | Send | Cancel | Ping
+    command: Performed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,10 +230,8 @@ class ConnectionMachine:
                 return self._take_authenticate(command)
             case Ping() if self.subject is None:
                 return [SendFrame(Pong(re=command.id))]
-            case Subscribe() | Unsubscribe() | Send() | Cancel() | Ping():
-                return self._take_command(command)
             case _:
-                assert_never(command)
+                return self._take_command(command)
 
     def authenticated(
         self,
@@ -388,9 +391,7 @@ class ConnectionMachine:
             self.state = ConnectionState.VERIFYING
         return [VerifyToken(command.id, command.token, command.client)]
 
-    def _take_command(
-        self, command: Subscribe | Unsubscribe | Send | Cancel | Ping
-    ) -> list[Output]:
+    def _take_command(self, command: Performed) -> list[Output]:
         match self.state:
             case ConnectionState.OPEN:
                 return [Perform(command)]

@@ -32,6 +32,7 @@ __all__ = [
     "MessageCompleted",
     "MessageCreated",
     "MessageDiscarded",
+    "MessageEdited",
     "Phase",
     "ToolCompleted",
     "ToolProgress",
@@ -139,10 +140,21 @@ class MessageDiscarded(EventBase, frozen=True, kw_only=True, tag="message.discar
     reason: str
 
 
-class TurnQueued(EventBase, frozen=True, kw_only=True, tag="turn.queued"):
-    """A user's message waits for the turn before it."""
+class MessageEdited(EventBase, frozen=True, kw_only=True, tag="message.edited"):
+    """A user's message that still waited for its turn has another content."""
 
     message: str
+    content: list[ContentBlock]
+
+
+class TurnQueued(EventBase, frozen=True, kw_only=True, tag="turn.queued"):
+    """A user's message waits for the turn before it.
+
+    ``ahead``: it goes before all others that wait; a turn that waits already moves.
+    """
+
+    message: str
+    ahead: bool = False
 
 
 class TurnStarted(EventBase, frozen=True, kw_only=True, tag="turn.started"):
@@ -236,7 +248,12 @@ class ToolCompleted(EventBase, frozen=True, kw_only=True, tag="tool.completed"):
 
 
 class TurnFinished(EventBase, frozen=True, kw_only=True, tag="turn.finished"):
-    """The one end of a turn."""
+    """The one end of a turn.
+
+    ``stop_reason`` is the last model step's, or one of ours: ``superseded`` (it made
+    room for a message sent in between), ``removed`` (it was taken out of the queue),
+    ``no_subscribers`` (nobody watched it any more).
+    """
 
     status: TurnEndStatus
     stop_reason: str | None = None
@@ -262,6 +279,7 @@ Event = (
     | MessageCreated
     | MessageCompleted
     | MessageDiscarded
+    | MessageEdited
     | TurnQueued
     | TurnStarted
     | TurnStatus

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from streamchat_nb.errors import StreamchatError
-from streamchat_nb.protocol.commands import CommandId
+from streamchat_nb.protocol.commands import ClientKind, CommandId
 from streamchat_nb.protocol.content import ErrorBody
 from streamchat_nb.protocol.limits import Limits
 
@@ -21,7 +21,9 @@ __all__ = [
     "GoingAway",
     "Hello",
     "Live",
+    "Participant",
     "Pong",
+    "Presence",
     "Snapshot",
     "Subscribed",
     "TokenExpiring",
@@ -142,6 +144,30 @@ class Live(FrameBase, frozen=True, kw_only=True, tag="live"):
     seq: int
 
 
+class Participant(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Who follows a conversation now: one per client, however many sockets it has.
+
+    Attributes:
+        client: The id that the client gave itself.
+        user: Whose it is, in words.
+        name: What the client calls itself; may be empty.
+        kind: What it is.
+    """
+
+    client: str
+    user: str
+    name: str = ""
+    kind: ClientKind = "tool"
+
+
+class Presence(FrameBase, frozen=True, kw_only=True, tag="presence"):
+    """Who follows a conversation now; ``participants`` names at most 50 of ``count``."""
+
+    conversation: str
+    participants: list[Participant]
+    count: int
+
+
 Frame = (
     Hello
     | Authenticated
@@ -154,6 +180,7 @@ Frame = (
     | Unsubscribed
     | Snapshot
     | Live
+    | Presence
 )
 """The closed union of frames to one connection."""
 
