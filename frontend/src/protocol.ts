@@ -604,7 +604,7 @@ export interface Participant {
   readonly kind?: ClientKind;
 }
 
-/** Who follows a conversation now; `participants` names at most 50 of `count`. */
+/** Who follows a conversation now: `count`, of whom at most 50 are named. */
 export interface Presence {
   readonly type: "presence";
   readonly conversation: string;

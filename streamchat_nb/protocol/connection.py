@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from enum import Enum
+
 import msgspec
 
 from streamchat_nb.errors import (

@@ -161,7 +161,7 @@ class Participant(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Presence(FrameBase, frozen=True, kw_only=True, tag="presence"):
-    """Who follows a conversation now; ``participants`` names at most 50 of ``count``."""
+    """Who follows a conversation now: ``count``, of whom at most 50 are named."""
 
     conversation: str
     participants: list[Participant]
