@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, cast
 
 import msgspec
 
+from streamchat_nb.conversation.delta_merge import merge_deltas
 from streamchat_nb.conversation.state import ConversationState, Fold
 from streamchat_nb.conversation.store import Append, StoredEvent
 from streamchat_nb.errors import StoreError, UsageError
@@ -45,6 +46,10 @@ logger = logging.getLogger(__name__)
 
 TAIL_EVENTS = 2_048
 TAIL_BYTES = 1_048_576
+STREAMS = 16
+"""How many reads are kept for readers at the same cursor."""
+STREAM_BYTES = 65_536
+"""The largest reads that are kept."""
 PENDING_BYTES = 262_144
 SNAPSHOT_PART_BYTES = 131_072
 RETRY_FIRST_S = 0.1
@@ -121,6 +126,8 @@ class ConversationLog:
         self._watchers: set[Callable[[], None]] = set()
         self._open_turns: set[str] = set()
         self._snapshot: SnapshotParts | None = None
+        # Of readers at the same cursor, by it and by the limits, at this head.
+        self._streams: dict[tuple[int, int, int], list[StoredEvent]] = {}
         self._closed: StoreError | None = None
 
     # reading
@@ -187,6 +194,32 @@ class ConversationLog:
                 break
             chosen.append(event)
         return chosen
+
+    async def stream(
+        self, after: int, *, limit_events: int = 64, limit_bytes: int = 65_536
+    ) -> list[StoredEvent]:
+        """Return committed events after a cursor as a reader at that cursor gets them.
+
+        As ``read``, with adjacent deltas joined and ``prev`` fitting. All readers at
+        one cursor share the result, so that each event is encoded once for them; do
+        not change it.
+
+        Raises:
+            StoreError: The store could not be read.
+        """
+        key = (after, limit_events, limit_bytes)
+        if (shared := self._streams.get(key)) is not None:
+            return shared
+        head = self.head
+        events = await self.read(
+            after, limit_events=limit_events, limit_bytes=limit_bytes
+        )
+        merged = merge_deltas(events, after)
+        if merged and self.head == head and limit_bytes <= STREAM_BYTES:
+            self._streams[key] = merged
+            if len(self._streams) > STREAMS:
+                del self._streams[next(iter(self._streams))]
+        return merged
 
     # writing
 
@@ -292,6 +325,7 @@ class ConversationLog:
             self._trim_tail()
         self._open_turns = batch.open_turns
         self._snapshot = None
+        self._streams.clear()
         seq = self.head - len(batch.events)
         for group in batch.groups:
             seq += len(group.events)

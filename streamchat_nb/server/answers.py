@@ -215,7 +215,7 @@ async def event_page(
             unwatch()
             for wait in waits:
                 wait.cancel()
-    events = await log.read(after, limit_events=2000, limit_bytes=1_048_576)
+    events = await log.stream(after, limit_events=2000, limit_bytes=1_048_576)
     return EventPage(
         log=log.log,
         head=log.head,

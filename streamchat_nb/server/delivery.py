@@ -14,10 +14,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from streamchat_nb.conversation.store import StoredEvent
 from streamchat_nb.errors import RateLimited
-from streamchat_nb.protocol.codec import decode_event, encode
-from streamchat_nb.protocol.events import BlockDelta
+from streamchat_nb.protocol.codec import encode
 from streamchat_nb.protocol.frames import Live, Snapshot, Subscribed, Unsubscribed
 
 if TYPE_CHECKING:
@@ -27,7 +25,7 @@ if TYPE_CHECKING:
     from streamchat_nb.protocol.commands import CommandId, Cursor
     from streamchat_nb.protocol.frames import Frame
 
-__all__ = ["Delivery", "Plan", "merge_deltas", "plan_delivery"]
+__all__ = ["Delivery", "Plan", "plan_delivery"]
 
 READ_EVENTS = 64
 READ_BYTES = 65_536
@@ -71,58 +69,6 @@ async def plan_delivery(log: ConversationLog, since: Cursor | None) -> Plan:
         if events and events[-1].seq < since.seq + backlog:
             return Plan(None, "backlog")
     return Plan(since.seq)
-
-
-def merge_deltas(events: list[StoredEvent], prev: int) -> list[StoredEvent]:
-    """Join adjacent deltas of a block and make ``prev`` fit the reader's stream.
-
-    Args:
-        events: In order; the first one's predecessor in the stream is ``prev``.
-        prev: The reader's cursor.
-
-    Returns:
-        As few events as possible with the same fold; encoded data is reused
-        where nothing changed.
-    """
-    if len(events) == 1 and events[0].seq == prev + 1:
-        return events
-    merged: list[StoredEvent] = []
-    run: list[BlockDelta] = []
-
-    def flush() -> None:
-        nonlocal prev
-        if not run:
-            return
-        joined = msgspec.structs.replace(
-            run[-1], prev=prev, delta="".join(delta.delta for delta in run)
-        )
-        merged.append(StoredEvent(joined.seq, encode(joined)))
-        prev = joined.seq
-        run.clear()
-
-    for stored in events:
-        if b'"block.delta"' in stored.data[:40]:
-            delta = decode_event(stored.data)
-            if isinstance(delta, BlockDelta):
-                if run and (delta.message, delta.block) != (
-                    run[-1].message,
-                    run[-1].block,
-                ):
-                    flush()
-                run.append(delta)
-                continue
-        flush()
-        merged.append(_with_prev(stored, prev))
-        prev = stored.seq
-    flush()
-    return merged
-
-
-def _with_prev(stored: StoredEvent, prev: int) -> StoredEvent:
-    if stored.seq == prev + 1:
-        return stored
-    event = msgspec.structs.replace(decode_event(stored.data), prev=prev)
-    return StoredEvent(stored.seq, encode(event))
 
 
 @dataclass
@@ -276,7 +222,7 @@ class Delivery:
                 reason = "deleted" if code == "conversation_deleted" else "failed"
                 self.send(Unsubscribed(conversation=log.id, reason=reason))
             return True
-        events = await log.read(
+        events = await log.stream(
             subscription.cursor, limit_events=READ_EVENTS, limit_bytes=READ_BYTES
         )
         if self._subscriptions.get(log.id) is not subscription:
@@ -287,7 +233,7 @@ class Delivery:
                 self.send(Live(conversation=log.id, seq=subscription.cursor))
                 return True
             return False
-        for event in merge_deltas(events, subscription.cursor):
+        for event in events:
             await self._write(event.data)
             subscription.cursor = event.seq
             if self._subscriptions.get(log.id) is not subscription:

@@ -7,7 +7,10 @@ import msgspec
 import pytest
 from typing_extensions import override
 
+from streamchat_nb.conversation import delta_merge
+from streamchat_nb.conversation import log as log_module
 from streamchat_nb.conversation.log import (
+    STREAMS,
     TAIL_EVENTS,
     ConversationLog,
     LogWriter,
@@ -283,6 +286,52 @@ def test_reader_behind_the_tail_reads_from_the_store() -> None:
                 fold.apply(decode_event(event.data))
         assert seen == count + 1
         assert encode(fold.state) == encode(log.state)
+
+    play(scenario)
+
+
+def test_event_is_encoded_once_however_many_read_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    encoded: list[object] = []
+
+    def counted(value: object) -> bytes:
+        encoded.append(value)
+        return encode(value)
+
+    monkeypatch.setattr(log_module, "encode", counted)
+    monkeypatch.setattr(delta_merge, "encode", counted)
+
+    async def scenario(_: Any, __: Any, log: ConversationLog) -> None:
+        encoded.clear()
+        await log.append(*opening())
+        for text in "abcd":
+            log.append_delta(delta(text))
+            await log.flushed()
+        assert len(encoded) == 6
+        # Half follow live, the others come back at the beginning: one merge.
+        live = [await log.stream(6) for _ in range(50)]
+        late = [await log.stream(1) for _ in range(50)]
+        assert len(encoded) == 7
+        assert all(events is live[0] for events in live)
+        assert [event.seq for event in late[0]] == [2, 3, 7]
+        await log.append(TurnStatus(phase="thinking", label="a", turn="t"))
+        assert [event.seq for event in await log.stream(1)] == [2, 3, 7, 8]
+        assert await log.stream(8) == []
+
+    play(scenario)
+
+
+def test_reads_kept_for_others_are_bounded() -> None:
+    async def scenario(_: Any, __: Any, log: ConversationLog) -> None:
+        status = TurnStatus(phase="thinking", label="x" * 200, turn="t")
+        await log.append(*[status] * (3 * STREAMS))
+        for after in range(3 * STREAMS):
+            await log.stream(after)
+        assert len(log._streams) == STREAMS
+        await log.stream(0, limit_events=2_000, limit_bytes=1_048_576)
+        assert len(log._streams) == STREAMS
+        assert (0, 2_000, 1_048_576) not in log._streams
 
     play(scenario)
 
