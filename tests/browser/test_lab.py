@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from streamchat_nb.testing.proxy import BlockingProxy
+from streamchat_nb.testing.fault_proxy import FaultProxy
 from tests.browser.screen import (
     ANSWER_TIMEOUT_MS,
     command,
@@ -219,7 +219,7 @@ def test_blocked_networks_are_served_by_the_next_transport(
     name = write_notebook(
         lab_server, "from streamchat_nb import Chat\n\nchat = Chat()\nchat"
     )
-    with BlockingProxy(lab_server.port) as proxy:
+    with FaultProxy(lab_server.port) as proxy:
         proxy.blocked = {"websocket"}
         open_lab(page, lab_server, name, port=proxy.port)
         command(page, "notebook:run-all-cells")

@@ -8,7 +8,7 @@ from urllib.request import Request, urlopen
 
 from playwright.sync_api import BrowserContext, Page, expect
 
-from streamchat_nb.testing.proxy import BlockingProxy
+from streamchat_nb.testing.fault_proxy import FaultProxy
 from streamchat_nb.testing.server_process import ServerProcess
 from tests.browser.screen import (
     ANSWER_TIMEOUT_MS,
@@ -194,7 +194,7 @@ def test_blocked_websocket_falls_back_to_the_stream(
     quiet: Page, page_server: ServerProcess
 ) -> None:
     page = quiet
-    with BlockingProxy(page_server.port) as proxy:
+    with FaultProxy(page_server.port) as proxy:
         proxy.blocked = {"websocket"}
         open_page(page, page_server, port=proxy.port)
         badge = page.get_by_role("button", name="Connection:")
@@ -212,7 +212,7 @@ def test_blocked_stream_as_well_falls_back_to_requests(
     quiet: Page, page_server: ServerProcess
 ) -> None:
     page = quiet
-    with BlockingProxy(page_server.port) as proxy:
+    with FaultProxy(page_server.port) as proxy:
         proxy.blocked = {"websocket", "event-stream"}
         open_page(page, page_server, port=proxy.port)
         badge = page.get_by_role("button", name="Connection:")
