@@ -35,6 +35,14 @@ c = get_config()  # noqa: F821 - put there by Jupyter
 # c.StreamchatExtension.token_lifetime_s = 60
 # c.StreamchatExtension.authenticate_timeout_s = 5.0
 
+# What becomes of an answer that nobody follows any more: it goes on, or it is
+# cancelled after a while.
+# c.StreamchatExtension.on_no_subscribers = "cancel"
+# c.StreamchatExtension.no_subscribers_timeout_s = 30.0
+
+# How long answers may go on for while the server stops.
+# c.StreamchatExtension.drain_timeout_s = 2.0
+
 # Limits that differ from the defaults.
 # c.StreamchatExtension.limits = {"message_bytes": 50_000}
 

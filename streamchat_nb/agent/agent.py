@@ -75,6 +75,9 @@ class Turn:
         tools: The tools of this turn; does not change while it runs.
         limits: Where it stops by itself.
         new_message_id: Gives a fresh id for each message the agent creates.
+        is_superseded: Says whether a newer message is to be answered instead. An agent
+            that runs tools asks after their results are in, and ends there if so: the
+            next turn has those results in its history.
     """
 
     conversation: str
@@ -83,6 +86,7 @@ class Turn:
     tools: ToolSet
     limits: TurnLimits
     new_message_id: Callable[[], str]
+    is_superseded: Callable[[], bool] = lambda: False
 
 
 class Agent(ABC):

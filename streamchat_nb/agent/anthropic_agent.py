@@ -143,6 +143,8 @@ class _Loop:
                     async for event in events:
                         yield event
                 self._take(batch)
+                if self._turn.is_superseded():
+                    return
 
     def _limit_reached(self) -> str | None:
         """Return which limit is reached, in words, if one is."""

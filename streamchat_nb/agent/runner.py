@@ -42,7 +42,11 @@ class TurnRunner:
         log: The conversation's log; ``turn.started`` is already appended to it.
         agent: Who answers.
         turn_id: Id of the turn.
-        make_turn: Makes the turn once everything before it is committed.
+        make_turn: Makes the turn, given this, once everything before it is committed.
+
+    Attributes:
+        turn_id: Id of the turn.
+        is_superseded: A newer message is to be answered instead; see ``supersede``.
     """
 
     def __init__(
@@ -50,23 +54,35 @@ class TurnRunner:
         log: ConversationLog,
         agent: Agent,
         turn_id: str,
-        make_turn: Callable[[], Turn],
+        make_turn: Callable[[TurnRunner], Turn],
     ) -> None:
         self._log = log
         self._agent = agent
-        self._turn_id = turn_id
+        self.turn_id = turn_id
+        self.is_superseded = False
         self._make_turn = make_turn
         self._usage: list[Usage] = []
         self._stop_reason: str | None = None
         self._ended_early: Literal["cancelled", "interrupted"] | None = None
+        self._why_early: str | None = None
         self._end_early = asyncio.Event()
         self._left_behind = False
 
-    def cancel(self, status: Literal["cancelled", "interrupted"] = "cancelled") -> None:
-        """End the turn soon, with this status. The first call counts."""
+    def cancel(
+        self,
+        status: Literal["cancelled", "interrupted"] = "cancelled",
+        *,
+        stop_reason: str | None = None,
+    ) -> None:
+        """End the turn soon, with this status and reason. The first call counts."""
         if self._ended_early is None:
             self._ended_early = status
+            self._why_early = stop_reason
             self._end_early.set()
+
+    def supersede(self) -> None:
+        """Ask the agent to end at its next tool boundary."""
+        self.is_superseded = True
 
     async def run(self) -> TurnFinished:
         """Run to the end and return the terminal event, which is then in the log.
@@ -78,8 +94,10 @@ class TurnRunner:
         Raises:
             StoreError: The log was closed; nothing more can be written to it.
         """
+        if self._ended_early is not None:
+            return await self._finish(self._ended_early, None)
         loop = asyncio.get_running_loop()
-        consuming = loop.create_task(self._consume(), name=f"agent {self._turn_id}")
+        consuming = loop.create_task(self._consume(), name=f"agent {self.turn_id}")
         early = loop.create_task(self._end_early.wait())
         try:
             await asyncio.wait({consuming, early}, return_when=asyncio.FIRST_COMPLETED)
@@ -116,7 +134,9 @@ class TurnRunner:
 
     async def _consume(self) -> None:
         await self._log.flushed()
-        events = cast("AsyncGenerator[AgentEvent]", self._agent.run(self._make_turn()))
+        events = cast(
+            "AsyncGenerator[AgentEvent]", self._agent.run(self._make_turn(self))
+        )
         async with aclosing(events):
             async for event in events:
                 if self._left_behind:
@@ -124,7 +144,7 @@ class TurnRunner:
                 await self._write(event)
 
     async def _write(self, event: AgentEvent) -> None:
-        stamped = msgspec.structs.replace(event, turn=self._turn_id)
+        stamped = msgspec.structs.replace(event, turn=self.turn_id)
         match stamped:
             case BlockDelta():
                 self._log.append_delta(stamped)
@@ -139,15 +159,21 @@ class TurnRunner:
                 self._log.append(stamped)
         await self._log.room()
 
+    def _reason_of(self, status: TurnEndStatus) -> str | None:
+        if status != "completed":
+            return self._why_early if status == self._ended_early else None
+        made_room = self.is_superseded and self._stop_reason == "tool_use"
+        return "superseded" if made_room else self._stop_reason
+
     async def _finish(
         self, status: TurnEndStatus, error: ErrorBody | None
     ) -> TurnFinished:
         await self._log.flushed()
-        ends = open_ends(self._log.state, self._turn_id, status=status)
+        ends = open_ends(self._log.state, self.turn_id, status=status)
         finished = TurnFinished(
-            turn=self._turn_id,
+            turn=self.turn_id,
             status=status,
-            stop_reason=self._stop_reason if status == "completed" else None,
+            stop_reason=self._reason_of(status),
             error=error,
             usage=sum_usage(self._usage),
         )

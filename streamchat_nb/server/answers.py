@@ -31,9 +31,11 @@ if TYPE_CHECKING:
 __all__ = [
     "Accepted",
     "Answer",
+    "CancelTurn",
     "ConversationPage",
     "ConversationSummary",
     "CreateConversation",
+    "EditMessage",
     "EventPage",
     "PostMessage",
     "UpdateConversation",
@@ -60,16 +62,30 @@ class UpdateConversation(msgspec.Struct, frozen=True, kw_only=True):
     title: str
 
 
-class PostMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """Body of ``POST api/conversations/{id}/messages``.
+class EditMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """Body of ``PATCH api/conversations/{id}/turns/{turn}``: what the message says.
 
     ``text`` is short for one text block in ``content``.
     """
 
     text: str | None = None
     content: list[UserBlock] | None = None
+
+
+class PostMessage(EditMessage, frozen=True, kw_only=True):
+    """Body of ``POST api/conversations/{id}/messages``.
+
+    ``text`` is short for one text block in ``content``.
+    """
+
     client_message_id: Identifier | None = None
     if_active: Literal["queue", "reject", "interrupt"] = "queue"
+
+
+class CancelTurn(msgspec.Struct, frozen=True, kw_only=True):
+    """Body of ``POST …/turns/{turn}/cancel``; ``and_queued`` ends those that wait."""
+
+    and_queued: bool = False
 
 
 class ConversationSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -174,8 +190,8 @@ def answer_of(log: ConversationLog, turn: TurnState) -> Answer:
     )
 
 
-def content_of(request: PostMessage) -> list[UserBlock]:
-    """Return the blocks of a posted message.
+def content_of(request: EditMessage) -> list[UserBlock]:
+    """Return the blocks of a message in a body.
 
     Raises:
         InvalidInput: Neither or both of ``text`` and ``content`` are given.

@@ -16,8 +16,10 @@ from streamchat_nb.protocol.frames import Frame
 from streamchat_nb.server.answers import (
     Accepted,
     Answer,
+    CancelTurn,
     ConversationPage,
     CreateConversation,
+    EditMessage,
     EventPage,
     PostMessage,
     UpdateConversation,
@@ -66,8 +68,10 @@ def openapi() -> dict[str, Any]:
         ErrorBody,
         Accepted,
         Answer,
+        CancelTurn,
         ConversationPage,
         CreateConversation,
+        EditMessage,
         EventPage,
         PostMessage,
         UpdateConversation,
@@ -199,15 +203,46 @@ def _paths() -> dict[str, Any]:
         **_conversation_paths(),
         "/conversations/{conversation}/messages": {"post": messages},
         "/conversations/{conversation}/events": {"get": events},
-        "/conversations/{conversation}/turns/{turn}/cancel": {
-            "post": _operation(
+        **_turn_paths(),
+    }
+
+
+def _turn_paths() -> dict[str, Any]:
+    def operation(
+        summary: str, seq: str, *, body: str | None, required: bool = True
+    ) -> dict[str, Any]:
+        described = _operation(
+            summary,
+            {"200": _json(seq, _object(seq=_NUMBER))},
+            parameters=[_CONVERSATION, _TURN],
+            body=body,
+        )
+        if body is not None:
+            described["requestBody"]["required"] = required
+        return described
+
+    one = "/conversations/{conversation}/turns/{turn}"
+    return {
+        one: {
+            "patch": operation(
+                "Change a message that waits for its turn",
+                "Where the log says so",
+                body="EditMessage",
+            )
+        },
+        f"{one}/send-now": {
+            "post": operation(
+                "Let a turn that waits go next; the running one makes room",
+                "Where the log says so",
+                body=None,
+            )
+        },
+        f"{one}/cancel": {
+            "post": operation(
                 "End a turn",
-                {
-                    "200": _json(
-                        "The head once its end is written", _object(seq=_NUMBER)
-                    )
-                },
-                parameters=[_CONVERSATION, _TURN],
+                "The head once its end is written",
+                body="CancelTurn",
+                required=False,
             )
         },
     }

@@ -10,10 +10,13 @@ from typing_extensions import override
 from streamchat_nb._version import __version__
 from streamchat_nb.errors import Forbidden, InvalidInput
 from streamchat_nb.server.answers import (
+    CancelTurn,
     ConversationPage,
     ConversationSummary,
     CreateConversation,
+    EditMessage,
     UpdateConversation,
+    content_of,
 )
 from streamchat_nb.server.base import (
     CONVERSATIONS,
@@ -35,8 +38,10 @@ __all__ = [
     "ConversationsHandler",
     "DescriptionHandler",
     "HealthHandler",
+    "SendNowHandler",
     "SessionHandler",
     "TokenHandler",
+    "TurnHandler",
 ]
 
 
@@ -161,14 +166,44 @@ class ConversationHandler(StreamchatHandler):
         self.finish()
 
 
+class TurnHandler(StreamchatHandler):
+    """``PATCH api/conversations/{id}/turns/{turn}``."""
+
+    @override
+    @allowed("execute", CONVERSATIONS)
+    async def patch(self, conversation: str, turn: str) -> None:
+        """Give a message that waits for its turn another content."""
+        content = content_of(self.body(EditMessage))
+        seq = await self.service.edit_queued(
+            self.principal, conversation, turn, content
+        )
+        self.answer({"seq": seq})
+
+
+class SendNowHandler(StreamchatHandler):
+    """``POST api/conversations/{id}/turns/{turn}/send-now``."""
+
+    @override
+    @allowed("execute", CONVERSATIONS)
+    async def post(self, conversation: str, turn: str) -> None:
+        """Let a turn that waits go next."""
+        seq = await self.service.send_now(self.principal, conversation, turn)
+        self.answer({"seq": seq})
+
+
 class CancelHandler(StreamchatHandler):
     """``POST api/conversations/{id}/turns/{turn}/cancel``."""
 
     @override
     @allowed("execute", CONVERSATIONS)
     async def post(self, conversation: str, turn: str) -> None:
-        """End a turn."""
-        seq = await self.service.cancel(self.principal, conversation, turn)
+        """End a turn; with ``and_queued`` those that wait, too."""
+        seq = await self.service.cancel(
+            self.principal,
+            conversation,
+            turn,
+            and_queued=self.body(CancelTurn).and_queued,
+        )
         self.answer({"seq": seq})
 
 

@@ -7,7 +7,6 @@ methods run on one event loop.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import secrets
 import time
@@ -32,7 +31,8 @@ from streamchat_nb.protocol.events import (
     ConversationUpdated,
     TurnFinished,
 )
-from streamchat_nb.server.turns import ConversationTurns, Receipt, TurnSlots
+from streamchat_nb.server.turn_slots import TurnSlots
+from streamchat_nb.server.turns import ConversationTurns, Receipt
 from streamchat_nb.tools.registry import ToolSet
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ IDLE_S = 60.0
 TITLE_CHARACTERS = 200
 TITLE_FROM_MESSAGE_CHARACTERS = 60
 STOP_TIMEOUT_S = 5.0
+INTERRUPT_WAIT_S = 1.0
 DELETED = "conversation_deleted"
 
 
@@ -137,12 +138,21 @@ class Service:
         self._warming = asyncio.get_running_loop().create_task(
             self._warm(), name="warm the agent"
         )
-        for conversation in unfinished:
-            # One that cannot be read must not keep the others from being used.
-            try:
-                await self._interrupt_open_turns(conversation)
-            except StreamchatError as error:
-                logger.warning("%s could not be read: %s", conversation, error.message)
+        await asyncio.gather(*(self._interrupt(id_) for id_ in unfinished))
+
+    async def drain(self, *, timeout_s: float) -> None:
+        """Take no more messages, and let the turns that run end by themselves.
+
+        Readers are served meanwhile. Call ``stop`` afterwards.
+
+        Args:
+            timeout_s: Longest wait, in seconds.
+        """
+        self._stopping = True
+        loaded = list(self._turns.values())
+        for turns in loaded:
+            turns.hold()
+        await asyncio.gather(*(turns.ended(timeout_s=timeout_s) for turns in loaded))
 
     async def stop(self) -> None:
         """End turns as ``interrupted``, commit, close. Idempotent, bounded in time."""
@@ -286,14 +296,64 @@ class Service:
             turns.log.append(ConversationUpdated(title=_title_of(content)))
         return receipt
 
-    async def cancel(self, principal: Principal, conversation: str, turn: str) -> int:
-        """End a turn; returns the head once its end is written.
+    async def edit_queued(
+        self,
+        principal: Principal,
+        conversation: str,
+        turn: str,
+        content: list[UserBlock],
+    ) -> int:
+        """Give a message that waits another content; returns the edit's ``seq``.
 
         Raises:
             NotFound: No such conversation or turn.
+            InvalidInput: The content is empty or of a kind not served here.
+            TooLarge: The text is over the limit.
+            Conflict: It does not wait any more (``not_queued``).
+            Unavailable: The server stops or its store cannot write.
+        """
+        self._check_content(content)
+        turns = await self._open_turns(principal, conversation)
+        self._refuse_when_unavailable()
+        return await turns.edit(turn, content)
+
+    async def send_now(self, principal: Principal, conversation: str, turn: str) -> int:
+        """Let a turn that waits go next; the running one makes room for it.
+
+        Returns:
+            The ``seq`` that says so.
+
+        Raises:
+            NotFound: No such conversation or turn.
+            Conflict: It ended without having begun (``not_queued``).
+            Unavailable: The server stops or its store cannot write.
         """
         turns = await self._open_turns(principal, conversation)
-        return await turns.cancel(turn)
+        self._refuse_when_unavailable()
+        return await turns.send_now(turn)
+
+    async def cancel(
+        self,
+        principal: Principal,
+        conversation: str,
+        turn: str,
+        *,
+        and_queued: bool = False,
+    ) -> int:
+        """End a turn; returns the head once its end is written.
+
+        Args:
+            principal: Who asks.
+            conversation: Its conversation.
+            turn: Id of the turn.
+            and_queued: End all turns that wait, too.
+
+        Raises:
+            NotFound: No such conversation or turn.
+            Unavailable: It ends, but the store cannot write that now.
+        """
+        turns = await self._open_turns(principal, conversation)
+        return await turns.cancel(turn, and_queued=and_queued)
 
     def health(self) -> Health:
         """Return the state of the service."""
@@ -334,6 +394,9 @@ class Service:
         self, principal: Principal, conversation: str
     ) -> ConversationTurns:
         turns = self._turns.get(conversation)
+        if turns is not None and _is_stale(turns.log):
+            del self._turns[conversation]
+            turns = None
         if turns is None:
             loading = self._loading.get(conversation)
             if loading is None:
@@ -352,20 +415,29 @@ class Service:
         self._turns[conversation] = self._turns.pop(conversation, turns)
         return turns
 
+    async def _interrupt(self, conversation: str) -> None:
+        """Load a conversation, which ends what a dead server left open in it."""
+        # One that cannot be read must not keep the others from being used.
+        try:
+            await self._load(conversation)
+        except StreamchatError as error:
+            logger.warning("%s could not be read: %s", conversation, error.message)
+
     async def _load(self, conversation: str) -> ConversationTurns:
         record = await self._store.get(conversation)
         if record is None:
             raise _not_found()
-        return self._keep(await self._writer.load(record))
+        log = await self._writer.load(record)
+        await _interrupt_open_turns(log)
+        return self._keep(log)
 
     def _keep(self, log: ConversationLog) -> ConversationTurns:
         turns = ConversationTurns(
             log,
             agent=self.agent,
             tools=lambda: self._tools,
-            limits=self.settings.turn_limits,
+            settings=self.settings,
             slots=self._slots,
-            queued_turns=self.settings.limits.queued_turns,
         )
         self._turns[log.id] = turns
         self._unload_idle()
@@ -384,19 +456,6 @@ class Service:
             ]
             for id_ in idle[:excess]:
                 del self._turns[id_]
-
-    async def _interrupt_open_turns(self, conversation: str) -> None:
-        record = await self._store.get(conversation)
-        if record is None:
-            return
-        log = await self._writer.load(record)
-        state = log.state
-        for turn in state.turns:
-            if turn.status in ("queued", "running"):
-                ends = open_ends(state, turn.turn, status="interrupted")
-                finished = TurnFinished(turn=turn.turn, status="interrupted")
-                with contextlib.suppress(StoreError):
-                    await log.append(*ends, finished, durable=True)
 
     def _refuse_when_unavailable(self) -> None:
         if self._stopping:
@@ -427,6 +486,27 @@ class Service:
                 "it or send it in parts.",
                 details={"message_bytes": most},
             )
+
+
+def _is_stale(log: ConversationLog) -> bool:
+    """Say whether a log was closed because the store has another one."""
+    return log.closed is not None and log.closed.code == "store_conflict"
+
+
+async def _interrupt_open_turns(log: ConversationLog) -> None:
+    """End what was left open by a server that died: nobody runs it any more.
+
+    A store that cannot write now does not keep anybody from reading: the ends wait.
+    """
+    state = log.state
+    ends: set[asyncio.Future[int]] = set()
+    for turn in state.turns:
+        if turn.status in ("queued", "running"):
+            opened = open_ends(state, turn.turn, status="interrupted")
+            finished = TurnFinished(turn=turn.turn, status="interrupted")
+            ends.add(log.append(*opened, finished, durable=True))
+    if ends:
+        await asyncio.wait(ends, timeout=INTERRUPT_WAIT_S)
 
 
 def _author(principal: Principal) -> Author:

@@ -7,33 +7,48 @@ import hashlib
 import logging
 import secrets
 import time
-from collections import deque
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from streamchat_nb.agent.agent import Turn
 from streamchat_nb.agent.history import history_of
 from streamchat_nb.agent.runner import TurnRunner
-from streamchat_nb.errors import Conflict, NotFound, RateLimited, StoreError, UsageError
+from streamchat_nb.errors import (
+    Conflict,
+    NotFound,
+    RateLimited,
+    StoreError,
+    Unavailable,
+    UsageError,
+)
 from streamchat_nb.protocol.codec import encode
 from streamchat_nb.protocol.events import (
     MessageCreated,
+    MessageEdited,
     TurnFinished,
     TurnQueued,
     TurnStarted,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
-    from streamchat_nb.agent.agent import Agent, TurnLimits
+    from streamchat_nb.agent.agent import Agent
     from streamchat_nb.conversation.log import ConversationLog
     from streamchat_nb.protocol.content import Author, UserBlock
+    from streamchat_nb.server.settings import Settings
+    from streamchat_nb.server.turn_slots import TurnSlots
     from streamchat_nb.tools.registry import ToolSet
 
-__all__ = ["ConversationTurns", "Receipt", "TurnSlots", "new_id"]
+__all__ = ["ConversationTurns", "Receipt", "new_id"]
 
 logger = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+WRITE_TIMEOUT_S = 5.0
+UNWATCHED_CHECKS = 4
+"""How often it is looked, within the time that a turn may go unwatched."""
 
 
 def new_id(prefix: str) -> str:
@@ -51,46 +66,34 @@ class Receipt:
     duplicate: bool = False
 
 
-class TurnSlots:
-    """How many turns each owner may run at once.
-
-    Args:
-        most: Turns per owner.
-    """
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._running: dict[str, int] = {}
-        self._waiting: dict[str, deque[Callable[[], None]]] = {}
-
-    def take(self, owner: str) -> bool:
-        """Take a slot if one is free."""
-        running = self._running.get(owner, 0)
-        if running >= self._most:
-            return False
-        self._running[owner] = running + 1
-        return True
-
-    def wait(self, owner: str, wake: Callable[[], None]) -> None:
-        """Call ``wake`` once when a slot may be free."""
-        self._waiting.setdefault(owner, deque()).append(wake)
-
-    def give_back(self, owner: str) -> None:
-        """Return a slot and wake who waits for one."""
-        self._running[owner] -= 1
-        if not self._running[owner]:
-            del self._running[owner]
-        waiting = self._waiting.pop(owner, deque())
-        for wake in waiting:
-            wake()
-
-
 @dataclass(frozen=True, kw_only=True)
 class _Sent:
-    digest: bytes
+    """A message that was accepted; ``digest`` is ``None`` when it is not known."""
+
+    digest: bytes | None
     message: str
     turn: str
     committed: asyncio.Future[int]
+
+
+@dataclass(kw_only=True)
+class _Waiting:
+    """A turn that waits; it may start once its message is in the log."""
+
+    turn: str
+    message: str
+    is_committed: bool = False
+
+
+@dataclass(kw_only=True)
+class _Active:
+    """The turn that runs, or is about to."""
+
+    turn: str
+    runner: TurnRunner
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    task: asyncio.Task[TurnFinished] | None = None
+    watchdog: asyncio.Task[None] | None = None
 
 
 class ConversationTurns:
@@ -100,9 +103,9 @@ class ConversationTurns:
         log: The conversation's log.
         agent: Who answers.
         tools: Gives the tools of a turn when it starts.
-        limits: Where a turn stops by itself.
+        settings: Limits of a turn and of the queue, and what becomes of a turn that
+            nobody follows.
         slots: Shared by all conversations.
-        queued_turns: How many turns may wait.
 
     Attributes:
         used_at: Monotonic time at which somebody last asked for the conversation.
@@ -114,21 +117,18 @@ class ConversationTurns:
         *,
         agent: Agent,
         tools: Callable[[], ToolSet],
-        limits: TurnLimits,
+        settings: Settings,
         slots: TurnSlots,
-        queued_turns: int,
     ) -> None:
         self.log = log
         self._agent = agent
         self._tools = tools
-        self._limits = limits
+        self._settings = settings
         self._slots = slots
-        self._queued_turns = queued_turns
-        self._queue: deque[tuple[str, str]] = deque()
-        self._active: asyncio.Task[TurnFinished] | None = None
-        self._runner: TurnRunner | None = None
-        self._active_turn: str | None = None
-        self._stopping = False
+        self._queue: list[_Waiting] = []
+        self._active: _Active | None = None
+        self._waits_for_slot = False
+        self._holding = False
         self.used_at = time.monotonic()
         self._sent: dict[str, _Sent] = {}
         self._restore_sent()
@@ -136,12 +136,14 @@ class ConversationTurns:
     @property
     def active_turn(self) -> str | None:
         """Id of the running turn, if any."""
-        return self._active_turn
+        return None if self._active is None else self._active.turn
 
     @property
     def idle(self) -> bool:
         """Nothing runs, waits or is watched."""
         return self._active is None and not self._queue and self.log.idle
+
+    # what is asked for
 
     async def send(
         self,
@@ -167,68 +169,156 @@ class ConversationTurns:
         known = self._sent.get(client_message_id)
         if known is not None:
             return await self._repeat(known, digest)
-        busy = self._active_turn is not None or bool(self._queue)
+        busy = self._active is not None or bool(self._queue)
         if busy:
             self._refuse_when_busy(if_active)
-        turn, message = new_id("t"), new_id("m")
+        waiting = _Waiting(turn=new_id("t"), message=new_id("m"))
         created = MessageCreated(
-            turn=turn,
-            message=message,
+            turn=waiting.turn,
+            message=waiting.message,
             role="user",
             author=author,
             client_message_id=client_message_id,
             content=list(content),
         )
-        starts = not busy and self._slots.take(self.log.owner)
-        if starts:
-            self._active_turn = turn
-            follow: TurnStarted | TurnQueued = self._started(turn, message)
+        if not busy and self._slots.take(self.log.owner):
+            self._select(waiting)
+            follow: TurnStarted | TurnQueued = self._started(waiting)
         else:
-            follow = TurnQueued(turn=turn, message=message)
-            self._queue.append((turn, message))
+            follow = self._enqueue(waiting, ahead=if_active == "interrupt" and busy)
         # The message's own seq is one below the event that follows it.
         committed = self.log.append(created, follow, durable=True, rejectable=True)
-        sent = _Sent(digest=digest, message=message, turn=turn, committed=committed)
-        self._sent[client_message_id] = sent
-        committed.add_done_callback(
-            lambda done: self._accepted(client_message_id, turn, starts, done)
+        self._sent[client_message_id] = _Sent(
+            digest=digest,
+            message=waiting.message,
+            turn=waiting.turn,
+            committed=committed,
         )
-        if busy and if_active == "interrupt" and self._runner is not None:
-            self._runner.cancel()
+        committed.add_done_callback(
+            lambda done: self._accepted(client_message_id, waiting, done)
+        )
+        if if_active == "interrupt" and self._active and busy:
+            self._active.runner.cancel()
         seq = await asyncio.shield(committed)
-        return Receipt(seq=seq - 1, message=message, turn=turn)
+        return Receipt(seq=seq - 1, message=waiting.message, turn=waiting.turn)
 
-    async def cancel(self, turn: str) -> int:
-        """End a running or queued turn; returns the head once its end is written.
-
-        A turn that is over already stays as it is: cancelling twice is no error.
+    async def edit(self, turn: str, content: list[UserBlock]) -> int:
+        """Give a message that waits another content; returns the edit's ``seq``.
 
         Raises:
             NotFound: There is no such turn in this conversation.
+            Conflict: It does not wait any more (``not_queued``).
+            StoreError: It could not be written; nothing was changed.
         """
-        for entry in self._queue:
-            if entry[0] == turn:
-                self._queue.remove(entry)
-                return await self.log.append(
-                    TurnFinished(turn=turn, status="cancelled"), durable=True
-                )
-        if turn == self._active_turn and self._runner and self._active:
-            self._runner.cancel()
-            await asyncio.wait({self._active})
-            return self.log.head
-        if self.log.fold.turn(turn) is None:
+        waiting = self._find_waiting(turn)
+        if waiting is None:
+            raise self._not_waiting(turn)
+        edited = MessageEdited(
+            turn=turn, message=waiting.message, content=list(content)
+        )
+        committed = self.log.append(edited, durable=True, rejectable=True)
+        return await self._written(committed)
+
+    async def send_now(self, turn: str) -> int:
+        """Let a turn that waits go next; returns the ``seq`` that says so.
+
+        The running turn ends at its next tool boundary. A turn that began already
+        stays as it is.
+
+        Raises:
+            NotFound: There is no such turn in this conversation.
+            Conflict: It ended without having begun (``not_queued``).
+        """
+        waiting = self._find_waiting(turn)
+        if waiting is None:
+            state = self.log.fold.turn(turn)
+            if turn == self.active_turn or (state and state.started_ts is not None):
+                return self.log.head
+            raise self._not_waiting(turn)
+        self._queue.remove(waiting)
+        committed = self.log.append(self._enqueue(waiting, ahead=True), durable=True)
+        if self._active is not None:
+            self._active.runner.supersede()
+        return await self._written(committed)
+
+    async def cancel(self, turn: str, *, and_queued: bool = False) -> int:
+        """End a running or waiting turn; returns the head once its end is written.
+
+        A turn that is over already stays as it is: cancelling twice is no error.
+
+        Args:
+            turn: Id of the turn.
+            and_queued: End all turns that wait, too.
+
+        Raises:
+            NotFound: There is no such turn in this conversation.
+            Unavailable: It ends, but the store cannot write that now.
+        """
+        waiting = self._find_waiting(turn)
+        if waiting is None and not self._knows(turn):
             raise NotFound("This conversation has no such turn.")
+        ends: list[TurnFinished] = []
+        if waiting is not None:
+            self._queue.remove(waiting)
+            reason = None if and_queued else "removed"
+            ends.append(TurnFinished(turn=turn, status="cancelled", stop_reason=reason))
+        if and_queued:
+            ends += [
+                TurnFinished(turn=entry.turn, status="cancelled")
+                for entry in self._queue
+            ]
+            self._queue.clear()
+        written = self.log.append(*ends, durable=True) if ends else None
+        if self._active is not None and self._active.turn == turn:
+            self._active.runner.cancel()
+            await self._in_time(self._active.ended.wait())
+        if written is not None:
+            await self._written(written)
         return self.log.head
 
     async def stop(self, *, timeout_s: float) -> None:
         """Cancel what runs and drop what waits; the log says so. Idempotent."""
-        self._stopping = True
-        while self._queue:
-            turn, _ = self._queue.popleft()
-            self.log.append(TurnFinished(turn=turn, status="interrupted"), durable=True)
-        if self._runner is not None and self._active is not None:
-            self._runner.cancel("interrupted")
-            await asyncio.wait({self._active}, timeout=timeout_s)
+        self.hold()
+        queue, self._queue = self._queue, []
+        for waiting in queue:
+            end = TurnFinished(turn=waiting.turn, status="interrupted")
+            self.log.append(end, durable=True)
+        if self._active is not None:
+            self._active.runner.cancel("interrupted")
+            await self.ended(timeout_s=timeout_s)
+
+    def hold(self) -> None:
+        """Start no more turns; the running one goes on. Idempotent."""
+        self._holding = True
+
+    async def ended(self, *, timeout_s: float) -> None:
+        """Wait until the running turn is over, at most this long."""
+        if self._active is not None:
+            ended = asyncio.ensure_future(self._active.ended.wait())
+            await asyncio.wait({ended}, timeout=timeout_s)
+            ended.cancel()
+
+    # the queue
+
+    def _enqueue(self, waiting: _Waiting, *, ahead: bool) -> TurnQueued:
+        self._queue.insert(0 if ahead else len(self._queue), waiting)
+        return TurnQueued(turn=waiting.turn, message=waiting.message, ahead=ahead)
+
+    def _find_waiting(self, turn: str) -> _Waiting | None:
+        return next((entry for entry in self._queue if entry.turn == turn), None)
+
+    def _knows(self, turn: str) -> bool:
+        return turn == self.active_turn or self.log.fold.turn(turn) is not None
+
+    def _not_waiting(self, turn: str) -> NotFound | Conflict:
+        if not self._knows(turn):
+            return NotFound("This conversation has no such turn.")
+        return Conflict(
+            "This message does not wait any more: it is being answered, was answered "
+            "or was removed. Send a new one.",
+            code="not_queued",
+            details={"turn": turn},
+        )
 
     def _refuse_when_busy(self, if_active: str) -> None:
         if if_active == "reject":
@@ -236,17 +326,17 @@ class ConversationTurns:
                 "A turn is running; wait for its end or cancel it.",
                 code="turn_active",
                 retryable=True,
-                details={"turn": self._active_turn},
+                details={"turn": self.active_turn},
             )
-        if len(self._queue) >= self._queued_turns:
+        most = self._settings.limits.queued_turns
+        if len(self._queue) >= most:
             raise RateLimited(
-                f"{self._queued_turns} messages wait already; let one be answered "
-                "first.",
+                f"{most} messages wait already; let one be answered first.",
                 code="queue_full",
             )
 
     async def _repeat(self, known: _Sent, digest: bytes) -> Receipt:
-        if known.digest != digest:
+        if known.digest is not None and known.digest != digest:
             raise Conflict(
                 "This client_message_id was used for another message; use a fresh one.",
                 code="idempotency_mismatch",
@@ -259,76 +349,134 @@ class ConversationTurns:
     def _accepted(
         self,
         client_message_id: str,
-        turn: str,
-        starts: bool,
+        waiting: _Waiting,
         committed: asyncio.Future[int],
     ) -> None:
-        if committed.cancelled() or committed.exception() is not None:
+        """Go on once it is known whether a message is in the log."""
+        refused = committed.cancelled() or committed.exception() is not None
+        if refused:
             self._sent.pop(client_message_id, None)
-            if starts:
-                self._active_turn = None
-                self._slots.give_back(self.log.owner)
+        waiting.is_committed = not refused
+        active = self._active
+        if active is not None and active.turn == waiting.turn:
+            if refused:
+                self._release(active)
             else:
-                self._queue = deque(e for e in self._queue if e[0] != turn)
-            self._start_next()
-        elif starts:
-            self._run(turn)
-        else:
-            self._start_next()
+                self._run(active)
+        elif refused and waiting in self._queue:
+            self._queue.remove(waiting)
+        self._start_next()
 
     def _start_next(self) -> None:
-        if self._active_turn is not None or not self._queue or self._stopping:
+        if self._active is not None or self._holding or not self._queue:
             return
+        waiting = self._queue[0]
+        if not waiting.is_committed:
+            return  # it calls again when it is
         if not self._slots.take(self.log.owner):
-            self._slots.wait(self.log.owner, self._start_next)
+            self._wait_for_slot()
             return
-        turn, message = self._queue.popleft()
-        self._active_turn = turn
-        self.log.append(self._started(turn, message), durable=True)
-        self._run(turn)
+        self._queue.remove(waiting)
+        self._select(waiting)
+        self.log.append(self._started(waiting), durable=True)
+        if self._active is not None:
+            self._run(self._active)
 
-    def _started(self, turn: str, message: str) -> TurnStarted:
+    def _wait_for_slot(self) -> None:
+        def go_on() -> None:
+            self._waits_for_slot = False
+            self._start_next()
+
+        if not self._waits_for_slot:
+            self._waits_for_slot = True
+            self._slots.wait(self.log.owner, go_on)
+
+    # the turn that runs
+
+    def _select(self, waiting: _Waiting) -> None:
+        """Make a turn the active one; from now on it can be cancelled."""
+        turn = waiting.turn
+        runner = TurnRunner(self.log, self._agent, turn, self._make_turn)
+        self._active = _Active(turn=turn, runner=runner)
+
+    def _started(self, waiting: _Waiting) -> TurnStarted:
         return TurnStarted(
-            turn=turn,
-            message=message,
+            turn=waiting.turn,
+            message=waiting.message,
             agent=self._agent.name,
             model=self._agent.model_name,
             offline=self._agent.offline,
         )
 
-    def _run(self, turn: str) -> None:
-        self._runner = TurnRunner(
-            self.log, self._agent, turn, lambda: self._make_turn(turn)
+    def _run(self, active: _Active) -> None:
+        loop = asyncio.get_running_loop()
+        active.task = loop.create_task(
+            active.runner.run(), name=f"streamchat turn {active.turn}"
         )
-        self._active = asyncio.get_running_loop().create_task(
-            self._runner.run(), name=f"streamchat turn {turn}"
-        )
-        self._active.add_done_callback(self._ended)
+        active.task.add_done_callback(lambda task: self._ended(active, task))
+        if self._settings.on_no_subscribers == "cancel":
+            active.watchdog = loop.create_task(
+                self._cancel_unwatched(active), name=f"watch turn {active.turn}"
+            )
 
-    def _make_turn(self, turn: str) -> Turn:
+    async def _cancel_unwatched(self, active: _Active) -> None:
+        """Cancel a turn that nobody has followed for the time of the settings."""
+        timeout_s = self._settings.no_subscribers_timeout_s
+        unwatched_since = time.monotonic()
+        while time.monotonic() - unwatched_since < timeout_s:
+            await asyncio.sleep(timeout_s / UNWATCHED_CHECKS)
+            if self.log.readers:
+                unwatched_since = time.monotonic()
+        active.runner.cancel(stop_reason="no_subscribers")
+
+    def _make_turn(self, runner: TurnRunner) -> Turn:
+        limits = self._settings.turn_limits
         return Turn(
             conversation=self.log.id,
-            turn=turn,
+            turn=runner.turn_id,
             history=history_of(
                 self.log.state,
-                until_turn=turn,
-                model_tool_output_bytes=self._limits.model_tool_output_bytes,
+                until_turn=runner.turn_id,
+                model_tool_output_bytes=limits.model_tool_output_bytes,
             ),
             tools=self._tools(),
-            limits=self._limits,
+            limits=limits,
             new_message_id=lambda: new_id("m"),
+            is_superseded=lambda: runner.is_superseded,
         )
 
-    def _ended(self, task: asyncio.Task[TurnFinished]) -> None:
-        self._active = self._runner = self._active_turn = None
-        self._slots.give_back(self.log.owner)
+    def _ended(self, active: _Active, task: asyncio.Task[TurnFinished]) -> None:
+        if active.watchdog is not None:
+            active.watchdog.cancel()
         if (
             not task.cancelled()
             and (error := task.exception()) is not None
             and not isinstance(error, StoreError)
         ):
             logger.error("A turn ended badly", exc_info=error)
+        self._release(active)
         self._start_next()
+
+    def _release(self, active: _Active) -> None:
+        self._active = None
+        active.ended.set()
+        self._slots.give_back(self.log.owner)
+
+    # writing in time
+
+    async def _written(self, committed: asyncio.Future[int]) -> int:
+        return await self._in_time(asyncio.shield(committed))
+
+    async def _in_time(self, waiting: Awaitable[Result]) -> Result:
+        try:
+            async with asyncio.timeout(WRITE_TIMEOUT_S):
+                return await waiting
+        except TimeoutError:
+            raise Unavailable(
+                "This was taken note of, but cannot be saved now; it takes effect when "
+                "the server can write again.",
+                code="store_unavailable",
+            ) from None
 
     def _restore_sent(self) -> None:
         """Remember the sends of the log, so that a repeated one is recognised."""
@@ -338,8 +486,10 @@ class ConversationTurns:
             committed: asyncio.Future[int] = asyncio.get_running_loop().create_future()
             committed.set_result(self.log.head)
             content = [b.content for b in message.blocks if b.content is not None]
+            # What was edited meanwhile was another message when it was sent.
+            digest = hashlib.sha256(encode(content)).digest()
             self._sent[message.client_message_id] = _Sent(
-                digest=hashlib.sha256(encode(content)).digest(),
+                digest=None if message.edited else digest,
                 message=message.message,
                 turn=message.turn,
                 committed=committed,
