@@ -21,9 +21,11 @@ from typing import TYPE_CHECKING, cast
 
 import msgspec
 
+from streamchat_nb.conversation.compaction import Compaction
 from streamchat_nb.conversation.delta_merge import merge_deltas
 from streamchat_nb.conversation.state import ConversationState, Fold
 from streamchat_nb.conversation.store import Append, StoredEvent
+from streamchat_nb.conversation.tail import Tail
 from streamchat_nb.errors import StoreError, UsageError
 from streamchat_nb.protocol.codec import carriable, decode_event, encode
 from streamchat_nb.protocol.events import (
@@ -36,7 +38,7 @@ from streamchat_nb.protocol.events import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from streamchat_nb.conversation.store import ConversationRecord, Store
 
@@ -44,8 +46,6 @@ __all__ = ["ConversationLog", "LogWriter", "SnapshotParts", "grouping_delay_s"]
 
 logger = logging.getLogger(__name__)
 
-TAIL_EVENTS = 2_048
-TAIL_BYTES = 1_048_576
 STREAMS = 16
 """How many reads are kept for readers at the same cursor."""
 STREAM_BYTES = 65_536
@@ -86,6 +86,7 @@ class _Batch:
     events: list[Event] = field(default_factory=list[Event])
     stored: list[StoredEvent] = field(default_factory=list[StoredEvent])
     open_turns: set[str] = field(default_factory=set[str])
+    dropped: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
 
 
 def grouping_delay_s(*, lag_s: float, readers: int) -> float:
@@ -121,8 +122,8 @@ class ConversationLog:
         self._pending_bytes = 0
         self._drained = asyncio.Event()
         self._drained.set()
-        self._tail: list[StoredEvent] = []
-        self._tail_bytes = 0
+        self._compaction = Compaction()
+        self._tail = Tail()
         self._watchers: set[Callable[[], None]] = set()
         self._open_turns: set[str] = set()
         self._snapshot: SnapshotParts | None = None
@@ -180,20 +181,17 @@ class ConversationLog:
         """
         if after >= self.head:
             return []
-        if not self._tail or after + 1 < self._tail[0].seq:
+        if after < self._tail.after:
             events = await self._writer.store.read(
                 self.id, after, limit_events=limit_events, limit_bytes=limit_bytes
             )
-            return [event for event in events if event.seq <= self.head]
-        first = after + 1 - self._tail[0].seq
-        chosen: list[StoredEvent] = []
-        size = 0
-        for event in self._tail[first : first + limit_events]:
-            size += len(event.data)
-            if chosen and size > limit_bytes:
-                break
-            chosen.append(event)
-        return chosen
+            committed = [event for event in events if event.seq <= self.head]
+            if committed:
+                return committed
+            # What was between here and the tail has been dropped meanwhile.
+        return self._tail.read(
+            after, limit_events=limit_events, limit_bytes=limit_bytes
+        )
 
     async def stream(
         self, after: int, *, limit_events: int = 64, limit_bytes: int = 65_536
@@ -313,16 +311,18 @@ class ConversationLog:
                 batch.events.append(numbered)
                 batch.stored.append(StoredEvent(seq, encode(numbered)))
                 _count_turns(batch.open_turns, numbered)
+        if any(isinstance(event, TurnFinished) for event in batch.events):
+            batch.dropped = self._compaction.with_events(batch.events)
         return batch
 
     def publish(self, batch: _Batch) -> None:
         """Show committed events: fold, tail, futures, wake-ups."""
-        for event, stored in zip(batch.events, batch.stored, strict=True):
+        for event in batch.events:
             self._fold.apply(event)
-            self._tail.append(stored)
-            self._tail_bytes += len(stored.data)
-        if len(self._tail) > TAIL_EVENTS or self._tail_bytes > TAIL_BYTES:
-            self._trim_tail()
+            self._compaction.observe(event)
+        if batch.dropped:
+            self._compaction.clear()
+        self._tail.extend(batch.stored)
         self._open_turns = batch.open_turns
         self._snapshot = None
         self._streams.clear()
@@ -369,28 +369,19 @@ class ConversationLog:
         """Whether something waits to be committed."""
         return bool(self._pending)
 
-    def restore(self, events: Sequence[StoredEvent]) -> None:
+    def restore(self, events: list[StoredEvent]) -> None:
         """Fold stored events while loading."""
         for stored in events:
             event = decode_event(stored.data)
             self._fold.apply(event)
+            self._compaction.observe(event)
             _count_turns(self._open_turns, event)
-            self._tail.append(stored)
-            self._tail_bytes += len(stored.data)
-        self._trim_tail()
+        self._tail.extend(events)
 
     def _settle(self) -> None:
         self._pending_bytes = sum(group.size for group in self._pending)
         if not self._pending:
             self._drained.set()
-
-    def _trim_tail(self) -> None:
-        keep = TAIL_EVENTS // 2
-        if len(self._tail) > keep:
-            self._tail = self._tail[-keep:]
-        self._tail_bytes = sum(len(stored.data) for stored in self._tail)
-        while self._tail_bytes > TAIL_BYTES and len(self._tail) > 1:
-            self._tail_bytes -= len(self._tail.pop(0).data)
 
 
 class LogWriter:
@@ -559,6 +550,7 @@ class LogWriter:
             title=title,
             updated_ms=batch.events[-1].ts,
             open_turns=len(batch.open_turns),
+            dropped=batch.dropped,
         )
 
 

@@ -9,6 +9,7 @@ Nothing here knows a thread or an event loop.
 """
 
 import sqlite3
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ from streamchat_nb.conversation.store import (
     Append,
     ConversationRecord,
     StoredEvent,
+    check_dropped,
     check_sequence,
     no_such_conversation,
     searchable,
@@ -168,10 +170,15 @@ class Tables:
             if part.events:
                 head += len(part.events)
                 self._places[part.conversation] = _Place(key, head)
+            check_dropped(part.conversation, head, part.dropped)
             if part.title is not None or not part.events:
                 self._insert(rows)
                 rows = []
                 self._update_record(key, part)
+            if part.dropped:
+                self._insert(rows)
+                rows = []
+                self._drop(key, part.dropped)
         self._insert(rows)
         return True
 
@@ -244,6 +251,29 @@ class Tables:
         )
         self._recent_events += len(rows)
         self._recent_bytes += sum(len(row.data) for row in rows)
+
+    def _drop(self, key: int, dropped: Sequence[tuple[int, int]]) -> None:
+        """Delete events of one conversation, wherever they are."""
+        self.connection.executemany(
+            "DELETE FROM event WHERE conversation = ? AND seq BETWEEN ? AND ?",
+            [(key, first, last) for first, last in dropped],
+        )
+        # One look through what has no index by number, however many the ranges.
+        recent = self.connection.execute(
+            "SELECT seq, position FROM recent WHERE conversation = ? ORDER BY seq",
+            (key,),
+        ).fetchall()
+        found = [
+            row
+            for first, last in dropped
+            for row in recent[
+                bisect_left(recent, (first,)) : bisect_left(recent, (last + 1,))
+            ]
+        ]
+        self.connection.executemany(
+            "DELETE FROM recent WHERE position = ?",
+            [(position,) for _, position in found],
+        )
 
     def _update_record(self, key: int, part: Append) -> None:
         """Change what is not seen from an event that was appended."""

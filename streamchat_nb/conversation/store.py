@@ -9,6 +9,7 @@ Another store passes ``streamchat_nb.testing.store_conformance`` to be usable he
 
 import unicodedata
 from abc import ABC, abstractmethod
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -23,6 +24,7 @@ __all__ = [
     "MemoryStore",
     "Store",
     "StoredEvent",
+    "check_dropped",
     "check_sequence",
     "no_such_conversation",
     "searchable",
@@ -76,6 +78,9 @@ class Append:
             the process. One durable part makes the whole batch durable.
         title: The record's new title; ``None`` keeps the old one.
         open_turns: How many turns are queued or running after this batch.
+        dropped: First and last ``seq`` of events that need not be kept any longer, of
+            this part or written before; in order, apart from each other, and never
+            with the conversation's last event.
     """
 
     conversation: str
@@ -84,6 +89,7 @@ class Append:
     durable: bool = False
     title: str | None = None
     open_turns: int = 0
+    dropped: Sequence[tuple[int, int]] = ()
 
 
 class Store(ABC):
@@ -140,12 +146,14 @@ class Store(ABC):
         """Write a batch: all of it or nothing. When it returns, all of it is readable.
 
         A conversation may have several parts, in their order. The sequences given must
-        not change until the call has returned.
+        not change until the call has returned. What a part has ``dropped`` is not read
+        again; the numbers of the other events stay.
 
         Raises:
-            StoreError: Nothing was written. The code is ``store_conflict``, not
-                retryable, when a conversation does not exist or its events do not
-                continue from its head, and ``store_full`` when there is no room.
+            StoreError: Nothing was written or dropped. The code is ``store_conflict``,
+                not retryable, when a conversation does not exist, its events do not
+                continue from its head or what is dropped is not in order, and
+                ``store_full`` when there is no room.
         """
 
     @abstractmethod
@@ -157,7 +165,7 @@ class Store(ABC):
         limit_events: int = 2_000,
         limit_bytes: int = 1_048_576,
     ) -> list[StoredEvent]:
-        """Return events with ``seq > after``, in order.
+        """Return events with ``seq > after``, in order and without those dropped.
 
         Args:
             conversation: The conversation's id. An unknown one has no events.
@@ -223,6 +231,27 @@ def check_sequence(conversation: str, head: int, events: Sequence[StoredEvent]) 
             )
 
 
+def check_dropped(
+    conversation: str, head: int, dropped: Sequence[tuple[int, int]]
+) -> None:
+    """Check that ranges are in order and keep a conversation's last event, ``head``.
+
+    Raises:
+        StoreError: ``store_conflict``, they do not.
+    """
+    before = 0
+    for first, last in dropped:
+        if not before < first <= last < head:
+            raise StoreError(
+                f"Events {first} to {last} cannot be dropped after {before} from a "
+                f"conversation whose last event is {head}; nothing was written.",
+                code="store_conflict",
+                retryable=False,
+                details={"conversation": conversation, "head": head},
+            )
+        before = last
+
+
 def no_such_conversation(conversation: str) -> StoreError:
     """Return the error of an append to a conversation that is not there."""
     return StoreError(
@@ -257,7 +286,6 @@ class MemoryStore(Store):
         self._is_open = False
         self._used_bytes = 0
         self._records: dict[str, ConversationRecord] = {}
-        # A list's index is seq - 1: numbers have no gap.
         self._events: dict[str, list[StoredEvent]] = {}
 
     @property
@@ -296,9 +324,11 @@ class MemoryStore(Store):
             if old is None:
                 raise no_such_conversation(part.conversation)
             check_sequence(part.conversation, old.head, part.events)
+            head = old.head + len(part.events)
+            check_dropped(part.conversation, head, part.dropped)
             new = replace(
                 old,
-                head=old.head + len(part.events),
+                head=head,
                 updated_ms=part.updated_ms,
                 title=old.title if part.title is None else part.title,
                 open_turns=part.open_turns,
@@ -310,6 +340,8 @@ class MemoryStore(Store):
         self._records.update(records)
         for part in batch:
             self._events[part.conversation].extend(_copies(part.events))
+            for first, last in part.dropped:
+                self._drop(part.conversation, first, last)
 
     @override
     async def read(
@@ -321,7 +353,9 @@ class MemoryStore(Store):
         limit_bytes: int = 1_048_576,
     ) -> list[StoredEvent]:
         self._check_open()
-        events = self._events.get(conversation, [])[after : after + limit_events]
+        events = self._events.get(conversation, [])
+        start = _position(events, after + 1)
+        events = events[start : start + limit_events]
         total_bytes = 0
         for count, event in enumerate(events):
             total_bytes += len(event.data)
@@ -354,6 +388,12 @@ class MemoryStore(Store):
     def _check_open(self) -> None:
         if not self._is_open:
             raise store_closed()
+
+    def _drop(self, conversation: str, first: int, last: int) -> None:
+        events = self._events[conversation]
+        found = slice(_position(events, first), _position(events, last + 1))
+        self._used_bytes -= _events_bytes(events[found])
+        del events[found]
 
     def _reserve(self, growth_bytes: int) -> None:
         if growth_bytes > 0 and self._used_bytes + growth_bytes > self.limit_bytes:
@@ -388,6 +428,11 @@ class MemoryStore(Store):
 
 def _recency(record: ConversationRecord) -> tuple[int, str]:
     return record.updated_ms, record.id
+
+
+def _position(events: Sequence[StoredEvent], seq: int) -> int:
+    """Return the index of the first event numbered ``seq`` or higher."""
+    return bisect_left(events, seq, key=lambda event: event.seq)
 
 
 def _copies(events: Sequence[StoredEvent]) -> list[StoredEvent]:

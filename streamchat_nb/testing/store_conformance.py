@@ -24,6 +24,8 @@ from typing import ClassVar
 
 from streamchat_nb.conversation.store import Append, Store, StoredEvent
 from streamchat_nb.errors import Conflict, StoreError
+from streamchat_nb.testing import store_dropping, store_listing
+from streamchat_nb.testing.store_listing import listed
 from streamchat_nb.testing.store_model import StoreModel
 from streamchat_nb.testing.store_samples import (
     append_of,
@@ -413,86 +415,37 @@ class StoreConformance(ABC):
 
         self.run(tmp_path, scenario)
 
+    # Dropping
+
+    def test_scattered_drops_leave_the_rest(self, tmp_path: Path) -> None:
+        """Events go from anywhere in a log; the others keep number and place."""
+        self.run(tmp_path, store_dropping.scattered_drops)
+
+    def test_events_are_dropped_with_their_batch(self, tmp_path: Path) -> None:
+        """What is dropped may come with the same batch, or be gone already."""
+        self.run(tmp_path, store_dropping.dropped_with_their_batch)
+
+    def test_wrong_drops_are_refused(self, tmp_path: Path) -> None:
+        """The last event stays, and ranges are in order; else nothing is written."""
+        self.run(tmp_path, store_dropping.refused_drops)
+
+    def test_refused_batch_drops_nothing(self, tmp_path: Path) -> None:
+        """A batch that is refused drops nothing; one that is written, all it names."""
+        self.run(tmp_path, store_dropping.dropped_with_others)
+
     # Lists
 
     def test_list_shows_the_latest_of_an_owner_first(self, tmp_path: Path) -> None:
         """Other owners' conversations are never seen; an append moves to the front."""
-
-        async def scenario(store: Store) -> None:
-            for number, name in enumerate("abcde"):
-                await store.create(record_of(name, updated_ms=number // 2), [])
-            await store.create(record_of("x", owner="bob", updated_ms=9), [])
-            assert await _listed(store) == ["e", "d", "c", "b", "a"]
-            await store.append([append_of("b", 1, 1, updated_ms=7)])
-            assert await _listed(store) == ["b", "e", "d", "c", "a"]
-            assert await _listed(store, limit=2) == ["b", "e"]
-            assert [record.id for record in await store.list("bob")] == ["x"]
-            assert await store.list("nobody") == []
-
-        self.run(tmp_path, scenario)
+        self.run(tmp_path, store_listing.latest_first)
 
     def test_list_pages_are_stable(self, tmp_path: Path) -> None:
         """Whatever is written meanwhile, what was not written to appears once."""
-
-        async def scenario(store: Store) -> None:
-            names = [f"c{number:02}" for number in range(40)]
-            for number, name in enumerate(names):
-                await store.create(record_of(name, updated_ms=number // 4), [])
-            seen: list[str] = []
-            before: tuple[int, str] | None = None
-            written = 0
-            while page := await store.list("ada", limit=7, before=before):
-                seen += [record.id for record in page]
-                before = (page[-1].updated_ms, page[-1].id)
-                written += 1
-                await store.append(
-                    [append_of(names[written], 1, 1, updated_ms=100 + written)]
-                )
-                await store.create(record_of(f"new{written}", updated_ms=200), [])
-            untouched = set(names) - set(names[1 : written + 1])
-            assert untouched <= set(seen)
-            assert len(seen) == len(set(seen))
-
-        self.run(tmp_path, scenario)
+        self.run(tmp_path, store_listing.stable_pages)
 
     def test_search_finds_titles_in_any_case(self, tmp_path: Path) -> None:
-        """A search is for a part of the title as it reads, with no wildcard in it."""
-        titles = {
-            "a": "Straße nach Köln",
-            "b": "100% of sales_2026",
-            "c": "ΟΔΥΣΣΕΎΣ",
-            "d": "Cafe\u0301 'quoted' \\ \U0001f40d",
-            "e": "",
-        }
-        searches = {
-            "": "edcba",
-            "STRASSE": "a",
-            "köLN": "a",
-            "%": "b",
-            "_": "b",
-            "s_": "b",
-            "οδυσσεύς": "c",
-            "CAFÉ": "d",
-            "'QUOTED' \\": "d",
-            "\U0001f40d": "d",
-            "of": "b",
-            "nothing": "",
-        }
-
-        async def scenario(store: Store) -> None:
-            for name, title in titles.items():
-                await store.create(record_of(name, title=title), [])
-            for text, expected in searches.items():
-                assert await _listed(store, search=text) == list(expected), text
-            rename = Append(conversation="e", events=[], updated_ms=5_000, title="Köln")
-            await store.append([rename])
-            assert await _listed(store, search="KÖLN") == ["e", "a"]
-            found = await store.list("ada", search="köln", limit=1)
-            before = (found[0].updated_ms, found[0].id)
-            assert await _listed(store, search="köln", before=before) == ["a"]
-            assert await store.list("bob", search="köln") == []
-
-        self.run(tmp_path, scenario)
+        """A search is for a part of the title as it reads."""
+        self.run(tmp_path, store_listing.search_in_any_case)
 
     # Turns and deletion
 
@@ -524,7 +477,7 @@ class StoreConformance(ABC):
             assert not await store.delete("a")
             assert await store.get("a") is None
             assert await store.read("a", 0) == []
-            assert await _listed(store) == ["b"]
+            assert await listed(store) == ["b"]
             assert await store.read("b", 0) == events_of(1, 5)
             again = record_of("a", log="0dd" * 10)
             await store.create(again, events_of(1, 1))
@@ -640,14 +593,3 @@ async def _head(store: Store, conversation: str) -> int:
     record = await store.get(conversation)
     assert record is not None
     return record.head
-
-
-async def _listed(
-    store: Store,
-    *,
-    search: str = "",
-    limit: int = 50,
-    before: tuple[int, str] | None = None,
-) -> list[str]:
-    records = await store.list("ada", search=search, limit=limit, before=before)
-    return [record.id for record in records]

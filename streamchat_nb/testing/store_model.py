@@ -13,7 +13,7 @@ from streamchat_nb.conversation.store import (
     StoredEvent,
 )
 from streamchat_nb.errors import Conflict
-from streamchat_nb.testing.store_samples import events_of, record_of, refusal
+from streamchat_nb.testing.store_samples import events_of, kept, record_of, refusal
 
 __all__ = ["StoreModel"]
 
@@ -75,6 +75,7 @@ class StoreModel:
                 title=self.dice.choice((None, None, f"Title {self.clock_ms}")),
                 open_turns=self.dice.randrange(2),
             )
+            part = replace(part, dropped=self._dropped(head + len(part.events)))
             batch.append(part)
             is_right &= name in records and not (offset and part.events)
             if is_right:
@@ -85,7 +86,7 @@ class StoreModel:
                     title=records[name].title if part.title is None else part.title,
                     open_turns=part.open_turns,
                 )
-                events[name] = [*events[name], *part.events]
+                events[name] = kept([*events[name], *part.events], part.dropped)
         if is_right:
             await store.append(batch)
             self.records, self.events = records, events
@@ -100,13 +101,21 @@ class StoreModel:
     async def _compare(self, store: Store, name: str) -> None:
         assert await store.get(name) == self.records.get(name)
         after = self.dice.randrange(40)
-        assert await store.read(name, after) == self.events.get(name, [])[after:]
+        expected = [each for each in self.events.get(name, []) if each.seq > after]
+        assert await store.read(name, after) == expected
         assert await store.unfinished() == sorted(
             record.id for record in self.records.values() if record.open_turns
         )
         owned = [record for record in self.records.values() if record.owner == "ada"]
         owned.sort(key=lambda record: (record.updated_ms, record.id), reverse=True)
         assert await store.list("ada") == owned
+
+    def _dropped(self, head: int) -> list[tuple[int, int]]:
+        """Return up to two ranges below ``head``, now and then."""
+        if head < 6 or self.dice.random() < 0.7:  # noqa: PLR2004 - room for two
+            return []
+        a, b, c, d = sorted(self.dice.sample(range(1, head), 4))
+        return self.dice.choice([[(a, b), (c, d)], [(c, c)], [(a, d)]])
 
     def _events(self, head: int) -> Sequence[StoredEvent]:
         return events_of(head + 1, head + self.dice.choice((0, 1, 1, 1, 2, 9)))

@@ -1,6 +1,6 @@
 """Records, events and appends to try a store with."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from dataclasses import replace
 
 from streamchat_nb.conversation.store import (
@@ -11,7 +11,7 @@ from streamchat_nb.conversation.store import (
 )
 from streamchat_nb.errors import StoreError
 
-__all__ = ["append_of", "events_of", "read_all", "record_of", "refusal"]
+__all__ = ["append_of", "events_of", "kept", "read_all", "record_of", "refusal"]
 
 
 def record_of(conversation: str, **changes: object) -> ConversationRecord:
@@ -44,6 +44,14 @@ def append_of(
         events=events_of(first, last),
         updated_ms=updated_ms,
     )
+
+
+def kept(
+    events: Iterable[StoredEvent], dropped: Iterable[tuple[int, int]]
+) -> list[StoredEvent]:
+    """Return the events that are in none of the ranges."""
+    gone = {seq for first, last in dropped for seq in range(first, last + 1)}
+    return [event for event in events if event.seq not in gone]
 
 
 async def read_all(store: Store, conversation: str) -> list[StoredEvent]:

@@ -8,6 +8,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streamchat_nb.conversation.compaction import Compaction
 from streamchat_nb.conversation.state import ConversationState, Fold
 from streamchat_nb.protocol import events as e
 from streamchat_nb.protocol.codec import decode_event
@@ -138,6 +139,36 @@ def test_log_with_events_repeated_gives_the_same_state(
     repeated = fold_of([*log[:at], *log[back:]])
 
     assert repeated.state == fold_of(log).state
+
+
+@settings(deadline=None)
+@given(log=logs, data=st.data())
+def test_log_without_what_is_dropped_gives_the_same_state(
+    log: list[e.Event | e.UnknownEvent], data: st.DataObject
+) -> None:
+    ends = [i for i, event in enumerate(log) if isinstance(event, e.TurnFinished)]
+    at = data.draw(st.integers(0, len(log)), label="reader's cursor")
+    end = data.draw(st.sampled_from([*ends, len(log)]), label="dropped at the end of")
+
+    compaction = Compaction()
+    for event in log[:end]:
+        compaction.observe(event)
+    dropped = compaction.with_events(log[end : end + 1])
+    kept = [
+        event
+        for event in log
+        if not any(first <= event.seq <= last for first, last in dropped)
+    ]
+    state = msgspec.json.encode(fold_of(log[:at]).state)
+    reader = fold_of(
+        [event for event in kept if at == 0 or event.seq > log[at - 1].seq],
+        msgspec.json.decode(state, type=ConversationState),
+    )
+
+    assert msgspec.json.encode(reader.state) == msgspec.json.encode(fold_of(log).state)
+    assert kept[-1:] == log[-1:]
+    gone = [event for event in log if event not in kept]
+    assert all(isinstance(event, e.BlockDelta | e.ToolProgress) for event in gone)
 
 
 @settings(deadline=None)

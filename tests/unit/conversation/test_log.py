@@ -11,7 +11,6 @@ from streamchat_nb.conversation import delta_merge
 from streamchat_nb.conversation import log as log_module
 from streamchat_nb.conversation.log import (
     STREAMS,
-    TAIL_EVENTS,
     ConversationLog,
     LogWriter,
     grouping_delay_s,
@@ -21,7 +20,9 @@ from streamchat_nb.conversation.store import (
     Append,
     ConversationRecord,
     MemoryStore,
+    StoredEvent,
 )
+from streamchat_nb.conversation.tail import TAIL_EVENTS
 from streamchat_nb.errors import StoreError
 from streamchat_nb.protocol.codec import decode_event, encode
 from streamchat_nb.protocol.content import Author, TextBlock
@@ -30,6 +31,8 @@ from streamchat_nb.protocol.events import (
     BlockStarted,
     ConversationCreated,
     ConversationUpdated,
+    Event,
+    MessageCompleted,
     MessageCreated,
     ToolRequested,
     TurnFinished,
@@ -89,7 +92,7 @@ def delta(text: str, block: str = "b0") -> BlockDelta:
     return BlockDelta(message="m", block=block, kind="text", delta=text, turn="t")
 
 
-def opening() -> list[MessageCreated | BlockStarted]:
+def opening() -> list[Event]:
     agent = Author(id="a", name="A", kind="agent")
     return [
         MessageCreated(message="m", role="assistant", author=agent, turn="t"),
@@ -257,6 +260,105 @@ def test_loaded_log_equals_the_one_that_was_written() -> None:
         loaded = await writer.load(record)
         assert encode(loaded.state) == encode(log.state)
         assert loaded.head == log.head == record.head
+
+    play(scenario)
+
+
+def answer(*texts: str) -> list[Event]:
+    return [*opening(), *(delta(text) for text in texts)]
+
+
+def ending(text: str) -> list[Event]:
+    return [
+        MessageCompleted(message="m", content=[TextBlock(text=text)], turn="t"),
+        TurnFinished(turn="t", status="completed"),
+    ]
+
+
+def test_end_of_a_turn_drops_what_its_messages_repeat() -> None:
+    async def scenario(
+        store: FailingStore, writer: LogWriter, log: ConversationLog
+    ) -> None:
+        await log.append(TurnQueued(turn="t", message="u"), *answer("a", "b", "c"))
+        await log.append(delta("d"))
+        assert [event.seq for event in await store.read("c", 0)] == list(range(1, 9))
+        await log.append(*ending("abcd"))
+        assert [event.seq for event in await store.read("c", 0)] == [1, 2, 3, 4, 9, 10]
+        # Who follows it live reads it whole; and nothing is dropped twice.
+        assert [event.seq for event in await log.read(0)] == list(range(1, 11))
+        assert log._compaction.with_events([]) == []
+        record = await store.get("c")
+        assert record is not None
+        assert (record.head, record.open_turns) == (10, 0)
+        loaded = await writer.load(record)
+        assert (loaded.head, encode(loaded.state)) == (10, encode(log.state))
+        for after in range(11):
+            read = [event.seq for event in await loaded.read(after)]
+            assert read == [seq for seq in (1, 2, 3, 4, 9, 10) if seq > after]
+            fold = Fold()
+            for event in await loaded.stream(after):
+                decoded = decode_event(event.data)
+                assert decoded.prev == max(after, fold.seq)
+                fold.apply(decoded)
+
+    play(scenario)
+
+
+def test_failed_commit_drops_nothing_and_the_next_one_does() -> None:
+    async def scenario(store: FailingStore, _: Any, log: ConversationLog) -> None:
+        await log.append(*answer("a", "b"))
+        store.broken = True
+        finished = log.append(*ending("ab"))
+        refused = log.append(
+            MessageCreated(message="u", role="user", author=ADA, content=[]),
+            rejectable=True,
+        )
+        with pytest.raises(StoreError):
+            await refused
+        assert len(await store.read("c", 0)) == 5
+        store.broken = False
+        assert await finished == 7
+        assert [event.seq for event in await store.read("c", 0)] == [1, 2, 3, 6, 7]
+
+    play(scenario)
+
+
+def test_turn_that_a_dead_server_left_open_is_dropped_from_as_well() -> None:
+    async def scenario(
+        store: FailingStore, writer: LogWriter, log: ConversationLog
+    ) -> None:
+        await log.append(*answer("a", "b"))
+        record = await store.get("c")
+        assert record is not None
+        loaded = await writer.load(record)
+        await loaded.append(*ending("ab"))
+        assert [event.seq for event in await store.read("c", 0)] == [1, 2, 3, 6, 7]
+
+    play(scenario)
+
+
+def test_reader_behind_the_tail_while_its_events_are_dropped_goes_on() -> None:
+    async def scenario(store: FailingStore, _: Any, log: ConversationLog) -> None:
+        await log.append(*opening())
+        await log.append(*[delta("x")] * (TAIL_EVENTS + 10))
+        head, after = log.head, 100
+        # The batch is in the store and not shown yet, as between commit and wake-up.
+        unseen = [StoredEvent(head + 1, b"{}")]
+        await store.append(
+            [
+                Append(
+                    conversation="c", events=unseen, updated_ms=1, dropped=[(4, head)]
+                )
+            ]
+        )
+        fold = Fold()
+        while events := await log.stream(after, limit_events=500):
+            for event in events:
+                decoded = decode_event(event.data)
+                assert decoded.prev == after
+                after = decoded.seq
+                fold.apply(decoded)
+        assert after == head
 
     play(scenario)
 
