@@ -18,6 +18,11 @@ from streamchat_nb.agent.offline_arithmetic import (
     find_expression,
 )
 from streamchat_nb.agent.offline_calls import CallProblem, example_input, parse_calls
+from streamchat_nb.agent.offline_continuation import (
+    asks_to_continue,
+    broken_off,
+    rest_of,
+)
 from streamchat_nb.agent.offline_samples import DEMOS, SAMPLES, filler
 
 if TYPE_CHECKING:
@@ -106,7 +111,10 @@ def plan_reply(request: dict[str, Any]) -> Reply:
         request: The body of ``POST /v1/messages``, valid.
     """
     question = _read(request)
-    if question.results:
+    if asks_to_continue(question.text):
+        return _continue(request, question)
+    # Without tools, the text beside results is the agent's own: it asks for the end.
+    if question.results and not (question.text and question.tools):
         reply = _report(question)
     else:
         found = (rule(question) for rule in _RULES)
@@ -126,8 +134,10 @@ def _read(request: dict[str, Any]) -> _Question:
     tools = cast("list[dict[str, Any]]", request.get("tools") or [])
     if request.get("tool_choice") == {"type": "none"}:
         tools = []
+    texts = [block["text"] for block in last if block.get("type") == "text"]
     return _Question(
-        text="\n".join(b["text"] for b in last if b.get("type") == "text").strip(),
+        # What was asked before it and never answered may stand in the same message.
+        text=texts[-1].strip() if texts else "",
         tools={tool["name"]: tool for tool in tools if "input_schema" in tool},
         is_first=not any(message.get("role") == "assistant" for message in messages),
         results=[block for block in last if block.get("type") == "tool_result"],
@@ -170,9 +180,33 @@ def _report(question: _Question) -> Reply:
         "That is the tool's own answer" if count == 1 else f"Those are {count} answers"
     )
     parts.append(f"{ending}, word for word.")
-    if question.text:
-        parts.append("Ask me that again: I read one thing at a time.")
     return Reply(text="\n\n".join(parts))
+
+
+# --- going on --------------------------------------------------------------------
+
+
+def _continue(request: dict[str, Any], question: _Question) -> Reply:
+    """Say the rest of an answer that was broken off. No tool is called again."""
+    if question.results:
+        names = " and ".join(f"`{name}`" for name in sorted(question.names.values()))
+        return Reply(
+            text=f"I had called {names} when I was stopped, and do not call a tool "
+            "again by myself. Ask me once more if it should run."
+        )
+    messages = cast("list[dict[str, Any]]", request["messages"])
+    asked, said = broken_off([{**m, "content": _blocks(m)} for m in messages])
+    if not asked:
+        return Reply(text="There is nothing yet that I could go on with.")
+    reply = plan_reply({**request, "messages": asked})
+    if not said:
+        return reply
+    rest = rest_of(reply.text, said)
+    if rest is None:
+        return Reply(text="I cannot see where I stopped. Ask me once more.")
+    if not rest:
+        return Reply(text="That was all I had to say.")
+    return Reply(text=rest, pace_s=reply.pace_s)
 
 
 def _shown(text: str) -> str:

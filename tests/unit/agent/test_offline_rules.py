@@ -249,9 +249,10 @@ def test_rules_long_result_is_cut() -> None:
     assert "Cut here" in answer.text
 
 
-def test_rules_text_beside_results_is_not_forgotten() -> None:
-    answer = after_results({"content": "noon"}, text="and tomorrow?")
-    assert "Ask me that again" in answer.text
+def test_rules_note_beside_results_without_tools_ends_with_them() -> None:
+    results = [{"type": "tool_result", "tool_use_id": "t0", "content": "noon"}]
+    asked = conversation("Who?", [], [*results, {"type": "text", "text": "Finish now"}])
+    assert "noon" in plan_reply({**asked, "tool_choice": {"type": "none"}}).text
 
 
 # --- texts -----------------------------------------------------------------------
@@ -386,3 +387,68 @@ def test_rules_demo_slow_has_its_pace(text: str, pace_s: float) -> None:
 def test_filler_is_in_paragraphs() -> None:
     assert filler(200).count("\n\n") >= 2
     assert filler(0) == ""
+
+
+def conversation(*texts: str | list[Request]) -> Request:
+    """Return a request of texts by user and assistant in turn, the user first."""
+    return {
+        "messages": [
+            {
+                "role": "user" if number % 2 == 0 else "assistant",
+                "content": [{"type": "text", "text": text}]
+                if isinstance(text, str)
+                else text,
+            }
+            for number, text in enumerate(texts)
+        ],
+        "tools": CONTACTS,
+    }
+
+
+@pytest.mark.parametrize("seen", [1, 40, 400])
+def test_broken_off_answer_goes_on_where_it_stopped(seen: int) -> None:
+    question = "/demo long 200"
+    whole = plan_reply(conversation(question)).text
+    again = "Please continue where you stopped."
+    rest = plan_reply(conversation(question, whole[:seen], again)).text
+    assert "".join(f"{whole[:seen]}{rest}".split()) == "".join(whole.split())
+    # Broken off twice: it goes on with the first question, not with the request.
+    part = rest[:30]
+    last = plan_reply(conversation(question, whole[:seen], again, part, "continue"))
+    assert "".join(f"{whole[:seen]}{part}{last.text}".split()) == "".join(whole.split())
+
+
+def test_continue_with_nothing_said_or_everything_said() -> None:
+    assert "nothing yet" in plan_reply(conversation("continue")).text
+    whole = plan_reply(conversation("hello")).text
+    said = plan_reply(conversation("hello", whole, "Go on."))
+    assert said == Reply(text="That was all I had to say.")
+    # Broken off before the first word: both texts stand in one message.
+    both = [{"type": "text", "text": text} for text in ("hello", "continue")]
+    assert plan_reply(conversation(both)).text == whole
+    strange = plan_reply(conversation("hello", "Something else", "continue"))
+    assert "Ask me once more" in strange.text
+
+
+def test_continue_after_a_cut_tool_call_calls_no_tool() -> None:
+    use: Request = {"type": "tool_use", "id": "t0", "name": "x", "input": {}}
+    result = {"type": "tool_result", "tool_use_id": "t0", "content": "No result"}
+    go_on = {"type": "text", "text": "Please continue where you stopped."}
+    answer = plan_reply(
+        conversation(
+            "Who is Ada?",
+            [{"type": "text", "text": "I look."}, use],
+            [{**result, "is_error": True}, go_on],
+        )
+    )
+    assert not answer.calls
+    assert "`x`" in answer.text
+
+
+def test_question_beside_tool_results_is_the_one_answered() -> None:
+    use: Request = {"type": "tool_use", "id": "t0", "name": "x", "input": {}}
+    result = {"type": "tool_result", "tool_use_id": "t0", "content": "Ada"}
+    answer = plan_reply(
+        conversation("Who is Ada?", [use], [result, {"type": "text", "text": "1 + 1"}])
+    )
+    assert "**2**" in answer.text
