@@ -35,8 +35,8 @@ class Limits(Struct, frozen=True, kw_only=True):
     model_tool_output_bytes: int = 32_768
     json_depth: int = 32
     subscriptions: int = 32
-    sockets_per_user: int = 20
-    pending_sockets_per_address: int = 32
+    sockets_per_user: int = 200
+    pending_sockets_per_address: int = 128
     frames_per_window: int = 60
     window_ms: int = 10_000
     queued_turns: int = 8
