@@ -23,7 +23,8 @@ import msgspec
 
 from streamchat_nb.conversation.compaction import Compaction
 from streamchat_nb.conversation.delta_merge import merge_deltas
-from streamchat_nb.conversation.state import ConversationState, Fold
+from streamchat_nb.conversation.snapshot import SnapshotParts, encode_parts
+from streamchat_nb.conversation.state import Fold
 from streamchat_nb.conversation.store import Append, StoredEvent
 from streamchat_nb.conversation.tail import Tail
 from streamchat_nb.errors import StoreError, UsageError
@@ -40,9 +41,10 @@ from streamchat_nb.protocol.events import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from streamchat_nb.conversation.state import ConversationState
     from streamchat_nb.conversation.store import ConversationRecord, Store
 
-__all__ = ["ConversationLog", "LogWriter", "SnapshotParts", "grouping_delay_s"]
+__all__ = ["ConversationLog", "LogWriter", "grouping_delay_s"]
 
 logger = logging.getLogger(__name__)
 
@@ -51,19 +53,12 @@ STREAMS = 16
 STREAM_BYTES = 65_536
 """The largest reads that are kept."""
 PENDING_BYTES = 262_144
-SNAPSHOT_PART_BYTES = 131_072
+DELTA_BYTES = 131_072
+"""The largest delta that those which wait become."""
 RETRY_FIRST_S = 0.1
 RETRY_MOST_S = 5.0
 LAG_THRESHOLD_S = 0.010
 MANY_READERS = 50
-
-
-@dataclass(frozen=True)
-class SnapshotParts:
-    """A state at one ``seq``, encoded; ``parts`` in order make the whole."""
-
-    seq: int
-    parts: list[bytes]
 
 
 @dataclass
@@ -166,7 +161,7 @@ class ConversationLog:
     def snapshot(self) -> SnapshotParts:
         """Return the state at ``head``, encoded; no await between state and seq."""
         if self._snapshot is None or self._snapshot.seq != self.head:
-            self._snapshot = SnapshotParts(self.head, _encode_parts(self.state))
+            self._snapshot = encode_parts(self.state)
         return self._snapshot
 
     async def read(
@@ -264,7 +259,7 @@ class ConversationLog:
             and isinstance(previous := last.events[-1], BlockDelta)
             and previous.message == delta.message
             and previous.block == delta.block
-            and last.size < SNAPSHOT_PART_BYTES
+            and last.size < DELTA_BYTES
         ):
             last.events[-1] = msgspec.structs.replace(
                 previous, delta=previous.delta + delta.delta
@@ -566,26 +561,3 @@ def _count_turns(open_turns: set[str], event: object) -> None:
 
 def _size_of(event: Event) -> int:
     return len(event.delta) + 64 if isinstance(event, BlockDelta) else 512
-
-
-def _encode_parts(state: ConversationState) -> list[bytes]:
-    """Encode a state in parts of about 128 KiB, cut between messages."""
-    groups: list[list[object]] = [[]]
-    size = 0
-    for message in state.messages:
-        length = len(encode(message))
-        if size and size + length > SNAPSHOT_PART_BYTES:
-            groups.append([])
-            size = 0
-        groups[-1].append(message)
-        size += length
-    first = msgspec.structs.replace(state, messages=groups[0])
-    rest = [
-        ConversationState(
-            conversation=state.conversation,
-            seq=state.seq,
-            messages=group,  # pyright: ignore[reportArgumentType]
-        )
-        for group in groups[1:]
-    ]
-    return [encode(part) for part in (first, *rest)]

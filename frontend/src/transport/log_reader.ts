@@ -8,6 +8,7 @@ import {
   type Snapshot,
   type WireConversationState,
 } from "../protocol";
+import { joinParts } from "./snapshot_parts";
 import type { Cursor, EventPage } from "./values";
 
 /** Where what was read goes to. */
@@ -146,7 +147,7 @@ export class LogReader {
     const states = this.#parts.map((p) => p.state as WireConversationState);
     this.#parts = [];
     this.#inSnapshot = false;
-    this.#reset(part.log, part.seq, join(states));
+    this.#reset(part.log, part.seq, joinParts(states));
     return "read";
   }
 
@@ -172,14 +173,4 @@ export function isIncoming(value: unknown): value is Frame | Event {
     typeof type === "string" &&
     (FRAME_TYPES.has(type) || EVENT_TYPES.has(type) || "seq" in value)
   );
-}
-
-/** The parts of a state: lists go one after the other, the rest is the first's. */
-function join(parts: readonly WireConversationState[]): WireConversationState {
-  return {
-    ...parts[0],
-    messages: parts.flatMap((part) => part.messages ?? []),
-    tool_calls: parts.flatMap((part) => part.tool_calls ?? []),
-    turns: parts.flatMap((part) => part.turns ?? []),
-  };
 }
