@@ -574,7 +574,13 @@ export interface Unsubscribed {
   readonly reason: "deleted" | "failed";
 }
 
-/** The state at `seq`; `messages` of all parts in order are one list. */
+/**
+ * The state at `seq`, in parts whose lists go one after the other.
+ *
+ * Neighbours with the same id are pieces: of one message, whose blocks go one after
+ * the other, or of one block, whose text is appended and is that of its content
+ * too. All else is as the first piece says.
+ */
 export interface Snapshot {
   readonly type: "snapshot";
   readonly conversation: string;

@@ -127,7 +127,12 @@ class Unsubscribed(FrameBase, frozen=True, kw_only=True, tag="unsubscribed"):
 
 
 class Snapshot(FrameBase, frozen=True, kw_only=True, tag="snapshot"):
-    """The state at ``seq``; ``messages`` of all parts in order are one list."""
+    """The state at ``seq``, in parts whose lists go one after the other.
+
+    Neighbours with the same id are pieces: of one message, whose blocks go one after
+    the other, or of one block, whose text is appended and is that of its content too.
+    All else is as the first piece says.
+    """
 
     conversation: str
     log: str
