@@ -55,6 +55,8 @@ STREAM_BYTES = 65_536
 PENDING_BYTES = 262_144
 DELTA_BYTES = 131_072
 """The largest delta that those which wait become."""
+ONE_LOG_ONLY = ("store_conflict", "store_invalid")
+"""What is wrong with one log for good, and must not hold up the others."""
 RETRY_FIRST_S = 0.1
 RETRY_MOST_S = 5.0
 LAG_THRESHOLD_S = 0.010
@@ -72,7 +74,7 @@ class _Pending:
     size: int
 
 
-@dataclass
+@dataclass(eq=False)
 class _Batch:
     """What one log puts into one transaction."""
 
@@ -334,9 +336,8 @@ class ConversationLog:
         """Take a failed batch back: refuse what may be refused, keep the rest."""
         kept: list[_Pending] = []
         for group in batch.groups:
-            if group.rejectable and group.committed is not None:
-                if not group.committed.done():
-                    group.committed.set_exception(error)
+            if group.rejectable or self._closed is not None:
+                _refuse(group, self._closed or error)
             else:
                 kept.append(group)
         self._pending = kept + self._pending
@@ -346,9 +347,7 @@ class ConversationLog:
         """Refuse all writes from now on; what waits fails with ``error``."""
         self._closed = error
         for group in self._pending:
-            if group.committed is not None and not group.committed.done():
-                group.committed.set_exception(error)
-                group.committed.exception()
+            _refuse(group, error)
         self._pending = []
         self._settle()
         for wake in tuple(self._watchers):
@@ -407,12 +406,13 @@ class LogWriter:
         self._urgent = asyncio.Event()
         self._marked_at = 0.0
         self._lag_s = 0.0
+        self._at_store: list[_Batch] = []
         self._task: asyncio.Task[None] | None = None
 
     @property
     def is_retrying(self) -> bool:
         """Whether events wait that could not be written so far."""
-        return self.failure is not None and bool(self._dirty)
+        return self.failure is not None and bool(self._dirty or self._at_store)
 
     def start(self) -> None:
         """Begin to commit."""
@@ -421,17 +421,26 @@ class LogWriter:
         )
 
     async def stop(self, *, timeout_s: float = 5.0) -> None:
-        """Commit what is pending, for at most ``timeout_s``, and end. Idempotent."""
+        """Commit what is pending, for at most ``timeout_s``, and end. Idempotent.
+
+        What is not committed by then waits in its log until that is closed; it may
+        have been written all the same when the store did not answer.
+        """
         if self._task is None:
             return
-        pending = [log.flushed() for log in self._dirty.values()]
+        logs = {*self._dirty.values(), *(batch.log for batch in self._at_store)}
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
-                await asyncio.gather(*pending, return_exceptions=True)
+                await asyncio.gather(
+                    *(log.flushed() for log in logs), return_exceptions=True
+                )
         self._task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._task
         self._task = None
+        for batch in self._at_store:
+            batch.log.put_back(batch, _not_written())
+        self._at_store = []
 
     async def create(
         self, record: ConversationRecord, *events: Event
@@ -491,6 +500,7 @@ class LogWriter:
             self._dirty.clear()
             if not batches:
                 continue
+            self._at_store = list(batches)
             if await self._commit(batches):
                 retry_s = RETRY_FIRST_S
             else:
@@ -510,14 +520,15 @@ class LogWriter:
         try:
             await self.store.append([self._append_of(batch) for batch in batches])
         except StoreError as error:
-            if len(batches) > 1 and error.code == "store_conflict":
+            if len(batches) > 1 and error.code in ONE_LOG_ONLY:
                 return all([await self._commit([batch]) for batch in batches])
             self._take_back(batches, error)
-            return error.code == "store_conflict"
+            return error.code in ONE_LOG_ONLY
         if self.failure is not None:
             logger.warning("The store writes again.")
             self.failure = None
         for batch in batches:
+            self._at_store.remove(batch)
             batch.log.publish(batch)
         return True
 
@@ -525,12 +536,13 @@ class LogWriter:
         if self.failure is None:
             logger.error("The store cannot write: %s", error.message)
         for batch in batches:
+            self._at_store.remove(batch)
             batch.log.put_back(batch, error)
-            if error.code == "store_conflict":
+            if error.code in ONE_LOG_ONLY:
                 batch.log.close(error)
             elif batch.log.has_pending:
                 self.mark(batch.log, urgent=True)
-        if error.code != "store_conflict":
+        if error.code not in ONE_LOG_ONLY:
             self.failure = error
 
     def _append_of(self, batch: _Batch) -> Append:
@@ -557,6 +569,16 @@ def _count_turns(open_turns: set[str], event: object) -> None:
             open_turns.discard(turn)
         case _:
             pass
+
+
+def _refuse(group: _Pending, error: StoreError) -> None:
+    if group.committed is not None and not group.committed.done():
+        group.committed.set_exception(error)
+        group.committed.exception()  # it need not be awaited
+
+
+def _not_written() -> StoreError:
+    return StoreError("The server stopped before this was written.", retryable=True)
 
 
 def _size_of(event: Event) -> int:

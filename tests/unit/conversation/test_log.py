@@ -48,11 +48,16 @@ RECORD = ConversationRecord(
     id="c", log="L", owner="ada", title="", created_ms=1, updated_ms=1
 )
 
+OTHER = ConversationRecord(
+    id="c2", log="L2", owner="a", title="", created_ms=1, updated_ms=1
+)
+
 
 class FailingStore(MemoryStore):
     """A store that fails while ``broken`` and counts its transactions."""
 
     broken = False
+    invalid = ""
     held: asyncio.Event | None = None
     transactions = 0
 
@@ -62,6 +67,8 @@ class FailingStore(MemoryStore):
             await self.held.wait()
         if self.broken:
             raise StoreError("The disk is full.", code="store_full")
+        if any(part.conversation == self.invalid for part in batch):
+            raise StoreError("It cannot be stored.", code="store_invalid")
         self.transactions += 1
         await super().append(batch)
 
@@ -345,11 +352,7 @@ def test_reader_behind_the_tail_while_its_events_are_dropped_goes_on() -> None:
         # The batch is in the store and not shown yet, as between commit and wake-up.
         unseen = [StoredEvent(head + 1, b"{}")]
         await store.append(
-            [
-                Append(
-                    conversation="c", events=unseen, updated_ms=1, dropped=[(4, head)]
-                )
-            ]
+            [Append(conversation="c", events=unseen, updated_ms=1, dropped=[(4, head)])]
         )
         fold = Fold()
         while events := await log.stream(after, limit_events=500):
@@ -486,16 +489,89 @@ def test_closed_log_refuses_and_wakes_its_readers() -> None:
     play(scenario)
 
 
+def test_stop_waits_for_what_is_at_the_store() -> None:
+    async def scenario(
+        store: FailingStore, writer: LogWriter, log: ConversationLog
+    ) -> None:
+        store.held = asyncio.Event()
+        appended = log.append(*opening())
+        await asyncio.sleep(0.01)
+        assert not writer._dirty  # all of it is at the store
+        stopping = asyncio.ensure_future(writer.stop())
+        await asyncio.sleep(0.01)
+        assert not stopping.done()
+        store.held.set()
+        await stopping
+        assert appended.result() == log.head == 3
+        await writer.stop()
+
+    play(scenario)
+
+
+def test_stop_gives_up_in_time_and_leaves_nobody_waiting() -> None:
+    async def scenario(
+        store: FailingStore, writer: LogWriter, log: ConversationLog
+    ) -> None:
+        store.held = asyncio.Event()
+        status = TurnStatus(phase="thinking", label="a", turn="t")
+        kept = log.append(status)
+        refused = log.append(status, rejectable=True)
+        await asyncio.sleep(0.01)
+        later = log.append(status)
+        started = asyncio.get_running_loop().time()
+        await writer.stop(timeout_s=0.05)
+        assert asyncio.get_running_loop().time() - started < 2
+        with pytest.raises(StoreError, match="stopped before"):
+            await refused
+        assert not kept.done()
+        log.close(StoreError("The server stops.", code="store_closed"))
+        for appended in (kept, later):
+            with pytest.raises(StoreError, match="The server stops"):
+                await appended
+        assert log.head == 1
+
+    play(scenario)
+
+
+def test_failed_batch_of_a_closed_log_is_not_tried_again() -> None:
+    async def scenario(
+        store: FailingStore, writer: LogWriter, log: ConversationLog
+    ) -> None:
+        store.broken = True
+        store.held = asyncio.Event()
+        appended = log.append(TurnStatus(phase="thinking", label="a", turn="t"))
+        await asyncio.sleep(0.01)
+        log.close(StoreError("gone", code="conversation_deleted"))
+        store.held.set()
+        with pytest.raises(StoreError, match="gone"):
+            await appended
+        await asyncio.sleep(0)
+        assert not log.has_pending
+        assert not writer.is_retrying
+
+    play(scenario)
+
+
+def test_value_that_the_store_cannot_keep_holds_up_its_log_only() -> None:
+    async def scenario(store: FailingStore, writer: LogWriter, log: Any) -> None:
+        other = await writer.create(OTHER, ConversationCreated())
+        store.invalid = "c"
+        status = TurnStatus(phase="thinking", label="a", turn="t")
+        wrong, fine = log.append(status), other.append(status)
+        assert await fine == 2
+        with pytest.raises(StoreError, match="cannot be stored"):
+            await wrong
+        assert log.closed is not None
+        assert writer.failure is None
+
+    play(scenario)
+
+
 def test_log_that_another_writer_took_over_is_closed_others_go_on() -> None:
     async def scenario(
         store: FailingStore, writer: LogWriter, log: ConversationLog
     ) -> None:
-        other = await writer.create(
-            ConversationRecord(
-                id="c2", log="L2", owner="a", title="", created_ms=1, updated_ms=1
-            ),
-            ConversationCreated(),
-        )
+        other = await writer.create(OTHER, ConversationCreated())
         record = await store.get("c")
         assert record is not None
         foreign = await writer.load(record)
