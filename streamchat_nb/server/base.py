@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from streamchat_nb.server.auth import TokenAuthority
+    from streamchat_nb.server.connections import Connections
+    from streamchat_nb.server.presence import Audiences
     from streamchat_nb.server.service import Principal, Service
 
 __all__ = ["CONVERSATIONS", "RESOURCE", "Runtime", "StreamchatHandler", "allowed"]
@@ -40,18 +42,22 @@ Body = TypeVar("Body", bound=msgspec.Struct)
 Method = TypeVar("Method", bound="Callable[..., Awaitable[None]]")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Runtime:
     """What the routes of one server share.
 
     Attributes:
         service: The service.
         tokens: Makes and verifies the socket's tokens.
+        connections: All that is open.
+        audiences: Who follows which conversation.
         ready: Waits until the service runs; raises what keeps it from starting.
     """
 
     service: Service
     tokens: TokenAuthority
+    connections: Connections
+    audiences: Audiences
     ready: Callable[[], Awaitable[None]]
 
 

@@ -2,24 +2,27 @@
 
 The one path of history, live view, late join and reconnect. A ``Delivery`` has one
 sender task; a slow reader holds back nobody but itself, because nothing is queued
-for it: it reads the log again from its cursor when its socket has room.
+for it: events, snapshots and who is there are read when its socket has room. What
+is queued, the answers to its commands, is bounded in bytes; so a connection holds
+1 MiB at most, whatever its peer asks for and does not read.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from streamchat_nb.errors import RateLimited
+from streamchat_nb.errors import StoreError
 from streamchat_nb.protocol.codec import encode
 from streamchat_nb.protocol.frames import Live, Snapshot, Subscribed, Unsubscribed
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable
 
     from streamchat_nb.conversation.log import ConversationLog
     from streamchat_nb.protocol.commands import CommandId, Cursor
@@ -31,7 +34,11 @@ READ_EVENTS = 64
 READ_BYTES = 65_536
 REPLAY_EVENTS = 2_000
 REPLAY_BYTES = 1_048_576
-CONTROL_FRAMES = 1_024
+CONTROL_BYTES = 786_432
+
+Join = Callable[[str, Callable[[bytes], None]], Callable[[], None]]
+"""Joins those who follow a conversation: takes its id and what to tell an encoded
+``presence`` frame, returns what leaves it again."""
 
 
 @dataclass(frozen=True)
@@ -71,12 +78,18 @@ async def plan_delivery(log: ConversationLog, since: Cursor | None) -> Plan:
     return Plan(since.seq)
 
 
-@dataclass
+@dataclass(eq=False)
 class _Subscription:
+    """One conversation that a connection follows.
+
+    ``cursor`` is ``None`` until its snapshot is begun.
+    """
+
     log: ConversationLog
-    cursor: int
-    unwatch: Callable[[], None]
+    cursor: int | None
     live_announced: bool = False
+    presence: bytes | None = None
+    ends: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
 
 
 class Delivery:
@@ -85,13 +98,20 @@ class Delivery:
     Args:
         write: Writes one encoded frame and returns once the socket took it. It must
             raise (``ConnectionError``) when the peer is gone or stalled.
+        join: Joins those who follow a conversation; ``None`` for a reader that is
+            not shown and not told who is there.
     """
 
-    def __init__(self, write: Callable[[bytes], Awaitable[None]]) -> None:
+    def __init__(
+        self, write: Callable[[bytes], Awaitable[None]], join: Join | None = None
+    ) -> None:
         self._write = write
+        self._join = join
         self._control: deque[bytes] = deque()
+        self._control_bytes = 0
         self._subscriptions: dict[str, _Subscription] = {}
         self._wake = asyncio.Event()
+        self._rest = asyncio.Event()
         self._closed = False
 
     @property
@@ -109,11 +129,13 @@ class Delivery:
         """Queue a frame, after those queued before it.
 
         Raises:
-            RateLimited: The peer asks more than it reads; end the connection.
+            ConnectionAbortedError: The peer asks more than it reads; cut it off.
         """
-        if len(self._control) >= CONTROL_FRAMES:
-            raise RateLimited("This connection does not read its answers.")
-        self._control.append(encode(frame))
+        data = encode(frame)
+        if self._control_bytes + len(data) > CONTROL_BYTES:
+            raise ConnectionAbortedError
+        self._control.append(data)
+        self._control_bytes += len(data)
         self._wake.set()
 
     async def subscribe(
@@ -121,67 +143,45 @@ class Delivery:
     ) -> None:
         """Begin (again) to deliver a log, by replay or by snapshot.
 
-        Does nothing once this is closed.
+        It takes the place of what was delivered of this log, at whatever point that
+        was. Does nothing once this is closed.
 
         Raises:
             StoreError: The log could not be read; nothing changed.
+            ConnectionAbortedError: See ``send``.
         """
         plan = await plan_delivery(log, since)
         if self._closed:
             return
         self.unsubscribe(log.id)
-        # From here to the end there is no await: state and cursor are of one moment.
-        if plan.replay_after is not None:
-            cursor = plan.replay_after
-            self.send(
-                Subscribed(
-                    re=re,
-                    conversation=log.id,
-                    log=log.log,
-                    mode="replay",
-                    head=log.head,
-                    from_=cursor,
-                )
-            )
-        else:
-            cursor = log.head
-            self._send_snapshot(re, log, plan.reason)
-        self._subscriptions[log.id] = _Subscription(
-            log, cursor, log.watch(self._wake.set)
-        )
-        self._wake.set()
+        subscription = _Subscription(log, plan.replay_after)
+        self._subscriptions[log.id] = subscription
+        subscription.ends.append(log.watch(self._wake.set))
+        if self._join is not None:
 
-    def _send_snapshot(
-        self, re: CommandId, log: ConversationLog, reason: str | None
-    ) -> None:
+            def tell(presence: bytes) -> None:
+                subscription.presence = presence
+                self._wake.set()
+
+            subscription.ends.append(self._join(log.id, tell))
         self.send(
             Subscribed(
                 re=re,
                 conversation=log.id,
                 log=log.log,
-                mode="snapshot",
+                mode="snapshot" if plan.replay_after is None else "replay",
                 head=log.head,
-                reason=reason,  # pyright: ignore[reportArgumentType]
+                from_=plan.replay_after,
+                reason=plan.reason,  # pyright: ignore[reportArgumentType]
             )
         )
-        snapshot = log.snapshot()
-        for part, state in enumerate(snapshot.parts, start=1):
-            self.send(
-                Snapshot(
-                    conversation=log.id,
-                    log=log.log,
-                    seq=snapshot.seq,
-                    part=part,
-                    parts=len(snapshot.parts),
-                    state=msgspec.Raw(state),
-                )
-            )
 
     def unsubscribe(self, conversation: str) -> None:
         """Stop delivering a conversation, if it was delivered."""
         subscription = self._subscriptions.pop(conversation, None)
         if subscription is not None:
-            subscription.unwatch()
+            for end in subscription.ends:
+                end()
 
     def close(self) -> None:
         """End all subscriptions and begin none. Idempotent."""
@@ -192,13 +192,21 @@ class Delivery:
     async def drain(self) -> None:
         """Write the frames queued so far; for the last words before a close."""
         while self._control:
-            await self._write(self._control.popleft())
+            data = self._control.popleft()
+            self._control_bytes -= len(data)
+            await self._write(data)
+
+    async def caught_up(self) -> None:
+        """Wait until ``run`` has written all that there is to write now."""
+        self._rest.clear()
+        self._wake.set()
+        await self._rest.wait()
 
     async def run(self) -> None:
         """Send until cancelled or until ``write`` raises.
 
         Raises:
-            ConnectionError: From ``write``.
+            ConnectionError: From ``write``, or see ``send``.
             StoreError: A log could not be read.
         """
         while True:
@@ -210,34 +218,86 @@ class Delivery:
                 progressed = False
                 for subscription in tuple(self._subscriptions.values()):
                     progressed |= await self._advance(subscription)
+            if not self._wake.is_set():
+                self._rest.set()
 
     async def _advance(self, subscription: _Subscription) -> bool:
-        """Send the next events of one subscription; return whether there were any."""
-        log = subscription.log
-        if log.closed is not None:
-            code = log.closed.code
-            self.unsubscribe(log.id)
-            # A server that stops says so itself; its readers come back to the log.
-            if code != "store_closed":
-                reason = "deleted" if code == "conversation_deleted" else "failed"
-                self.send(Unsubscribed(conversation=log.id, reason=reason))
-            return True
-        events = await log.stream(
-            subscription.cursor, limit_events=READ_EVENTS, limit_bytes=READ_BYTES
-        )
-        if self._subscriptions.get(log.id) is not subscription:
-            return bool(self._control)
-        if not events:
-            if not subscription.live_announced:
-                subscription.live_announced = True
-                self.send(Live(conversation=log.id, seq=subscription.cursor))
-                return True
+        """Send the next of one subscription; return whether there was anything."""
+        if not self._follows(subscription):
             return False
+        closed = subscription.log.closed
+        if closed is not None and closed.code != "store_closed":
+            self._end(subscription, closed)
+            return False
+        if subscription.cursor is None:
+            await self._send_snapshot(subscription)
+            return True
+        if await self._send_events(subscription, subscription.cursor):
+            return True
+        return await self._send_at_head(subscription, subscription.cursor)
+
+    async def _send_at_head(self, subscription: _Subscription, cursor: int) -> bool:
+        """Send what is said to who has read everything, one thing at a time."""
+        log = subscription.log
+        if not subscription.live_announced:
+            subscription.live_announced = True
+            await self._write(encode(Live(conversation=log.id, seq=cursor)))
+            return True
+        presence, subscription.presence = subscription.presence, None
+        if presence is not None:
+            await self._write(presence)
+        elif log.closed is not None:
+            self._end(subscription, log.closed)
+        return presence is not None
+
+    async def _send_snapshot(self, subscription: _Subscription) -> None:
+        log = subscription.log
+        # No await in between: state and cursor are of one moment.
+        snapshot = log.snapshot()
+        subscription.cursor = snapshot.seq
+        count = len(snapshot.parts)
+        parts = deque(snapshot.parts)
+        del snapshot
+        while parts and self._follows(subscription):
+            part = Snapshot(
+                conversation=log.id,
+                log=log.log,
+                seq=subscription.cursor,
+                part=count - len(parts) + 1,
+                parts=count,
+                state=msgspec.Raw(parts.popleft()),
+            )
+            await self._write(encode(part))
+            await self.drain()
+
+    async def _send_events(self, subscription: _Subscription, cursor: int) -> bool:
+        """Send the next events after a cursor; return whether there were any."""
+        log = subscription.log
+        try:
+            events = await log.stream(
+                cursor, limit_events=READ_EVENTS, limit_bytes=READ_BYTES
+            )
+        except StoreError:
+            if log.closed is None:
+                raise
+            self._end(subscription, log.closed)
+            return True
         for event in events:
+            if not self._follows(subscription):
+                break
             await self._write(event.data)
             subscription.cursor = event.seq
-            if self._subscriptions.get(log.id) is not subscription:
-                break
-            if self._control:
-                await self.drain()
-        return True
+            await self.drain()
+        return bool(events) or not self._follows(subscription)
+
+    def _follows(self, subscription: _Subscription) -> bool:
+        return self._subscriptions.get(subscription.log.id) is subscription
+
+    def _end(self, subscription: _Subscription, why: StoreError) -> None:
+        """End a subscription whose log takes no more events."""
+        conversation = subscription.log.id
+        self.unsubscribe(conversation)
+        # A server that stops says so itself; its readers come back to the log.
+        if why.code != "store_closed":
+            reason = "deleted" if why.code == "conversation_deleted" else "failed"
+            self.send(Unsubscribed(conversation=conversation, reason=reason))

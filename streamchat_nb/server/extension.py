@@ -7,7 +7,7 @@ import contextlib
 import os
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, cast
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 
 import msgspec
 from jupyter_core.paths import jupyter_data_dir, jupyter_runtime_dir
@@ -23,9 +23,11 @@ from streamchat_nb.protocol.limits import Limits
 from streamchat_nb.server.auth import TokenAuthority
 from streamchat_nb.server.base import Runtime
 from streamchat_nb.server.connection_file import ConnectionFile
+from streamchat_nb.server.connections import Connections
 from streamchat_nb.server.description import json_schema, openapi
 from streamchat_nb.server.messages import EventsHandler, MessagesHandler
 from streamchat_nb.server.page import STATIC_DIRECTORY, PageHandler
+from streamchat_nb.server.presence import Audiences
 from streamchat_nb.server.rest import (
     AgentsHandler,
     CancelHandler,
@@ -33,12 +35,14 @@ from streamchat_nb.server.rest import (
     ConversationsHandler,
     DescriptionHandler,
     HealthHandler,
+    SendNowHandler,
     SessionHandler,
     TokenHandler,
+    TurnHandler,
 )
 from streamchat_nb.server.service import Service
 from streamchat_nb.server.settings import DEFAULT_SYSTEM_PROMPT, Settings
-from streamchat_nb.server.websocket import SocketHandler, Sockets
+from streamchat_nb.server.websocket import SocketHandler
 from streamchat_nb.server.wiring import make_agent, make_tools
 
 if TYPE_CHECKING:
@@ -51,6 +55,9 @@ __all__ = ["StreamchatExtension"]
 
 _ID = r"([A-Za-z0-9._:-]{1,64})"
 MEMORY = "memory"
+STOP_S = 5.0
+INTERRUPT_S = 0.6
+LEAVE_S = 0.75
 
 
 class _Proposal(TypedDict):
@@ -165,7 +172,7 @@ class StreamchatExtension(ExtensionApp):
         tokens = TokenAuthority(
             lifetime_s=settings.token_lifetime_s, credential=self._credential
         )
-        self._sockets = Sockets(
+        self._connections = Connections(
             per_user=settings.limits.sockets_per_user,
             pending_per_address=settings.limits.pending_sockets_per_address,
         )
@@ -175,9 +182,17 @@ class StreamchatExtension(ExtensionApp):
             make_agent=partial(make_agent, settings),
             make_tools=partial(make_tools, settings),
         )
-        self._runtime = Runtime(self._service, tokens, self.ready)
+        self._runtime = Runtime(
+            service=self._service,
+            tokens=tokens,
+            connections=self._connections,
+            audiences=Audiences(),
+            ready=self.ready,
+        )
         self._started: asyncio.Task[None] | None = None
         self._connection_file: ConnectionFile | None = None
+        self._ending: asyncio.Task[None] | None = None
+        self._hurry = asyncio.Event()
 
     @override
     def initialize_handlers(self) -> None:
@@ -189,7 +204,7 @@ class StreamchatExtension(ExtensionApp):
             (r"/streamchat/?", PageHandler, {}),
             (f"{api}token", TokenHandler, {}),
             (f"{api}session", SessionHandler, {}),
-            (f"{api}ws", SocketHandler, {"sockets": self._sockets}),
+            (f"{api}ws", SocketHandler, {}),
             (f"{api}health", HealthHandler, {}),
             (f"{api}agents", AgentsHandler, {}),
             (f"{api}openapi.json", DescriptionHandler, {"describe": openapi}),
@@ -198,6 +213,8 @@ class StreamchatExtension(ExtensionApp):
             (one, ConversationHandler, {}),
             (f"{one}/messages", MessagesHandler, {}),
             (f"{one}/events", EventsHandler, {}),
+            (f"{one}/turns/{_ID}", TurnHandler, {}),
+            (f"{one}/turns/{_ID}/send-now", SendNowHandler, {}),
             (f"{one}/turns/{_ID}/cancel", CancelHandler, {}),
         ]
         self.handlers.extend(
@@ -222,14 +239,56 @@ class StreamchatExtension(ExtensionApp):
 
     @override
     async def stop_extension(self) -> None:
-        """End turns and sockets, commit, close."""
+        """Let turns end, end those that do not, commit, let everybody go.
+
+        Jupyter has ceased to listen by then and still serves who is connected. Takes
+        1.5 s more than ``drain_timeout_s`` (or than 5 s) at most, whatever hangs. A
+        second call, by a second signal, ends running turns at once.
+        """
+        if self._ending is None:
+            self._ending = asyncio.get_running_loop().create_task(
+                self._end(), name="streamchat stop"
+            )
+        else:
+            self._hurry.set()
+        await asyncio.shield(self._ending)
+
+    async def _end(self) -> None:
         if self._connection_file is not None:
             self._connection_file.remove()
             os.environ.pop(ConnectionFile.VARIABLE, None)
-        if self._started is not None:
-            await asyncio.wait({self._started})
-            await self._service.stop()
-            await self._sockets.close_all()
+        if self._started is None:
+            return
+        loop = asyncio.get_running_loop()
+        drain_timeout_s = self._service.settings.drain_timeout_s
+        end_by = loop.time() + max(drain_timeout_s, STOP_S) + INTERRUPT_S
+        draining = loop.create_task(self._drain(self._started, drain_timeout_s))
+        hurry = loop.create_task(self._hurry.wait())
+        await asyncio.wait(
+            {draining, hurry},
+            timeout=drain_timeout_s,
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+        stopping = loop.create_task(self._service.stop())
+        await asyncio.wait({stopping}, timeout=end_by - loop.time())
+        if not stopping.done():
+            self.log.warning("streamchat_nb: not all was saved in time")
+        await self._connections.close_all(timeout_s=LEAVE_S)
+        for task in (draining, hurry, stopping, self._started):
+            task.cancel()
+
+    async def _drain(self, started: asyncio.Task[None], timeout_s: float) -> None:
+        await asyncio.wait({started})
+        if started.cancelled() or started.exception() is not None:
+            return
+        running = self._service.health().running_turns
+        if running:
+            self.log.info(
+                "streamchat_nb: %d turns may go on for %g s; a second signal ends them",
+                running,
+                timeout_s,
+            )
+        await self._service.drain(timeout_s=timeout_s)
 
     async def ready(self) -> None:
         """Wait until the service runs; the first caller starts it.
@@ -274,7 +333,9 @@ class StreamchatExtension(ExtensionApp):
             authenticate_timeout_s=self.authenticate_timeout_s,
             limits=msgspec.convert(dict(self.limits), Limits),
             offline_pace_s=self.offline_pace_s,
-            on_no_subscribers=self.on_no_subscribers,
+            on_no_subscribers=cast(
+                "Literal['continue', 'cancel']", self.on_no_subscribers
+            ),
             no_subscribers_timeout_s=self.no_subscribers_timeout_s,
             drain_timeout_s=self.drain_timeout_s,
         )

@@ -16,7 +16,9 @@ from tornado.iostream import StreamClosedError
 from typing_extensions import override
 
 from streamchat_nb.errors import InvalidInput
-from streamchat_nb.protocol.commands import Cursor
+from streamchat_nb.protocol.codec import encode
+from streamchat_nb.protocol.commands import ClientDescription, Cursor
+from streamchat_nb.protocol.frames import GoingAway
 from streamchat_nb.server.answers import (
     PostMessage,
     accepted,
@@ -33,10 +35,13 @@ from streamchat_nb.server.base import (
     allowed,
 )
 from streamchat_nb.server.delivery import Delivery
+from streamchat_nb.server.presence import participant_of
 from streamchat_nb.server.turns import new_id
 
 if TYPE_CHECKING:
     from streamchat_nb.conversation.log import ConversationLog
+    from streamchat_nb.protocol.frames import Participant
+    from streamchat_nb.server.delivery import Join
     from streamchat_nb.server.turns import Receipt
 
 __all__ = ["EventsHandler", "MessagesHandler", "sse_event"]
@@ -44,6 +49,7 @@ __all__ = ["EventsHandler", "MessagesHandler", "sse_event"]
 HEARTBEAT_S = 15.0
 MOST_WAIT_MS = 25_000
 STALL_S = 15.0
+LAST_WORDS_S = 0.5
 RETRY_MS = 2000
 
 
@@ -71,6 +77,9 @@ def sse_event(log: str, data: bytes) -> bytes:
     return b"\n".join(lines) + b"\n\n"
 
 
+_GOING_AWAY = sse_event("", encode(GoingAway(retry_after_ms=RETRY_MS)))
+
+
 class StreamHandler(StreamchatHandler):
     """Base of routes that may answer with server-sent events."""
 
@@ -78,6 +87,8 @@ class StreamHandler(StreamchatHandler):
     def initialize(self, runtime: Runtime) -> None:
         super().initialize(runtime)
         self.gone = asyncio.Event()
+        self._leaving = asyncio.Event()
+        self._ended = asyncio.Event()
         self._writing = asyncio.Lock()
 
     @override
@@ -91,12 +102,24 @@ class StreamHandler(StreamchatHandler):
         return "text/event-stream" in self.request.headers.get("Accept", "")
 
     async def stream(
-        self, log: ConversationLog, since: Cursor | None, *, until_turn: str | None
+        self,
+        log: ConversationLog,
+        since: Cursor | None,
+        *,
+        until_turn: str | None = None,
+        participant: Participant | None = None,
     ) -> None:
         """Send a log from a cursor, until a turn ends or the client is gone.
 
-        It ends, too, when the conversation is deleted, and at the head when the turn
-        had ended before.
+        It ends, too, when the conversation is deleted, when the server stops, and at
+        the head when the turn had ended before.
+
+        Args:
+            log: Which log.
+            since: From where; ``None``: a snapshot first.
+            until_turn: The turn whose end is the end of the stream.
+            participant: As whom the reader is shown to those who follow the
+                conversation; it is told, too, who they are.
         """
         self.set_header("Content-Type", "text/event-stream; charset=utf-8")
         self.set_header("Cache-Control", "no-cache, no-transform")
@@ -123,11 +146,32 @@ class StreamHandler(StreamchatHandler):
                 case _:
                     pass
 
-        delivery = Delivery(write)
-        await delivery.subscribe(0, log, since)
-        turn = None if until_turn is None else log.fold.turn(until_turn)
-        ended_before = turn is not None and turn.finished_ts is not None
-        await self._run(delivery, finished)
+        delivery = Delivery(write, self._join_as(participant))
+        self.runtime.connections.add_stream(self)
+        try:
+            await delivery.subscribe(0, log, since)
+            turn = None if until_turn is None else log.fold.turn(until_turn)
+            ended_before = turn is not None and turn.finished_ts is not None
+            await self._run(delivery, finished)
+        finally:
+            self.runtime.connections.discard(self)
+            self._ended.set()
+
+    async def go_away(self) -> None:
+        """Give the reader what is left, say that the server restarts, end the stream.
+
+        Takes half a second; with a stalled reader, as long as it stalls.
+        """
+        self._leaving.set()
+        await self._ended.wait()
+
+    def _join_as(self, participant: Participant | None) -> Join | None:
+        if participant is None:
+            return None
+        audiences = self.runtime.audiences
+        return lambda conversation, tell: audiences.join(
+            conversation, participant, tell
+        )
 
     async def _run(self, delivery: Delivery, finished: asyncio.Event) -> None:
         loop = asyncio.get_running_loop()
@@ -136,6 +180,7 @@ class StreamHandler(StreamchatHandler):
             sending,
             loop.create_task(self.gone.wait()),
             loop.create_task(finished.wait()),
+            loop.create_task(self._leaving.wait()),
         }
         try:
             while True:
@@ -145,6 +190,8 @@ class StreamHandler(StreamchatHandler):
                 if done:
                     break
                 await self._send(b":\n\n")
+            if self._leaving.is_set():
+                await self._say_last_words(delivery)
         except ConnectionError:
             pass
         finally:
@@ -157,6 +204,12 @@ class StreamHandler(StreamchatHandler):
             self.log.warning("A stream broke off with %s", type(error).__name__)
         with contextlib.suppress(StreamClosedError, RuntimeError):
             await self.finish(set_content_type="text/event-stream; charset=utf-8")
+
+    async def _say_last_words(self, delivery: Delivery) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LAST_WORDS_S):
+                await delivery.caught_up()
+                await self._send(_GOING_AWAY)
 
     async def _send(self, data: bytes) -> None:
         """Write and wait until the socket took it, one after the other.
@@ -252,13 +305,34 @@ class EventsHandler(StreamHandler):
         """Answer with server-sent events, or one JSON page.
 
         ``Last-Event-ID`` or ``since`` is the cursor; ``wait_ms`` (at most 25,000)
-        holds an empty page back until there is something in it.
+        holds an empty page back until there is something in it. ``client``, ``kind``
+        and ``name`` say who reads a stream.
         """
         log = await self.service.open(self.principal, conversation)
         since = self.since()
         if self.wants_stream:
-            await self.stream(log, since, until_turn=None)
+            participant = participant_of(self._client(), self.principal.name)
+            await self.stream(log, since, participant=participant)
             return
         wait_ms = self.whole_number("wait_ms", 0, most=MOST_WAIT_MS)
         page = await event_page(log, since, wait_ms=wait_ms, gone=self.gone)
         self.answer(page)
+
+    def _client(self) -> ClientDescription:
+        """Return who reads, as the query says; a client of its own without an id.
+
+        Raises:
+            InvalidInput: An id or a kind that there is not.
+        """
+        given = {
+            "id": self.get_query_argument("client", None) or new_id("client"),
+            "kind": self.get_query_argument("kind", "tool"),
+            "name": self.get_query_argument("name", ""),
+        }
+        try:
+            return msgspec.convert(given, ClientDescription)
+        except msgspec.ValidationError:
+            raise InvalidInput(
+                "client must be 1 to 64 letters, digits and ._:-, kind one of widget, "
+                "page, kernel and tool."
+            ) from None

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from html import escape
 from pathlib import Path
+from typing import Any
 
 from jupyter_server.base.handlers import JupyterHandler
 from typing_extensions import override
 
 from streamchat_nb._version import __version__
+from streamchat_nb.errors import StreamchatError
 from streamchat_nb.server.base import RESOURCE, Runtime, allowed
 
 __all__ = ["STATIC_DIRECTORY", "PageHandler"]
@@ -28,6 +30,22 @@ _PAGE = """<!doctype html>
 </head>
 <body class="streamchat-page" data-base-url="{base_url}">
 <noscript>This page needs JavaScript.</noscript>
+</body>
+</html>
+"""
+
+_PROBLEM = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>streamchat: not available</title>
+<link rel="icon" href="data:,">
+</head>
+<body>
+<h1>The chat is not available</h1>
+<p>{message}</p>
+<p><a href="">Try again</a></p>
 </body>
 </html>
 """
@@ -74,3 +92,20 @@ class PageHandler(JupyterHandler):
                 version=escape(__version__),
             )
         )
+
+    @override
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        error = (kwargs.get("exc_info") or (None, None, None))[1]
+        if not isinstance(error, StreamchatError):
+            super().write_error(status_code, **kwargs)
+            return
+        self.set_status(error.http_status)
+        self.set_header("Content-Type", "text/html; charset=utf-8")
+        self.set_header("Cache-Control", "no-store")
+        self.finish(_PROBLEM.format(message=escape(error.message)))  # pyright: ignore[reportUnknownMemberType]
+
+    @override
+    def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
+        # What keeps the service from starting is logged where it happens.
+        if not isinstance(value, StreamchatError):
+            super().log_exception(typ, value, tb)

@@ -24,8 +24,11 @@ from streamchat_nb.errors import (
 from streamchat_nb.protocol.close_codes import CloseCode
 from streamchat_nb.protocol.commands import (
     Cancel,
+    ClientDescription,
+    EditQueued,
     Ping,
     Send,
+    SendNow,
     Subscribe,
     Unsubscribe,
 )
@@ -44,65 +47,22 @@ from streamchat_nb.protocol.frames import Ack, GoingAway, Pong
 from streamchat_nb.server.base import RESOURCE, Runtime
 from streamchat_nb.server.delivery import Delivery
 from streamchat_nb.server.identity import origin_is_ours, principal_of
+from streamchat_nb.server.presence import participant_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from streamchat_nb.protocol.frames import Frame
     from streamchat_nb.server.service import Principal, Service
 
-__all__ = ["SocketHandler", "Sockets"]
+__all__ = ["SocketHandler"]
 
 PING_INTERVAL_S = 20.0
 STALL_S = 15.0
-LAST_WORDS_S = 1.0
+LAST_WORDS_S = 0.25
+CLOSED_S = 0.25
 CLOSE_REASON_BYTES = 120
 RESTART_MS = 1000
-
-
-class Sockets:
-    """All open sockets of this server, and their bounds.
-
-    Args:
-        per_user: Most sockets of one principal.
-        pending_per_address: Most sockets of one address not yet authenticated.
-    """
-
-    def __init__(self, *, per_user: int, pending_per_address: int) -> None:
-        self._per_user = per_user
-        self._pending_per_address = pending_per_address
-        self._open: set[SocketHandler] = set()
-
-    def admit(self, principal: str, address: str) -> None:
-        """Check the bounds before an upgrade.
-
-        Raises:
-            RateLimited: One of them is reached.
-        """
-        mine = sum(socket.principal.id == principal for socket in self._open)
-        pending = sum(
-            socket.is_pending and socket.address == address for socket in self._open
-        )
-        if mine >= self._per_user:
-            raise RateLimited(
-                f"This user has {mine} open connections; close one of them."
-            )
-        if pending >= self._pending_per_address:
-            raise RateLimited("Too many connections wait for authentication.")
-
-    def add(self, socket: SocketHandler) -> None:
-        """Count an open socket."""
-        self._open.add(socket)
-
-    def discard(self, socket: SocketHandler) -> None:
-        """Forget a closed socket."""
-        self._open.discard(socket)
-
-    def __len__(self) -> int:
-        return len(self._open)
-
-    async def close_all(self) -> None:
-        """Tell everybody that the server restarts, and close with 1012."""
-        await asyncio.gather(
-            *(socket.go_away() for socket in tuple(self._open)), return_exceptions=True
-        )
 
 
 # Their bases disagree on check_origin and prepare; the order is the one that makes
@@ -111,15 +71,18 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
     """``GET api/ws``, subprotocol ``streamchat.v1``."""
 
     @override
-    def initialize(self, runtime: Runtime, sockets: Sockets) -> None:
+    def initialize(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._sockets = sockets
-        self._delivery = Delivery(self._write)
+        self._connections = runtime.connections
+        self._id = secrets.token_hex(8)
+        self._delivery = Delivery(self._write, self._join)
         self._machine: ConnectionMachine | None = None
         self._sender: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._closing: asyncio.Task[None] | None = None
+        self._closed = asyncio.Event()
         self._speaks = True
+        self._refusal: StreamchatError | None = None
 
     # who
 
@@ -137,11 +100,6 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
     def address(self) -> str:
         """Where the connection comes from."""
         return self.request.remote_ip or ""
-
-    @property
-    def is_pending(self) -> bool:
-        """Whether it has not authenticated yet."""
-        return self._machine is None or self._machine.subject is None
 
     # the upgrade
 
@@ -172,8 +130,15 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
     async def _admit(self, *args: str, **kwargs: str) -> None:
         if self.get_query_argument("token", None) is not None:
             raise Forbidden("A token in the address is refused; send a header.")
-        await self._runtime.ready()
-        self._sockets.admit(self.principal.id, self.address)
+        try:
+            await self._runtime.ready()
+            self._connections.admit(self.principal.id, self.address)
+        except StreamchatError as error:
+            # A browser does not tell a page why an upgrade was refused: the page is
+            # told on the socket. Other clients see the answer.
+            if self.request.headers.get("Origin") is None:
+                raise
+            self._refusal = error
         await WebSocketHandler.get(self, *args, **kwargs)
 
     @override
@@ -221,24 +186,24 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
         """Greet, start the sender and the clock."""
         self.set_nodelay(True)
         loop = asyncio.get_running_loop()
+        if self._refusal is not None:
+            self._refuse(_close_code_of(self._refusal), self._refusal)
+            return
         settings = self.service.settings
         self._machine = ConnectionMachine(
-            connection=secrets.token_hex(8),
+            connection=self._id,
             server=f"streamchat_nb/{__version__}",
             limits=settings.limits,
             authenticate_timeout_s=settings.authenticate_timeout_s,
             features=[],
             now=loop.time(),
         )
-        self._sockets.add(self)
+        self._connections.add_socket(self, user=self.principal.id, address=self.address)
         self._sender = loop.create_task(self._send(), name="socket sender")
         if not self._speaks:
-            error = InvalidInput(f"This server speaks {PROTOCOL} only.")
-            self._carry_out(
-                [
-                    SendFrame(error_frame(error, None)),
-                    CloseSocket(CloseCode.VERSION, error.message),
-                ]
+            self._refuse(
+                CloseCode.VERSION,
+                InvalidInput(f"This server speaks {PROTOCOL} only."),
             )
             return
         self._carry_out(self._machine.start())
@@ -268,22 +233,36 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
         if self._sender is not None:
             self._sender.cancel()
         self._delivery.close()
-        self._sockets.discard(self)
+        self._connections.discard(self)
+        self._closed.set()
 
     async def go_away(self) -> None:
-        """Say that the server restarts and close with 1012."""
+        """Give the reader what is left, say that the server restarts, close with 1012.
+
+        Takes 0.75 s at most, whether or not the peer reads.
+        """
         if self._machine is not None:
             self._machine.close()
-        self._delivery.send(GoingAway(retry_after_ms=RESTART_MS))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._delivery.caught_up(), LAST_WORDS_S)
+        with contextlib.suppress(ConnectionError):
+            self._delivery.send(GoingAway(retry_after_ms=RESTART_MS))
         await self._close_after_last_words(CloseCode.RESTART, "the server restarts")
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._closed.wait(), CLOSED_S)
 
     # what the machine asks for
+
+    def _refuse(self, code: CloseCode, error: StreamchatError) -> None:
+        self._carry_out(
+            [SendFrame(error_frame(error, None)), CloseSocket(code, error.message)]
+        )
 
     def _carry_out(self, outputs: list[Output]) -> None:
         for output in outputs:
             match output:
                 case SendFrame(frame):
-                    self._delivery.send(frame)
+                    self._say(frame)
                 case CloseSocket(code, reason):
                     self._delivery.close()
                     self._closing = asyncio.get_running_loop().create_task(
@@ -307,6 +286,7 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
         if grant.subject != principal.id:
             error = Forbidden("The token belongs to another user.")
             return machine.rejected(request.re, error)
+        self._connections.authenticated(self)
         return machine.authenticated(
             request.re,
             identity=Identity(
@@ -328,30 +308,48 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
                     await self._subscribe(command)
                 case Unsubscribe():
                     self._delivery.unsubscribe(command.conversation)
-                    self._delivery.send(Ack(re=command.id))
+                    self._say(Ack(re=command.id))
                 case Send():
                     await self._send_message(command)
-                case Cancel():
-                    seq = await self.service.cancel(
-                        self.principal, command.conversation, command.turn
-                    )
-                    self._delivery.send(Ack(re=command.id, seq=seq))
+                case EditQueued() | SendNow() | Cancel():
+                    self._say(Ack(re=command.id, seq=await self._steer(command)))
                 case Ping():
                     heads = self._delivery.heads
-                    self._delivery.send(Pong(re=command.id, heads=heads))
+                    self._say(Pong(re=command.id, heads=heads))
                 case _:
                     assert_never(command)
         except StreamchatError as error:
-            with contextlib.suppress(RateLimited):
-                self._delivery.send(error_frame(error, command.id))
+            self._say(error_frame(error, command.id))
 
     async def _subscribe(self, command: Subscribe) -> None:
         most = self.service.settings.limits.subscriptions
         if command.conversation not in self._delivery and len(self._delivery) >= most:
             raise RateLimited(f"A connection follows at most {most} conversations.")
         log = await self.service.open(self.principal, command.conversation)
-        if not self.is_closed:
+        if self.is_closed:
+            return
+        try:
             await self._delivery.subscribe(command.id, log, command.since)
+        except ConnectionError:
+            self._abort()
+
+    def _join(
+        self, conversation: str, tell: Callable[[bytes], None]
+    ) -> Callable[[], None]:
+        described = None if self._machine is None else self._machine.client
+        client = described or ClientDescription(id=self._id)
+        participant = participant_of(client, self.principal.name)
+        return self._runtime.audiences.join(conversation, participant, tell)
+
+    async def _steer(self, command: EditQueued | SendNow | Cancel) -> int:
+        where = (self.principal, command.conversation, command.turn)
+        match command:
+            case EditQueued():
+                return await self.service.edit_queued(*where, command.content)
+            case SendNow():
+                return await self.service.send_now(*where)
+            case Cancel():
+                return await self.service.cancel(*where, and_queued=command.and_queued)
 
     async def _send_message(self, command: Send) -> None:
         receipt = await self.service.send(
@@ -361,7 +359,7 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
             content=command.content,
             if_active=command.if_active,
         )
-        self._delivery.send(
+        self._say(
             Ack(
                 re=command.id,
                 seq=receipt.seq,
@@ -376,6 +374,12 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
     def is_closed(self) -> bool:
         """Whether the socket is gone."""
         return self.ws_connection is None or self.ws_connection.is_closing()
+
+    def _say(self, frame: Frame) -> None:
+        try:
+            self._delivery.send(frame)
+        except ConnectionError:
+            self._abort()
 
     async def _send(self) -> None:
         """Run the delivery; the one task that writes."""
@@ -437,3 +441,9 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
             loop = asyncio.get_running_loop()
             self._carry_out(self._machine.tick(loop.time()))
             self._set_timer()
+
+
+def _close_code_of(error: StreamchatError) -> CloseCode:
+    if isinstance(error, RateLimited):
+        return CloseCode.RATE_LIMITED
+    return CloseCode.OVERLOADED if error.retryable else CloseCode.INTERNAL_ERROR

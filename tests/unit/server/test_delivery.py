@@ -1,15 +1,30 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+import tracemalloc
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pytest
 
 from streamchat_nb.conversation.log import ConversationLog, LogWriter
 from streamchat_nb.conversation.store import ConversationRecord, MemoryStore
 from streamchat_nb.errors import StoreError
-from streamchat_nb.protocol.codec import decode_frame
-from streamchat_nb.protocol.events import ConversationCreated
-from streamchat_nb.protocol.frames import Live, Snapshot, Subscribed, Unsubscribed
-from streamchat_nb.server.delivery import Delivery
+from streamchat_nb.protocol.codec import decode_frame, encode
+from streamchat_nb.protocol.commands import Cursor
+from streamchat_nb.protocol.content import Author, TextBlock
+from streamchat_nb.protocol.events import (
+    ConversationCreated,
+    ConversationUpdated,
+    MessageCreated,
+)
+from streamchat_nb.protocol.frames import (
+    Live,
+    Pong,
+    Snapshot,
+    Subscribed,
+    Unsubscribed,
+)
+from streamchat_nb.server.delivery import CONTROL_BYTES, Delivery
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -17,20 +32,28 @@ if TYPE_CHECKING:
     from streamchat_nb.protocol.events import Event, UnknownEvent
     from streamchat_nb.protocol.frames import Frame
 
+FrameT = TypeVar("FrameT")
+ADA = Author(id="ada", name="Ada", kind="user")
 RECORD = ConversationRecord(
     id="c", log="L", owner="ada", title="", created_ms=1, updated_ms=1
 )
 
 
 class Screen:
-    """What a reader was sent."""
+    """What a reader was sent; it reads nothing while ``reads`` is not set."""
 
     def __init__(self) -> None:
         self.frames: list[Frame | Event | UnknownEvent] = []
+        self.reads = asyncio.Event()
+        self.reads.set()
         self.delivery = Delivery(self._take)
 
     async def _take(self, data: bytes) -> None:
+        await self.reads.wait()
         self.frames.append(decode_frame(data))
+
+    def of(self, kind: type[FrameT]) -> list[FrameT]:
+        return [frame for frame in self.frames if isinstance(frame, kind)]
 
     def kinds(self) -> list[type[Any]]:
         return [type(frame) for frame in self.frames]
@@ -103,5 +126,121 @@ def test_reader_of_a_server_that_stops_keeps_its_place() -> None:
             await asyncio.sleep(0.001)
         await asyncio.sleep(0.01)
         assert Unsubscribed not in screen.kinds()
+
+    play(scenario)
+
+
+async def grow(log: ConversationLog, *, messages: int, characters: int) -> None:
+    for number in range(messages):
+        text = TextBlock(text="x" * characters)
+        await log.append(
+            MessageCreated(
+                message=f"m{number}", role="user", author=ADA, content=[text]
+            )
+        )
+
+
+async def pause() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+def test_reader_that_does_not_read_holds_no_more_than_a_mebibyte() -> None:
+    async def scenario(log: ConversationLog, screen: Screen) -> None:
+        await grow(log, messages=40, characters=100_000)
+        screen.reads.clear()
+        shared = log.snapshot()
+        tracemalloc.start()
+        try:
+            for number in range(90):
+                await screen.delivery.subscribe(number, log, None)
+                await pause()
+            held, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert held < 1_048_576
+        screen.reads.set()
+        await live(screen)
+        assert [s.re for s in screen.of(Subscribed)] == list(range(90))
+        begun = screen.frames.index(screen.of(Subscribed)[-1])
+        parts = [f for f in screen.frames[begun:] if isinstance(f, Snapshot)]
+        assert [p.part for p in parts] == list(range(1, len(shared.parts) + 1))
+        assert [bytes(p.state) for p in parts] == shared.parts
+
+    play(scenario)
+
+
+def test_reader_that_asks_more_than_it_reads_is_cut_off() -> None:
+    async def scenario(_log: ConversationLog, screen: Screen) -> None:
+        screen.reads.clear()
+        pong = Pong(heads={f"c{number}": number for number in range(100)})
+
+        def ask(times: int) -> None:
+            for _ in range(times):
+                screen.delivery.send(pong)
+
+        bound = CONTROL_BYTES // len(encode(pong))
+        ask(bound)
+        with pytest.raises(ConnectionAbortedError):
+            ask(1)
+        screen.reads.set()
+        await screen.delivery.caught_up()
+        assert screen.of(Pong) == [pong] * bound
+        ask(1)
+
+    play(scenario)
+
+
+def test_new_subscription_takes_the_place_of_one_in_the_middle_of_its_snapshot() -> (
+    None
+):
+    async def scenario(log: ConversationLog, screen: Screen) -> None:
+        await grow(log, messages=8, characters=100_000)
+        screen.reads.clear()
+        await screen.delivery.subscribe("old", log, None)
+        await pause()
+        since = Cursor(log=log.log, seq=log.head)
+        await screen.delivery.subscribe("new", log, since)
+        await log.append(ConversationUpdated(title="New"))
+        screen.reads.set()
+        await live(screen)
+        kinds = screen.kinds()
+        assert kinds[-3:] == [Subscribed, ConversationUpdated, Live]
+        assert kinds.count(Snapshot) <= 1
+
+    play(scenario)
+
+
+def test_state_and_cursor_of_a_late_snapshot_are_of_one_moment() -> None:
+    async def scenario(log: ConversationLog, screen: Screen) -> None:
+        screen.reads.clear()
+        screen.delivery.send(Pong())
+        await pause()
+        await screen.delivery.subscribe(1, log, None)
+        await log.append(ConversationUpdated(title="Between"))
+        screen.reads.set()
+        await live(screen)
+        await log.append(ConversationUpdated(title="After"))
+        await screen.delivery.caught_up()
+        (snapshot,) = screen.of(Snapshot)
+        assert b"Between" in bytes(snapshot.state)
+        (event,) = screen.of(ConversationUpdated)
+        assert (event.prev, event.seq) == (snapshot.seq, snapshot.seq + 1)
+
+    play(scenario)
+
+
+def test_reader_gets_what_was_written_before_the_server_stops() -> None:
+    async def scenario(log: ConversationLog, screen: Screen) -> None:
+        await screen.delivery.subscribe(1, log, None)
+        await live(screen)
+        screen.reads.clear()
+        await log.append(ConversationUpdated(title="One"))
+        await log.append(ConversationUpdated(title="Two"))
+        log.close(StoreError("The server stops.", code="store_closed"))
+        screen.reads.set()
+        await screen.delivery.caught_up()
+        assert [event.title for event in screen.of(ConversationUpdated)][-1] == "Two"
+        assert len(screen.delivery) == 0
 
     play(scenario)

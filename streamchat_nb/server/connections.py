@@ -1,0 +1,106 @@
+"""Who is connected: the bounds of sockets, and how all connections end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass
+from typing import Protocol
+
+from streamchat_nb.errors import RateLimited
+
+__all__ = ["Connection", "Connections"]
+
+
+class Connection(Protocol):
+    """A socket or a stream of events."""
+
+    async def go_away(self) -> None:
+        """Give its reader what it has not read, say that the server restarts, end."""
+        ...
+
+
+@dataclass
+class _Socket:
+    user: str
+    address: str
+    pending: bool = True
+
+
+class Connections:
+    """All open sockets and streams of this server, and the bounds of the sockets.
+
+    Args:
+        per_user: Most sockets of one principal.
+        pending_per_address: Most sockets of one address not yet authenticated.
+    """
+
+    def __init__(self, *, per_user: int, pending_per_address: int) -> None:
+        self._per_user = per_user
+        self._pending_per_address = pending_per_address
+        self._sockets: dict[Connection, _Socket] = {}
+        self._streams: set[Connection] = set()
+        self._by_user: Counter[str] = Counter()
+        self._pending: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        return len(self._sockets) + len(self._streams)
+
+    def admit(self, user: str, address: str) -> None:
+        """Check the bounds for one more socket.
+
+        Raises:
+            RateLimited: One of them is reached.
+        """
+        if (mine := self._by_user[user]) >= self._per_user:
+            raise RateLimited(
+                f"This user has {mine} open connections; close one of them."
+            )
+        if self._pending[address] >= self._pending_per_address:
+            raise RateLimited("Too many connections wait for authentication.")
+
+    def add_socket(self, socket: Connection, *, user: str, address: str) -> None:
+        """Count an open socket that has not authenticated yet."""
+        self._sockets[socket] = _Socket(user, address)
+        self._by_user[user] += 1
+        self._pending[address] += 1
+
+    def authenticated(self, socket: Connection) -> None:
+        """Note that a socket waits no longer. Idempotent."""
+        known = self._sockets.get(socket)
+        if known is not None and known.pending:
+            known.pending = False
+            _subtract(self._pending, known.address)
+
+    def add_stream(self, stream: Connection) -> None:
+        """Count an open stream."""
+        self._streams.add(stream)
+
+    def discard(self, connection: Connection) -> None:
+        """Forget a closed one. Idempotent."""
+        self.authenticated(connection)
+        self._streams.discard(connection)
+        known = self._sockets.pop(connection, None)
+        if known is not None:
+            _subtract(self._by_user, known.user)
+
+    async def close_all(self, *, timeout_s: float) -> None:
+        """Tell everybody that the server restarts; wait until they are closed.
+
+        Whoever takes longer than ``timeout_s`` is left to the end of the process.
+        """
+        loop = asyncio.get_running_loop()
+        leaving = {
+            loop.create_task(connection.go_away())
+            for connection in (*self._sockets, *self._streams)
+        }
+        if leaving:
+            _, late = await asyncio.wait(leaving, timeout=timeout_s)
+            for task in late:
+                task.cancel()
+
+
+def _subtract(counter: Counter[str], key: str) -> None:
+    counter[key] -= 1
+    if counter[key] <= 0:
+        del counter[key]

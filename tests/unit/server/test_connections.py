@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from streamchat_nb.errors import RateLimited
+from streamchat_nb.server.connections import Connections
+
+
+class Socket:
+    def __init__(self, *, leaves: bool = True) -> None:
+        self.is_gone = False
+        self._leaves = leaves
+
+    async def go_away(self) -> None:
+        if not self._leaves:
+            await asyncio.sleep(60)
+        self.is_gone = True
+
+
+def new_connections() -> Connections:
+    return Connections(per_user=3, pending_per_address=2)
+
+
+def test_user_has_a_bounded_number_of_sockets() -> None:
+    connections = new_connections()
+    sockets = [Socket() for _ in range(3)]
+    for number, socket in enumerate(sockets):
+        connections.admit("ada", f"a{number}")
+        connections.add_socket(socket, user="ada", address=f"a{number}")
+    with pytest.raises(RateLimited, match="3 open connections"):
+        connections.admit("ada", "a9")
+    connections.admit("bob", "a9")
+    connections.discard(sockets[0])
+    connections.admit("ada", "a9")
+
+
+def test_address_has_a_bounded_number_of_sockets_that_wait() -> None:
+    connections = new_connections()
+    sockets = [Socket(), Socket()]
+    for number, socket in enumerate(sockets):
+        connections.add_socket(socket, user=f"u{number}", address="here")
+    with pytest.raises(RateLimited, match="wait for authentication"):
+        connections.admit("ada", "here")
+    connections.authenticated(sockets[0])
+    connections.authenticated(sockets[0])
+    connections.admit("ada", "here")
+    connections.discard(sockets[0])
+    connections.discard(sockets[0])
+    connections.add_socket(Socket(), user="ada", address="here")
+    with pytest.raises(RateLimited):
+        connections.admit("bob", "here")
+
+
+def test_sockets_that_came_and_went_do_not_count() -> None:
+    connections = new_connections()
+    for _ in range(100):
+        socket = Socket()
+        connections.admit("ada", "here")
+        connections.add_socket(socket, user="ada", address="here")
+        connections.discard(socket)
+    assert len(connections) == 0
+
+
+def test_everybody_leaves_and_who_does_not_is_not_waited_for() -> None:
+    async def scenario() -> None:
+        connections = new_connections()
+        quick, stuck, stream = Socket(), Socket(leaves=False), Socket()
+        connections.add_socket(quick, user="ada", address="here")
+        connections.add_socket(stuck, user="ada", address="here")
+        connections.add_stream(stream)
+        begun = time.monotonic()
+        await connections.close_all(timeout_s=0.05)
+        assert time.monotonic() - begun < 5
+        assert (quick.is_gone, stuck.is_gone, stream.is_gone) == (True, False, True)
+
+    asyncio.run(scenario())
