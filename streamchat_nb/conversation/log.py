@@ -16,6 +16,7 @@ import asyncio
 import contextlib
 import logging
 import time
+import weakref
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
@@ -123,7 +124,7 @@ class ConversationLog:
         self._tail = Tail()
         self._watchers: set[Callable[[], None]] = set()
         self._open_turns: set[str] = set()
-        self._snapshot: SnapshotParts | None = None
+        self._snapshot: Callable[[], SnapshotParts | None] = lambda: None
         # Of readers at the same cursor, by it and by the limits, at this head.
         self._streams: dict[tuple[int, int, int], list[StoredEvent]] = {}
         self._closed: StoreError | None = None
@@ -160,11 +161,20 @@ class ConversationLog:
         self._watchers.add(wake)
         return lambda: self._watchers.discard(wake)
 
-    def snapshot(self) -> SnapshotParts:
-        """Return the state at ``head``, encoded; no await between state and seq."""
-        if self._snapshot is None or self._snapshot.seq != self.head:
-            self._snapshot = encode_parts(self.state)
-        return self._snapshot
+    def snapshot(self, *, behind: int = 0) -> SnapshotParts:
+        """Return a state, encoded, and its ``seq``: of one moment.
+
+        All who hold it share it; so those who read slowly, and those who come at
+        once, do not cost a state each.
+
+        Args:
+            behind: How many events one that somebody holds may be behind the head.
+        """
+        held = self._snapshot()
+        if held is None or held.seq < self.head - behind:
+            held = encode_parts(self.state)
+            self._snapshot = weakref.ref(held)
+        return held
 
     async def read(
         self, after: int, *, limit_events: int = 64, limit_bytes: int = 65_536
@@ -321,7 +331,6 @@ class ConversationLog:
             self._compaction.clear()
         self._tail.extend(batch.stored)
         self._open_turns = batch.open_turns
-        self._snapshot = None
         self._streams.clear()
         seq = self.head - len(batch.events)
         for group in batch.groups:

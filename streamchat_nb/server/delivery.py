@@ -34,6 +34,7 @@ READ_EVENTS = 64
 READ_BYTES = 65_536
 REPLAY_EVENTS = 2_000
 REPLAY_BYTES = 1_048_576
+SNAPSHOT_BEHIND_EVENTS = 512
 CONTROL_BYTES = 786_432
 
 Join = Callable[[str, Callable[[bytes], None]], Callable[[], None]]
@@ -252,22 +253,21 @@ class Delivery:
 
     async def _send_snapshot(self, subscription: _Subscription) -> None:
         log = subscription.log
-        # No await in between: state and cursor are of one moment.
-        snapshot = log.snapshot()
+        # Held until it is sent, so that others who come meanwhile share it.
+        snapshot = log.snapshot(behind=SNAPSHOT_BEHIND_EVENTS)
         subscription.cursor = snapshot.seq
-        count = len(snapshot.parts)
-        parts = deque(snapshot.parts)
-        del snapshot
-        while parts and self._follows(subscription):
-            part = Snapshot(
+        for part, state in enumerate(snapshot.parts, start=1):
+            if not self._follows(subscription):
+                break
+            frame = Snapshot(
                 conversation=log.id,
                 log=log.log,
-                seq=subscription.cursor,
-                part=count - len(parts) + 1,
-                parts=count,
-                state=msgspec.Raw(parts.popleft()),
+                seq=snapshot.seq,
+                part=part,
+                parts=len(snapshot.parts),
+                state=msgspec.Raw(state),
             )
-            await self._write(encode(part))
+            await self._write(encode(frame))
             await self.drain()
 
     async def _send_events(self, subscription: _Subscription, cursor: int) -> bool:

@@ -244,3 +244,33 @@ def test_reader_gets_what_was_written_before_the_server_stops() -> None:
         assert len(screen.delivery) == 0
 
     play(scenario)
+
+
+def test_readers_that_do_not_read_share_a_snapshot_though_the_log_goes_on() -> None:
+    async def scenario(log: ConversationLog, screen: Screen) -> None:
+        await grow(log, messages=40, characters=100_000)
+        screens = [Screen() for _ in range(20)]
+        sending = [asyncio.ensure_future(s.delivery.run()) for s in screens]
+        tracemalloc.start()
+        try:
+            for number, stalled in enumerate(screens):
+                stalled.reads.clear()
+                await stalled.delivery.subscribe(1, log, None)
+                await pause()
+                await log.append(ConversationUpdated(title=f"{number}"))
+            held, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert held < 4_200_000 + len(screens) * 400_000
+        for stalled in screens:
+            stalled.reads.set()
+            await live(stalled)
+            assert stalled.of(Snapshot)[0].seq + 20 == log.head
+            assert stalled.of(Live)[0].seq == log.head
+        for task in sending:
+            task.cancel()
+        await screen.delivery.subscribe(2, log, None)
+        await live(screen)
+        assert screen.of(Snapshot)[0].seq == log.head
+
+    play(scenario)
