@@ -40,16 +40,21 @@ RECORD = ConversationRecord(
 
 
 class Screen:
-    """What a reader was sent; it reads nothing while ``reads`` is not set."""
+    """What a reader was sent.
+
+    While ``reads`` is not set it reads nothing but what begins with ``takes``.
+    """
 
     def __init__(self) -> None:
         self.frames: list[Frame | Event | UnknownEvent] = []
         self.reads = asyncio.Event()
         self.reads.set()
+        self.takes: tuple[bytes, ...] = ()
         self.delivery = Delivery(self._take)
 
     async def _take(self, data: bytes) -> None:
-        await self.reads.wait()
+        if not data.startswith(self.takes):
+            await self.reads.wait()
         self.frames.append(decode_frame(data))
 
     def of(self, kind: type[FrameT]) -> list[FrameT]:
@@ -255,6 +260,7 @@ def test_readers_that_do_not_read_share_a_snapshot_though_the_log_goes_on() -> N
         try:
             for number, stalled in enumerate(screens):
                 stalled.reads.clear()
+                stalled.takes = (b'{"type":"subscribed"',)
                 await stalled.delivery.subscribe(1, log, None)
                 await pause()
                 await log.append(ConversationUpdated(title=f"{number}"))
