@@ -132,6 +132,9 @@ def filling(cls: type[Struct]) -> list[str]:
         match field.type:
             case types.ListType(item_type=types.StructType(cls=item)) if item in STATES:
                 own.append(f"{key}: (wire.{key} ?? []).map(fill{item.__name__}),")
+            case types.UnionType() if (inner := optional_state(field.type)) is not None:
+                filled = f"fill{inner.__name__}(wire.{key})"
+                own.append(f"{key}: wire.{key} ? {filled} : null,")
             case types.ListType():
                 own.append(f"{key}: [...(wire.{key} ?? [])],")
             case types.DictType() if default is not NODEFAULT:
@@ -141,6 +144,14 @@ def filling(cls: type[Struct]) -> list[str]:
             case _:
                 pass
     return [*lines, "    ...wire,", *(f"    {line}" for line in own), "  };", "}", ""]
+
+
+def optional_state(union: types.UnionType) -> type[Struct] | None:
+    """Return the state of a field that holds one or nothing."""
+    for member in union.types:
+        if isinstance(member, types.StructType) and member.cls in STATES:
+            return member.cls
+    return None
 
 
 def module_types(module: ModuleType) -> list[str]:

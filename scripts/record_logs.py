@@ -255,6 +255,58 @@ def steered_queue(log: Recorder) -> None:
     log.start_turn("t3", "m3")
 
 
+def approvals(log: Recorder) -> None:
+    """Three calls that ask first: one allowed as edited, one denied, one cut."""
+    log.ask("m1", "Delete the three")
+    log.start_turn("t1", "m1")
+    log.begin("t1", "m2")
+    used = [
+        log.use("t1", "m2", f"b{index}", f"toolu_{index}", name)
+        for index, name in enumerate(("Ada", "Alan", "Grace"))
+    ]
+    log.add(
+        e.MessageCompleted(
+            turn="t1", message="m2", content=[*used], stop_reason="tool_use"
+        )
+    )
+    for index, content in enumerate(used):
+        log.request("t1", "m2", f"b{index}", content)
+        log.add(
+            e.ToolApprovalRequested(
+                turn="t1",
+                approval=f"a{index}",
+                tool_call=content.id,
+                input_hash=f"{index}" * 64,
+                prompt=f"Run {content.name}?",
+                risk="exec" if index else "write",
+                may_remember=not index,
+                expires_at=1_790_000_100_000 if index else None,
+            )
+        )
+    log.status("t1", "waiting_approval", "Waiting for your approval…")
+    log.add(
+        e.ToolApprovalResolved(
+            turn="t1",
+            approval="a0",
+            tool_call="toolu_0",
+            decision="approved",
+            by=ADA,
+            edited_input={"query": "Ada Lovelace"},
+            remember="conversation",
+        )
+    )
+    denied = e.ToolApprovalResolved(
+        turn="t1", approval="a1", tool_call="toolu_1", decision="denied", reason="No"
+    )
+    log.add(denied)
+    # Of another approval, of no call: changes nothing.
+    log.add(msgspec.structs.replace(denied, approval="a9", decision="approved"))
+    log.add(msgspec.structs.replace(denied, tool_call="toolu_9"))
+    log.add(e.ToolStarted(turn="t1", tool_call="toolu_0"))
+    log.tool_end("t1", "toolu_1", "Denied: No", "denied")
+    log.tool_end("t1", "toolu_2", "The turn was cancelled.", "cancelled")
+
+
 def edges(log: Recorder) -> None:
     """What a fold has to ignore, and blocks that end in unusual ways."""
     log.add(e.BlockStarted(message="m?", block="b0", kind="text"))
@@ -378,6 +430,7 @@ LOGS: tuple[Callable[[Recorder], None], ...] = (
     newer_peer,
     queued_turns,
     steered_queue,
+    approvals,
     edges,
     all_blocks,
     unicode_text,

@@ -241,6 +241,37 @@ export interface ToolRequested extends EventBase {
   readonly input: Readonly<Record<string, unknown>>;
   readonly where?: "kernel" | "provider" | "server";
   readonly needs_approval?: boolean;
+  readonly risk?: Risk;
+}
+
+/**
+ * A tool call waits until a person agrees to exactly this input.
+ *
+ * `input_hash` is the SHA-256 of the input as JSON with sorted keys, in hex;
+ * `may_remember`: the same tool may be allowed for the whole conversation.
+ * `expires_at` is milliseconds since the epoch; absent: it waits.
+ */
+export interface ToolApprovalRequested extends EventBase {
+  readonly type: "tool.approval_requested";
+  readonly approval: string;
+  readonly tool_call: string;
+  readonly input_hash: string;
+  readonly prompt: string;
+  readonly risk: Risk;
+  readonly may_remember?: boolean;
+  readonly expires_at?: number | null;
+}
+
+/** The one answer to an approval; `edited_input` replaces the whole input. */
+export interface ToolApprovalResolved extends EventBase {
+  readonly type: "tool.approval_resolved";
+  readonly approval: string;
+  readonly tool_call: string;
+  readonly decision: ApprovalDecision;
+  readonly by?: Author | null;
+  readonly edited_input?: Readonly<Record<string, unknown>> | null;
+  readonly remember?: "conversation" | "once";
+  readonly reason?: string | null;
 }
 
 /** An attempt to run a tool; written before the tool is told. */
@@ -324,6 +355,12 @@ export type ToolStatus =
   | "timeout"
   | "unknown";
 
+/** What a tool may do: look, change something, or run any code. */
+export type Risk = "read" | "write" | "exec";
+
+/** What a person said to a tool call that asks first. */
+export type ApprovalDecision = "approved" | "denied";
+
 /** How a turn ended; `interrupted`: the server died under it. */
 export type TurnEndStatus = "completed" | "cancelled" | "failed" | "interrupted";
 
@@ -342,6 +379,8 @@ export type Event =
   | BlockDelta
   | BlockCompleted
   | ToolRequested
+  | ToolApprovalRequested
+  | ToolApprovalResolved
   | ToolStarted
   | ToolProgress
   | ToolCompleted
@@ -460,6 +499,24 @@ export interface SendNow {
   readonly id: CommandId;
   readonly conversation: Identifier;
   readonly turn: Identifier;
+}
+
+/**
+ * Answer a tool call that waits for approval, from any seat.
+ *
+ * The first answer counts: the same again is a duplicate, another one a conflict
+ * that names the recorded one. `remember` = `conversation` allows the tool for the
+ * rest of the conversation, where the request says that it may.
+ */
+export interface Approve {
+  readonly type: "approve";
+  readonly id: CommandId;
+  readonly conversation: Identifier;
+  readonly approval: Identifier;
+  readonly decision: ApprovalDecision;
+  readonly edited_input?: Readonly<Record<string, unknown>> | null;
+  readonly remember?: "conversation" | "once";
+  readonly reason?: string | null;
 }
 
 /** Ask for a `pong` with the heads of the subscribed conversations. */
@@ -723,6 +780,51 @@ export function fillMessageState(wire: WireMessageState): MessageState {
   };
 }
 
+/** A `ApprovalState` as it travels: defaults are left off. */
+export interface WireApprovalState {
+  readonly approval: string;
+  readonly input_hash: string;
+  readonly prompt: string;
+  readonly risk: Risk;
+  readonly may_remember?: boolean;
+  readonly expires_at?: number | null;
+  readonly decision?: ApprovalDecision | null;
+  readonly by?: Author | null;
+  readonly reason?: string | null;
+  readonly is_edited?: boolean;
+}
+
+/**
+ * A tool call's question to a person; it waits while `decision` is `None`.
+ *
+ * What a call that has ended still asks is no longer of interest.
+ */
+export interface ApprovalState {
+  approval: string;
+  input_hash: string;
+  prompt: string;
+  risk: Risk;
+  may_remember: boolean;
+  expires_at: number | null;
+  decision: ApprovalDecision | null;
+  by: Author | null;
+  reason: string | null;
+  is_edited: boolean;
+}
+
+/** Put the defaults back that the wire left off a `ApprovalState`. */
+export function fillApprovalState(wire: WireApprovalState): ApprovalState {
+  return {
+    may_remember: true,
+    expires_at: null,
+    decision: null,
+    by: null,
+    reason: null,
+    is_edited: false,
+    ...wire,
+  };
+}
+
 /** A `ToolCallState` as it travels: defaults are left off. */
 export interface WireToolCallState {
   readonly tool_call: string;
@@ -733,6 +835,8 @@ export interface WireToolCallState {
   readonly input: Readonly<Record<string, unknown>>;
   readonly where?: "kernel" | "provider" | "server";
   readonly turn?: string | null;
+  readonly risk?: Risk;
+  readonly approval?: WireApprovalState | null;
   readonly status?:
     | "cancelled"
     | "denied"
@@ -763,6 +867,8 @@ export interface ToolCallState {
   input: Record<string, unknown>;
   where: "kernel" | "provider" | "server";
   turn: string | null;
+  risk: Risk;
+  approval: ApprovalState | null;
   status:
     | "cancelled"
     | "denied"
@@ -788,6 +894,7 @@ export function fillToolCallState(wire: WireToolCallState): ToolCallState {
   return {
     where: "server",
     turn: null,
+    risk: "read",
     status: "requested",
     attempt: 0,
     started_ts: null,
@@ -798,6 +905,7 @@ export function fillToolCallState(wire: WireToolCallState): ToolCallState {
     artifact: null,
     duration_ms: null,
     ...wire,
+    approval: wire.approval ? fillApprovalState(wire.approval) : null,
     actions: [...(wire.actions ?? [])],
   };
 }
@@ -919,6 +1027,8 @@ export const EVENT_TYPES: ReadonlySet<string> = new Set([
   "block.delta",
   "block.completed",
   "tool.requested",
+  "tool.approval_requested",
+  "tool.approval_resolved",
   "tool.started",
   "tool.progress",
   "tool.completed",

@@ -24,6 +24,7 @@ import {
   type ConversationState,
   type ConversationUpdated,
   type Event,
+  fillApprovalState,
   fillConversationState,
   fillToolCallState,
   fillTurnState,
@@ -32,6 +33,8 @@ import {
   type MessageDiscarded,
   type MessageEdited,
   type MessageState,
+  type ToolApprovalRequested,
+  type ToolApprovalResolved,
   type ToolCallState,
   type ToolCompleted,
   type ToolProgress,
@@ -106,6 +109,9 @@ export class Fold {
         return this.#endMessage(event);
       case "tool.requested":
         return this.#requestTool(event);
+      case "tool.approval_requested":
+      case "tool.approval_resolved":
+        return this.#updateApproval(event);
       case "tool.started":
       case "tool.progress":
       case "tool.completed":
@@ -237,8 +243,35 @@ export class Fold {
     const call = fillToolCallState({ tool_call, message, block, name, label, input });
     call.where = event.where ?? "server";
     call.turn = event.turn ?? null;
+    call.risk = event.risk ?? "read";
     this.state.tool_calls.push(call);
     this.#toolCalls.set(tool_call, call);
+    return { kind: "tool_call", tool_call };
+  }
+
+  #updateApproval(event: ToolApprovalRequested | ToolApprovalResolved): Change | null {
+    const { tool_call } = event;
+    const call = this.#toolCalls.get(tool_call);
+    if (call === undefined) {
+      return null;
+    }
+    if (event.type === "tool.approval_requested") {
+      const { approval, input_hash, prompt, risk } = event;
+      call.approval = fillApprovalState({ approval, input_hash, prompt, risk });
+      call.approval.may_remember = event.may_remember ?? true;
+      call.approval.expires_at = event.expires_at ?? null;
+      return { kind: "tool_call", tool_call };
+    }
+    if (call.approval?.approval !== event.approval) {
+      return null;
+    }
+    call.approval.decision = event.decision;
+    call.approval.by = event.by ?? null;
+    call.approval.reason = event.reason ?? null;
+    if (event.edited_input) {
+      call.input = event.edited_input;
+      call.approval.is_edited = true;
+    }
     return { kind: "tool_call", tool_call };
   }
 

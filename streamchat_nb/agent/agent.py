@@ -13,6 +13,7 @@ from streamchat_nb.protocol.events import (
     MessageCompleted,
     MessageCreated,
     MessageDiscarded,
+    ToolApprovalRequested,
     ToolCompleted,
     ToolProgress,
     ToolRequested,
@@ -21,9 +22,11 @@ from streamchat_nb.protocol.events import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
+    from streamchat_nb.protocol.events import ToolApprovalResolved
     from streamchat_nb.tools.registry import ToolSet
+    from streamchat_nb.tools.tool import Tool
 
 __all__ = ["Agent", "AgentEvent", "Turn", "TurnLimits"]
 
@@ -35,6 +38,7 @@ AgentEvent = (
     | BlockDelta
     | BlockCompleted
     | ToolRequested
+    | ToolApprovalRequested
     | ToolStarted
     | ToolProgress
     | ToolCompleted
@@ -75,6 +79,9 @@ class Turn:
         tools: The tools of this turn; does not change while it runs.
         limits: Where it stops by itself.
         new_message_id: Gives a fresh id for each message the agent creates.
+        asks_first: Says whether a person must agree before this tool runs.
+        approval: Waits for the answer to an approval whose request was yielded; there
+            is no deadline. ``None`` where nobody can be asked: such calls are denied.
         is_superseded: Says whether a newer message is to be answered instead. An agent
             that runs tools asks after their results are in, and ends there if so: the
             next turn has those results in its history.
@@ -86,6 +93,8 @@ class Turn:
     tools: ToolSet
     limits: TurnLimits
     new_message_id: Callable[[], str]
+    asks_first: Callable[[Tool], bool] = lambda tool: tool.needs_approval
+    approval: Callable[[str], Awaitable[ToolApprovalResolved]] | None = None
     is_superseded: Callable[[], bool] = lambda: False
 
 

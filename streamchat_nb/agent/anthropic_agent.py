@@ -229,6 +229,7 @@ class _Loop:
 
     def _take(self, batch: ToolBatch) -> None:
         self._tool_calls += batch.calls
+        self._ends_at += batch.waited_s
         self._tools_ran = self._tools_ran or batch.started
         self._actions += batch.actions()
         self._add("user", batch.results())

@@ -9,6 +9,9 @@ from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from streamchat_nb.agent.approvals import Approvals
 from streamchat_nb.agent.history import tool_result
 from streamchat_nb.protocol.content import ToolUseBlock
 from streamchat_nb.protocol.events import (
@@ -19,6 +22,7 @@ from streamchat_nb.protocol.events import (
     TurnStatus,
 )
 from streamchat_nb.tools.dispatch import Outcome, refusal_of, run_tool
+from streamchat_nb.tools.output import clean_text
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
 
     from streamchat_nb.agent.agent import AgentEvent, Turn
     from streamchat_nb.protocol.content import Action, AssistantBlock
+    from streamchat_nb.protocol.events import ToolApprovalResolved
     from streamchat_nb.tools.tool import Tool
 
 __all__ = ["ToolBatch"]
@@ -55,6 +60,7 @@ class ToolBatch:
         calls: How many there are.
         outcomes: By tool call, those that have ended.
         started: Whether any tool began to run.
+        waited_s: How long nothing was done but wait for a person, in seconds.
     """
 
     def __init__(  # noqa: PLR0913 (facts of one step, by keyword)
@@ -70,6 +76,8 @@ class ToolBatch:
     ) -> None:
         self.outcomes: dict[str, Outcome] = {}
         self.started = False
+        self.waited_s = 0.0
+        self._edited: set[str] = set()
         self._turn = turn
         self._message = message
         self._calls = [
@@ -89,9 +97,11 @@ class ToolBatch:
     async def events(self) -> AsyncGenerator[AgentEvent]:
         """Run all calls and yield what happens; exactly one end for each.
 
-        Closing the iterator cancels what runs.
+        Calls that ask a person first do not hold up the others. Closing the iterator
+        cancels what runs and what waits.
         """
         runnable: list[tuple[Tool, ToolUseBlock]] = []
+        approvals = Approvals(self._turn.approval) if self._turn.approval else None
         for block, call in self._calls:
             yield self._requested(block, call)
         for number, (_, call) in enumerate(self._calls):
@@ -99,13 +109,54 @@ class ToolBatch:
             refusal = self._refusal(number, tool, call)
             if tool is None or refusal is not None:
                 yield self._end(call, refusal or Outcome(status="error", output=""))
-            else:
+            elif not self._turn.asks_first(tool):
                 runnable.append((tool, call))
-        for group in _groups(runnable):
+            elif approvals is not None:
+                yield approvals.request(tool, call)
+            else:
+                yield self._end(call, _nobody_to_ask(tool))
+        async with aclosing(self._run_all(runnable)) as events:
+            async for event in events:
+                yield event
+        if approvals:
+            async with aclosing(self._run_approved(approvals)) as events:
+                async for event in events:
+                    yield event
+
+    async def _run_all(
+        self, calls: list[tuple[Tool, ToolUseBlock]]
+    ) -> AsyncGenerator[AgentEvent]:
+        for group in _groups(calls):
             yield TurnStatus(phase="using_tool", label=_label(group))
             async with aclosing(self._run_group(group)) as events:
                 async for event in events:
                     yield event
+
+    async def _run_approved(self, approvals: Approvals) -> AsyncGenerator[AgentEvent]:
+        """Wait for the person's answers, then run what was approved."""
+        yield TurnStatus(phase="waiting_approval", label=approvals.label)
+        began = self._monotonic()
+        approved: list[tuple[Tool, ToolUseBlock]] = []
+        async with aclosing(approvals.answers()) as answers:
+            async for tool, call, answer in answers:
+                if answer.decision != "approved":
+                    yield self._end(call, _denied(tool, answer))
+                    continue
+                approved.append((tool, self._as_approved(call, answer)))
+        self.waited_s += self._monotonic() - began
+        order = [call.id for _, call in self._calls]
+        approved.sort(key=lambda entry: order.index(entry[1].id))
+        async with aclosing(self._run_all(approved)) as events:
+            async for event in events:
+                yield event
+
+    def _as_approved(
+        self, call: ToolUseBlock, answer: ToolApprovalResolved
+    ) -> ToolUseBlock:
+        if answer.edited_input is None:
+            return call
+        self._edited.add(call.id)
+        return msgspec.structs.replace(call, input=answer.edited_input)
 
     def results(self) -> list[dict[str, Any]]:
         """Return the results for the model, in the order of the calls."""
@@ -113,11 +164,17 @@ class ToolBatch:
             tool_result(
                 call.id,
                 status=self.outcomes[call.id].status,
-                output=self.outcomes[call.id].output,
+                output=self._told(call),
                 limit_bytes=self._turn.limits.model_tool_output_bytes,
             )
             for _, call in self._calls
         ]
+
+    def _told(self, call: ToolUseBlock) -> str:
+        output = self.outcomes[call.id].output
+        if call.id not in self._edited:
+            return output
+        return f"(The user changed the input before it ran.)\n{output}"
 
     def actions(self) -> list[Action]:
         """Return the links and buttons of all results, in the order of the calls."""
@@ -137,7 +194,8 @@ class ToolBatch:
             label=f"Using {call.name}…" if tool is None else tool.label,
             input=call.input,
             where="server" if tool is None else tool.where,
-            needs_approval=tool is not None and tool.needs_approval,
+            needs_approval=tool is not None and self._turn.asks_first(tool),
+            risk="read" if tool is None else tool.risk,
         )
 
     def _refusal(
@@ -222,6 +280,20 @@ class ToolBatch:
             actions=outcome.actions or None,
             duration_ms=duration_ms,
         )
+
+
+def _nobody_to_ask(tool: Tool) -> Outcome:
+    return Outcome(
+        status="denied",
+        output=f"{tool.name} needs a person's approval, and nobody can be asked here; "
+        "it did not run.",
+    )
+
+
+def _denied(tool: Tool, answer: ToolApprovalResolved) -> Outcome:
+    reason = clean_text(answer.reason or "").strip()
+    why = f": {reason}" if reason else "."
+    return Outcome(status="denied", output=f"The user did not let {tool.name} run{why}")
 
 
 def _groups(

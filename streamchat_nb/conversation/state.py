@@ -36,6 +36,7 @@ from streamchat_nb.protocol.content import (
     Usage,
 )
 from streamchat_nb.protocol.events import (
+    ApprovalDecision,
     BlockCompleted,
     BlockDelta,
     BlockKind,
@@ -48,6 +49,9 @@ from streamchat_nb.protocol.events import (
     MessageDiscarded,
     MessageEdited,
     Phase,
+    Risk,
+    ToolApprovalRequested,
+    ToolApprovalResolved,
     ToolCompleted,
     ToolProgress,
     ToolRequested,
@@ -60,6 +64,7 @@ from streamchat_nb.protocol.events import (
 )
 
 __all__ = [
+    "ApprovalState",
     "BlockState",
     "ConversationState",
     "Fold",
@@ -106,6 +111,24 @@ class MessageState(Struct, kw_only=True, omit_defaults=True):
     edited: bool = False
 
 
+class ApprovalState(Struct, kw_only=True, omit_defaults=True):
+    """A tool call's question to a person; it waits while ``decision`` is ``None``.
+
+    What a call that has ended still asks is no longer of interest.
+    """
+
+    approval: str
+    input_hash: str
+    prompt: str
+    risk: Risk
+    may_remember: bool = True
+    expires_at: int | None = None
+    decision: ApprovalDecision | None = None
+    by: Author | None = None
+    reason: str | None = None
+    is_edited: bool = False
+
+
 class ToolCallState(Struct, kw_only=True, omit_defaults=True):
     """One tool call, from the request to its end."""
 
@@ -117,6 +140,8 @@ class ToolCallState(Struct, kw_only=True, omit_defaults=True):
     input: dict[str, Any]
     where: Literal["server", "kernel", "provider"] = "server"
     turn: str | None = None
+    risk: Risk = "read"
+    approval: ApprovalState | None = None
     status: Literal[
         "requested",
         "running",
@@ -235,9 +260,7 @@ class Fold:
             return
         self._state.seq = event.seq
         match event:
-            case BlockDelta():
-                self._apply_delta(event)
-            case BlockStarted() | BlockCompleted():
+            case BlockStarted() | BlockDelta() | BlockCompleted():
                 self._apply_block(event)
             case MessageCreated() | MessageEdited():
                 self._apply_user_message(event)
@@ -245,6 +268,8 @@ class Fold:
                 self._apply_message_end(event)
             case ToolRequested() | ToolStarted() | ToolProgress() | ToolCompleted():
                 self._apply_tool(event)
+            case ToolApprovalRequested() | ToolApprovalResolved():
+                self._apply_approval(event)
             case TurnQueued() | TurnStarted() | TurnStatus() | TurnFinished():
                 self._apply_turn(event)
             case ConversationCreated() | ConversationUpdated():
@@ -254,15 +279,13 @@ class Fold:
             case _:
                 assert_never(event)
 
-    def _apply_delta(self, event: BlockDelta) -> None:
-        key = (event.message, event.block)
-        block = self._blocks.get(key)
-        if block is not None and block.content is None:
-            self._pending_text.setdefault(key, []).append(event.delta)
-
-    def _apply_block(self, event: BlockStarted | BlockCompleted) -> None:
+    def _apply_block(self, event: BlockStarted | BlockDelta | BlockCompleted) -> None:
         key = (event.message, event.block)
         match event:
+            case BlockDelta():
+                block = self._blocks.get(key)
+                if block is not None and block.content is None:
+                    self._pending_text.setdefault(key, []).append(event.delta)
             case BlockStarted():
                 message = self._messages.get(event.message)
                 if message is None or key in self._blocks:
@@ -391,9 +414,36 @@ class Fold:
             input=event.input,
             where=event.where,
             turn=event.turn,
+            risk=event.risk,
         )
         self._state.tool_calls.append(call)
         self._tool_calls[event.tool_call] = call
+
+    def _apply_approval(
+        self, event: ToolApprovalRequested | ToolApprovalResolved
+    ) -> None:
+        call = self._tool_calls.get(event.tool_call)
+        if call is None:
+            return
+        if isinstance(event, ToolApprovalRequested):
+            call.approval = ApprovalState(
+                approval=event.approval,
+                input_hash=event.input_hash,
+                prompt=event.prompt,
+                risk=event.risk,
+                may_remember=event.may_remember,
+                expires_at=event.expires_at,
+            )
+            return
+        approval = call.approval
+        if approval is None or approval.approval != event.approval:
+            return
+        approval.decision = event.decision
+        approval.by = event.by
+        approval.reason = event.reason
+        if event.edited_input is not None:
+            call.input = event.edited_input
+            approval.is_edited = True
 
     def _apply_turn(
         self, event: TurnQueued | TurnStarted | TurnStatus | TurnFinished

@@ -6,13 +6,15 @@ one ``ack`` or ``error`` with that id in ``re``.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 
 from streamchat_nb.protocol.content import Identifier, UserBlock
+from streamchat_nb.protocol.events import ApprovalDecision
 
 __all__ = [
+    "Approve",
     "Authenticate",
     "Cancel",
     "ClientDescription",
@@ -119,6 +121,23 @@ class SendNow(CommandBase, frozen=True, kw_only=True, tag="send_now"):
     id: CommandId
     conversation: Identifier
     turn: Identifier
+
+
+class Approve(CommandBase, frozen=True, kw_only=True, tag="approve"):
+    """Answer a tool call that waits for approval, from any seat.
+
+    The first answer counts: the same again is a duplicate, another one a conflict
+    that names the recorded one. ``remember`` = ``conversation`` allows the tool for
+    the rest of the conversation, where the request says that it may.
+    """
+
+    id: CommandId
+    conversation: Identifier
+    approval: Identifier
+    decision: ApprovalDecision
+    edited_input: dict[str, Any] | None = None
+    remember: Literal["once", "conversation"] = "once"
+    reason: str | None = None
 
 
 class Ping(CommandBase, frozen=True, kw_only=True, tag="ping"):

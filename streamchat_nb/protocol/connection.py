@@ -28,6 +28,7 @@ from streamchat_nb.errors import (
 from streamchat_nb.protocol.close_codes import CloseCode
 from streamchat_nb.protocol.codec import decode_command
 from streamchat_nb.protocol.commands import (
+    Approve,
     Authenticate,
     Cancel,
     ClientDescription,
@@ -106,7 +107,9 @@ class VerifyToken:
     client: ClientDescription | None
 
 
-Performed = Subscribe | Unsubscribe | Send | EditQueued | SendNow | Cancel | Ping
+Performed = (
+    Subscribe | Unsubscribe | Send | EditQueued | SendNow | Cancel | Approve | Ping
+)
 """The commands that the host carries out."""
 
 

@@ -21,6 +21,7 @@ from streamchat_nb.protocol.content import (
 )
 
 __all__ = [
+    "ApprovalDecision",
     "BlockCompleted",
     "BlockDelta",
     "BlockKind",
@@ -34,6 +35,9 @@ __all__ = [
     "MessageDiscarded",
     "MessageEdited",
     "Phase",
+    "Risk",
+    "ToolApprovalRequested",
+    "ToolApprovalResolved",
     "ToolCompleted",
     "ToolProgress",
     "ToolRequested",
@@ -62,6 +66,12 @@ Phase = Literal[
 
 ToolStatus = Literal["ok", "error", "denied", "cancelled", "timeout", "unknown"]
 """How a tool call ended; ``unknown``: it may have run."""
+
+Risk = Literal["read", "write", "exec"]
+"""What a tool may do: look, change something, or run any code."""
+
+ApprovalDecision = Literal["approved", "denied"]
+"""What a person said to a tool call that asks first."""
 
 TurnEndStatus = Literal["completed", "cancelled", "failed", "interrupted"]
 """How a turn ended; ``interrupted``: the server died under it."""
@@ -212,6 +222,40 @@ class ToolRequested(EventBase, frozen=True, kw_only=True, tag="tool.requested"):
     input: dict[str, Any]
     where: Literal["server", "kernel", "provider"] = "server"
     needs_approval: bool = False
+    risk: Risk = "read"
+
+
+class ToolApprovalRequested(
+    EventBase, frozen=True, kw_only=True, tag="tool.approval_requested"
+):
+    """A tool call waits until a person agrees to exactly this input.
+
+    ``input_hash`` is the SHA-256 of the input as JSON with sorted keys, in hex;
+    ``may_remember``: the same tool may be allowed for the whole conversation.
+    ``expires_at`` is milliseconds since the epoch; absent: it waits.
+    """
+
+    approval: str
+    tool_call: str
+    input_hash: str
+    prompt: str
+    risk: Risk
+    may_remember: bool = True
+    expires_at: int | None = None
+
+
+class ToolApprovalResolved(
+    EventBase, frozen=True, kw_only=True, tag="tool.approval_resolved"
+):
+    """The one answer to an approval; ``edited_input`` replaces the whole input."""
+
+    approval: str
+    tool_call: str
+    decision: ApprovalDecision
+    by: Author | None = None
+    edited_input: dict[str, Any] | None = None
+    remember: Literal["once", "conversation"] = "once"
+    reason: str | None = None
 
 
 class ToolStarted(EventBase, frozen=True, kw_only=True, tag="tool.started"):
@@ -287,6 +331,8 @@ Event = (
     | BlockDelta
     | BlockCompleted
     | ToolRequested
+    | ToolApprovalRequested
+    | ToolApprovalResolved
     | ToolStarted
     | ToolProgress
     | ToolCompleted

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
@@ -20,6 +20,7 @@ from streamchat_nb.protocol.content import (
     Usage,
     UserBlock,
 )
+from streamchat_nb.protocol.events import ApprovalDecision  # noqa: TC001 (msgspec)
 from streamchat_nb.server.delivery import plan_delivery
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Accepted",
     "Answer",
+    "AnswerApproval",
     "CancelTurn",
     "ConversationPage",
     "ConversationSummary",
@@ -86,6 +88,15 @@ class CancelTurn(msgspec.Struct, frozen=True, kw_only=True):
     """Body of ``POST …/turns/{turn}/cancel``; ``and_queued`` ends those that wait."""
 
     and_queued: bool = False
+
+
+class AnswerApproval(msgspec.Struct, frozen=True, kw_only=True):
+    """Body of ``POST …/approvals/{approval}``; see the ``approve`` command."""
+
+    decision: ApprovalDecision
+    edited_input: dict[str, Any] | None = None
+    remember: Literal["once", "conversation"] = "once"
+    reason: str | None = None
 
 
 class ConversationSummary(msgspec.Struct, frozen=True, kw_only=True):

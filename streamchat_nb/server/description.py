@@ -16,6 +16,7 @@ from streamchat_nb.protocol.frames import Frame
 from streamchat_nb.server.answers import (
     Accepted,
     Answer,
+    AnswerApproval,
     CancelTurn,
     ConversationPage,
     CreateConversation,
@@ -68,6 +69,7 @@ def openapi() -> dict[str, Any]:
         ErrorBody,
         Accepted,
         Answer,
+        AnswerApproval,
         CancelTurn,
         ConversationPage,
         CreateConversation,
@@ -223,6 +225,22 @@ def _turn_paths() -> dict[str, Any]:
 
     one = "/conversations/{conversation}/turns/{turn}"
     return {
+        "/conversations/{conversation}/approvals/{approval}": {
+            "post": _operation(
+                "Answer a tool call that waits for approval",
+                {
+                    "200": _json(
+                        "Where the log says so; null when it was given before",
+                        _object(
+                            seq={"type": ["integer", "null"]},
+                            duplicate={"type": "boolean"},
+                        ),
+                    )
+                },
+                parameters=[_CONVERSATION, {**_CONVERSATION, "name": "approval"}],
+                body="AnswerApproval",
+            )
+        },
         one: {
             "patch": operation(
                 "Change a message that waits for its turn",

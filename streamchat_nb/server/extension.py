@@ -30,6 +30,7 @@ from streamchat_nb.server.page import STATIC_DIRECTORY, PageHandler
 from streamchat_nb.server.presence import Audiences
 from streamchat_nb.server.rest import (
     AgentsHandler,
+    ApprovalHandler,
     CancelHandler,
     ConversationHandler,
     ConversationsHandler,
@@ -216,6 +217,7 @@ class StreamchatExtension(ExtensionApp):
             (f"{one}/turns/{_ID}", TurnHandler, {}),
             (f"{one}/turns/{_ID}/send-now", SendNowHandler, {}),
             (f"{one}/turns/{_ID}/cancel", CancelHandler, {}),
+            (f"{one}/approvals/{_ID}", ApprovalHandler, {}),
         ]
         self.handlers.extend(
             (path, handler, {**runtime, **more}) for path, handler, more in routes

@@ -9,7 +9,9 @@ from typing_extensions import override
 
 from streamchat_nb._version import __version__
 from streamchat_nb.errors import Forbidden, InvalidInput
+from streamchat_nb.protocol.events import ToolApprovalResolved
 from streamchat_nb.server.answers import (
+    AnswerApproval,
     CancelTurn,
     ConversationPage,
     ConversationSummary,
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AgentsHandler",
+    "ApprovalHandler",
     "CancelHandler",
     "ConversationHandler",
     "ConversationsHandler",
@@ -205,6 +208,29 @@ class CancelHandler(StreamchatHandler):
             and_queued=self.body(CancelTurn).and_queued,
         )
         self.answer({"seq": seq})
+
+
+class ApprovalHandler(StreamchatHandler):
+    """``POST api/conversations/{id}/approvals/{approval}``."""
+
+    @override
+    @allowed("execute", CONVERSATIONS)
+    async def post(self, conversation: str, approval: str) -> None:
+        """Answer a tool call that waits for a person; the first answer counts."""
+        given = self.body(AnswerApproval)
+        seq = await self.service.approve(
+            self.principal,
+            conversation,
+            ToolApprovalResolved(
+                approval=approval,
+                tool_call="",
+                decision=given.decision,
+                edited_input=given.edited_input,
+                remember=given.remember,
+                reason=given.reason,
+            ),
+        )
+        self.answer({"seq": seq, "duplicate": seq is None})
 
 
 class DescriptionHandler(StreamchatHandler):

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from streamchat_nb.agent.agent import Agent
     from streamchat_nb.conversation.store import Store
     from streamchat_nb.protocol.content import UserBlock
+    from streamchat_nb.protocol.events import ToolApprovalResolved
     from streamchat_nb.server.settings import Settings
 
 __all__ = ["Health", "Principal", "Service"]
@@ -331,6 +332,29 @@ class Service:
         turns = await self._open_turns(principal, conversation)
         self._refuse_when_unavailable()
         return await turns.send_now(turn)
+
+    async def approve(
+        self, principal: Principal, conversation: str, answer: ToolApprovalResolved
+    ) -> int | None:
+        """Record an answer to a tool call that waits for approval.
+
+        Args:
+            principal: Who answers.
+            conversation: Its conversation.
+            answer: Without ``tool_call``, ``turn`` and ``by``.
+
+        Returns:
+            Where the log says so; ``None`` when the same answer was given before.
+
+        Raises:
+            NotFound: No such conversation or approval.
+            Conflict: Another answer is recorded, or the call has ended.
+            InvalidInput: The edited input is not what the tool takes.
+            Unavailable: The server stops or its store cannot write.
+        """
+        turns = await self._open_turns(principal, conversation)
+        self._refuse_when_unavailable()
+        return await turns.approve(answer, by=_author(principal))
 
     async def cancel(
         self,

@@ -29,6 +29,7 @@ from streamchat_nb.protocol.events import (
     TurnQueued,
     TurnStarted,
 )
+from streamchat_nb.server.approvals import ApprovalDesk
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from streamchat_nb.agent.agent import Agent
     from streamchat_nb.conversation.log import ConversationLog
     from streamchat_nb.protocol.content import Author, UserBlock
+    from streamchat_nb.protocol.events import ToolApprovalResolved
     from streamchat_nb.server.settings import Settings
     from streamchat_nb.server.turn_slots import TurnSlots
     from streamchat_nb.tools.registry import ToolSet
@@ -108,6 +110,7 @@ class ConversationTurns:
         slots: Shared by all conversations.
 
     Attributes:
+        approvals: Where tool calls ask a person.
         used_at: Monotonic time at which somebody last asked for the conversation.
     """
 
@@ -130,6 +133,7 @@ class ConversationTurns:
         self._waits_for_slot = False
         self._holding = False
         self.used_at = time.monotonic()
+        self.approvals = ApprovalDesk(log, tools=tools)
         self._sent: dict[str, _Sent] = {}
         self._restore_sent()
 
@@ -240,6 +244,15 @@ class ConversationTurns:
         if self._active is not None:
             self._active.runner.supersede()
         return await self._written(committed)
+
+    async def approve(self, answer: ToolApprovalResolved, *, by: Author) -> int | None:
+        """Record a person's answer to an approval, as ``ApprovalDesk.resolve``.
+
+        Returns:
+            Where the log says so; ``None`` when the same answer was given before.
+        """
+        committed = self.approvals.resolve(answer, by=by, active_turn=self.active_turn)
+        return None if committed is None else await self._written(committed)
 
     async def cancel(self, turn: str, *, and_queued: bool = False) -> int:
         """End a running or waiting turn; returns the head once its end is written.
@@ -442,6 +455,8 @@ class ConversationTurns:
             tools=self._tools(),
             limits=limits,
             new_message_id=lambda: new_id("m"),
+            asks_first=self.approvals.asks_first,
+            approval=self.approvals.answer,
             is_superseded=lambda: runner.is_superseded,
         )
 

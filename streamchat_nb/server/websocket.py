@@ -23,6 +23,7 @@ from streamchat_nb.errors import (
 )
 from streamchat_nb.protocol.close_codes import CloseCode
 from streamchat_nb.protocol.commands import (
+    Approve,
     Cancel,
     ClientDescription,
     EditQueued,
@@ -43,6 +44,7 @@ from streamchat_nb.protocol.connection import (
     VerifyToken,
     error_frame,
 )
+from streamchat_nb.protocol.events import ToolApprovalResolved
 from streamchat_nb.protocol.frames import Ack, GoingAway, Pong
 from streamchat_nb.server.base import RESOURCE, Runtime
 from streamchat_nb.server.delivery import Delivery
@@ -313,6 +315,8 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
                     await self._send_message(command)
                 case EditQueued() | SendNow() | Cancel():
                     self._say(Ack(re=command.id, seq=await self._steer(command)))
+                case Approve():
+                    await self._approve(command)
                 case Ping():
                     heads = self._delivery.heads
                     self._say(Pong(re=command.id, heads=heads))
@@ -350,6 +354,18 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
                 return await self.service.send_now(*where)
             case Cancel():
                 return await self.service.cancel(*where, and_queued=command.and_queued)
+
+    async def _approve(self, command: Approve) -> None:
+        answer = ToolApprovalResolved(
+            approval=command.approval,
+            tool_call="",
+            decision=command.decision,
+            edited_input=command.edited_input,
+            remember=command.remember,
+            reason=command.reason,
+        )
+        seq = await self.service.approve(self.principal, command.conversation, answer)
+        self._say(Ack(re=command.id, seq=seq, duplicate=seq is None))
 
     async def _send_message(self, command: Send) -> None:
         receipt = await self.service.send(

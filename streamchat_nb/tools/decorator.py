@@ -18,6 +18,8 @@ from streamchat_nb.tools.worker_threads import WorkerThreads
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from streamchat_nb.protocol.events import Risk
+
 __all__ = ["TOOL_NAME", "FunctionTool", "tool"]
 
 ParametersT = ParamSpec("ParametersT")
@@ -26,6 +28,7 @@ ReturnT = TypeVar("ReturnT")
 TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """What a tool may be called: all of it must match."""
 
+RISKS = ("read", "write", "exec")
 _MOST_THREADS = 32
 _threads = WorkerThreads(_MOST_THREADS)
 
@@ -43,13 +46,15 @@ class FunctionTool(Tool, Generic[ParametersT, ReturnT]):
         label: Shown while it runs; ``"Using {name}…"`` when ``None``.
         timeout_s: Longest run, in seconds, above 0.
         sequential: Never run beside another call of the same turn.
-        needs_approval: A person must agree before it runs.
+        risk: What it may do: ``read``, ``write`` or ``exec``.
+        needs_approval: A person must agree before it runs; ``None``: unless it only
+            reads.
 
     Raises:
         UsageError: The function cannot be a tool; says why.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (options by keyword)
         self,
         function: Callable[ParametersT, ReturnT],
         *,
@@ -57,9 +62,12 @@ class FunctionTool(Tool, Generic[ParametersT, ReturnT]):
         label: str | None = None,
         timeout_s: float = 120.0,
         sequential: bool = False,
-        needs_approval: bool = False,
+        risk: Risk = "read",
+        needs_approval: bool | None = None,
     ) -> None:
         self.name = _checked_name(function, name)
+        if risk not in RISKS:
+            raise UsageError(f"risk of tool {self.name} must be one of {RISKS}.")
         if timeout_s <= 0:
             raise UsageError(f"timeout_s of tool {self.name} must be above 0.")
         if _is_generator(function):
@@ -75,7 +83,9 @@ class FunctionTool(Tool, Generic[ParametersT, ReturnT]):
         self.label = label if label is not None else f"Using {self.name}…"
         self.timeout_s = timeout_s
         self.sequential = sequential
-        self.needs_approval = needs_approval
+        self.risk = risk
+        changes = risk != "read"
+        self.needs_approval = changes if needs_approval is None else needs_approval
         functools.update_wrapper(self, function, updated=())
 
     def __call__(
@@ -125,7 +135,8 @@ def tool(
     label: str | None = None,
     timeout_s: float = 120.0,
     sequential: bool = False,
-    needs_approval: bool = False,
+    risk: Risk = "read",
+    needs_approval: bool | None = None,
 ) -> Callable[[Callable[ParametersT, ReturnT]], FunctionTool[ParametersT, ReturnT]]: ...
 
 

@@ -68,12 +68,6 @@ def refusal_of(
     if faults:
         listed = "".join(f"\n- {clean_text(fault)}" for fault in faults)
         return _failed(f"The input of {tool.name} is not valid:{listed}")
-    if tool.needs_approval:
-        return Outcome(
-            status="denied",
-            output=f"{tool.name} needs approval, which this server does not offer "
-            "yet; it did not run.",
-        )
     return None
 
 

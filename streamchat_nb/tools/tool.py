@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from streamchat_nb.protocol.content import Action
+    from streamchat_nb.protocol.events import Risk
 
 __all__ = ["Tool", "ToolContext", "ToolResult"]
 
@@ -85,6 +86,8 @@ class Tool(ABC):
         label: For the user while it runs, for example ``"Using search_contacts…"``.
         timeout_s: Longest run, in seconds.
         sequential: Never run beside another call of the same turn.
+        risk: What it may do: ``read`` looks, ``write`` changes something, ``exec``
+            runs any code.
         needs_approval: A person must agree before it runs.
         where: Which side runs it.
     """
@@ -95,6 +98,7 @@ class Tool(ABC):
     label: str
     timeout_s: float = 120.0
     sequential: bool = False
+    risk: Risk = "read"
     needs_approval: bool = False
     where: Literal["server", "kernel", "provider"] = "server"
 

@@ -102,14 +102,6 @@ def test_refusal_of_invalid_input_says_what_is_wrong() -> None:
     refusal.output.encode()
 
 
-def test_refusal_of_a_tool_that_needs_approval() -> None:
-    careful = tool(needs_approval=True)(echo.function)
-    refusal = refusal_of(careful, call_of("echo", text="x"), known=["echo"])
-    assert refusal is not None
-    assert refusal.status == "denied"
-    assert "needs approval, which this server does not offer yet" in refusal.output
-
-
 def test_run_gives_the_result() -> None:
     assert run(echo, text="hello") == Outcome(status="ok", output="hello")
 
