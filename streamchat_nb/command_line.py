@@ -15,15 +15,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from streamchat_nb._version import __version__
+from streamchat_nb.client.answer import AnswerText
 from streamchat_nb.client.client import Client
 from streamchat_nb.client.discovery import (
     ServerAddress,
     find_server,
     read_connection_file,
 )
+from streamchat_nb.client.events import StateReplaced
 from streamchat_nb.errors import ConnectError, StreamchatError
 from streamchat_nb.protocol.events import (
-    BlockDelta,
     MessageCompleted,
     MessageDiscarded,
     ToolCompleted,
@@ -37,6 +38,8 @@ from streamchat_nb.protocol.events import (
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
+    from streamchat_nb.conversation.state import ConversationState
+    from streamchat_nb.protocol.content import ErrorBody
     from streamchat_nb.protocol.events import Event, UnknownEvent
 
 __all__ = ["main"]
@@ -90,27 +93,27 @@ async def _ask(
     text: str, url: str | None, token: str | None, conversation_id: str | None
 ) -> int:
     async with _server(url, token) as address, Client(address) as client:
-        conversation = await client.conversation(conversation_id)
-        printer = TerminalPrinter(sys.stdout, color=sys.stdout.isatty())
+        conversation = (
+            client.conversation(conversation_id)
+            if conversation_id
+            else await client.create()
+        )
         events = conversation.events()
-        # Begin to listen before the send, so that not even its first event is missed.
-        first = asyncio.ensure_future(anext(events))
-        await asyncio.sleep(0)
         turn = await conversation.send(text)
+        printer = TerminalPrinter(turn, sys.stdout, color=sys.stdout.isatty())
         try:
-            while True:
-                event = await first
-                if event.turn == turn:
+            async for event in events:
+                if isinstance(event, StateReplaced):
+                    printer.catch_up(event.state)
+                else:
                     printer.show(event)
-                    if isinstance(event, TurnFinished):
-                        return 0 if event.status == "completed" else 1
-                first = asyncio.ensure_future(anext(events))
+                if printer.ended is not None:
+                    break
         except asyncio.CancelledError:
             with contextlib.suppress(StreamchatError):
                 await asyncio.shield(conversation.cancel(turn))
             raise
-        finally:
-            first.cancel()
+    return 0 if printer.ended == "completed" else 1
 
 
 class TerminalPrinter:
@@ -119,11 +122,18 @@ class TerminalPrinter:
     Control characters in what models and tools say never reach the terminal.
 
     Args:
+        turn: The turn; events of others are passed over.
         out: Where to write.
         color: Whether to dim status lines by ANSI codes.
+
+    Attributes:
+        ended: How the turn ended; ``None`` until then.
     """
 
-    def __init__(self, out: TextIO, *, color: bool) -> None:
+    def __init__(self, turn: str, out: TextIO, *, color: bool) -> None:
+        self.ended: str | None = None
+        self._turn = turn
+        self._text = AnswerText(turn)
         self._out = out
         self._color = color
         self._in_text = False
@@ -131,10 +141,10 @@ class TerminalPrinter:
 
     def show(self, event: Event | UnknownEvent) -> None:
         """Write one event."""
+        if event.turn != self._turn:
+            return
+        self._write(self._text.take(event))
         match event:
-            case BlockDelta(kind="text"):
-                self._in_text = True
-                self._out.write(_printable(event.delta))
             case TurnStarted(offline=True):
                 self._line(f"({event.model}: no language model is running)")
             case TurnStatus(phase="thinking" | "retrying"):
@@ -151,9 +161,17 @@ class TerminalPrinter:
             case MessageDiscarded():
                 self._line("(the answer broke off and is started again)")
             case TurnFinished():
-                self._turn_end(event)
+                self._turn_end(event.status, event.error)
             case _:
                 pass
+        self._out.flush()
+
+    def catch_up(self, state: ConversationState) -> None:
+        """Write what a state has of the turn that was not written yet."""
+        self._write(self._text.catch_up(state))
+        for turn in state.turns:
+            if turn.turn == self._turn and turn.finished_ts is not None:
+                self._turn_end(turn.status, turn.error)
         self._out.flush()
 
     def _tool_end(self, event: ToolCompleted) -> str:
@@ -161,17 +179,25 @@ class TerminalPrinter:
         took = "" if event.duration_ms is None else f" in {event.duration_ms} ms"
         return f"{name}: {event.status}{took}"
 
-    def _turn_end(self, event: TurnFinished) -> None:
-        if event.error is not None:
-            self._line(f"{event.status}: {event.error.message}")
-        elif event.status != "completed":
-            self._line(f"({event.status})")
+    def _turn_end(self, status: str, error: ErrorBody | None) -> None:
+        self._end_text()
+        self.ended = status
+        if error is not None:
+            self._line(f"{status}: {error.message}")
+        elif status != "completed":
+            self._line(f"({status})")
 
     def _message_end(self, event: MessageCompleted) -> None:
         self._end_text()
         for action in event.actions or ():
             target = action.href if action.kind == "link" else action.send
             self._line(f"  [{action.label}] {target}")
+
+    def _write(self, text: str) -> None:
+        text = text if self._in_text else text.lstrip("\n")
+        if text:
+            self._in_text = True
+            self._out.write(_printable(text))
 
     def _line(self, text: str) -> None:
         self._end_text()

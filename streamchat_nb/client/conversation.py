@@ -2,314 +2,372 @@
 
 from __future__ import annotations
 
-import asyncio
+import re
 import secrets
-from collections import deque
-from typing import TYPE_CHECKING, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Literal, Protocol, Self
 
-import msgspec
-from typing_extensions import override
-
-from streamchat_nb.conversation.state import (
-    ConversationState,
-    Fold,
-    TurnState,
-    final_message,
-)
-from streamchat_nb.errors import ConnectError, NotFound, StreamchatError, UsageError
-from streamchat_nb.protocol.commands import Cursor, Send
-from streamchat_nb.protocol.content import Action, ErrorBody, TextBlock, Usage
+from streamchat_nb.client.answer import Answer, AnswerText, answer_of
+from streamchat_nb.client.event_page import fetch_page
+from streamchat_nb.client.events import ConversationEvents, StateReplaced
+from streamchat_nb.client.followed_log import FollowedLog, LogHost
+from streamchat_nb.errors import UsageError
+from streamchat_nb.protocol.commands import Cancel, EditQueued, Send, SendNow
+from streamchat_nb.protocol.content import TextBlock
+from streamchat_nb.protocol.events import TurnFinished
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import Callable
 
-    from streamchat_nb.conversation.state import ToolCallState
+    from streamchat_nb.client.command_requests import ConversationCommand
+    from streamchat_nb.client.http import HttpApi
+    from streamchat_nb.conversation.state import ConversationState, TurnState
+    from streamchat_nb.errors import StreamchatError
+    from streamchat_nb.protocol.commands import Cursor
     from streamchat_nb.protocol.events import Event, UnknownEvent
-    from streamchat_nb.protocol.frames import (
-        Ack,
-        Live,
-        Snapshot,
-        Subscribed,
-    )
+    from streamchat_nb.protocol.frames import Ack, Participant
 
-__all__ = ["Answer", "ClientConversation", "answer_of"]
+__all__ = ["AnswerStream", "ClientConversation", "IfActive"]
 
-CURRENT_TIMEOUT_S = 30.0
-EVENT_BACKLOG = 10_000
+IfActive = Literal["queue", "reject", "interrupt"]
+"""What to do with a message while a turn runs."""
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What a turn gave.
-
-    Attributes:
-        text: The text of the final message; empty when there is none.
-        status: ``completed``, ``cancelled``, ``failed`` or ``interrupted``.
-        tool_calls: All tool calls of the turn, in order.
-        actions: Links and buttons of the final message.
-        usage: Tokens, as far as the endpoint counted them.
-        error: What went wrong, if something did.
-        turn: Id of the turn.
-        message: Id of the final message.
-        model: The model that answered.
-    """
-
-    text: str
-    status: str
-    tool_calls: list[ToolCallState]
-    actions: list[Action]
-    usage: Usage | None
-    error: ErrorBody | None
-    turn: str
-    message: str | None
-    model: str
-
-    @override
-    def __str__(self) -> str:
-        """Return the text."""
-        return self.text
-
-    def _repr_markdown_(self) -> str:
-        """Return the text for a notebook's output."""
-        return self.text
-
-
-class Sender(Protocol):
+class ConversationHost(LogHost, Protocol):
     """What a conversation needs of its client."""
+
+    @property
+    def http(self) -> HttpApi:
+        """The server."""
+        ...
 
     def next_id(self) -> int:
         """Return a fresh command id."""
         ...
 
-    async def send(self, command: Send) -> Ack:
-        """Send a message until the server answers."""
-        ...
-
-    async def cancel(self, conversation: str, turn: str) -> Ack:
-        """End a turn."""
+    async def perform(self, command: ConversationCommand) -> Ack:
+        """Carry out a command, over reconnects."""
         ...
 
 
 class ClientConversation:
-    """A conversation followed by a ``Client``.
+    """A conversation of a ``Client``; made by ``Client.conversation`` and ``create``.
+
+    Making one asks nothing of the server. It is followed from the first use on, goes
+    on from where it was after every loss, and has seen each event exactly once.
+
+    All methods that ask the server raise a ``StreamchatError`` that says what to do:
+    ``NotFound`` for a conversation that is not there (any more),
+    ``AuthenticationError``, ``ConnectError`` without a server for 60 s.
 
     Args:
         id_: Its id.
-        client: The client that follows it.
+        host: The client that follows it.
+
+    Attributes:
+        id: Its id.
+
+    Raises:
+        UsageError: ``id_`` cannot be an id.
     """
 
-    def __init__(self, id_: str, client: Sender) -> None:
+    def __init__(self, id_: str, host: ConversationHost) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9._:-]{1,64}", id_):
+            raise UsageError("A conversation's id is 1 to 64 letters, digits and ._:-")
         self.id = id_
-        self._client = client
-        self._fold = Fold()
-        self._log: str | None = None
-        self._parts: list[ConversationState] = []
-        self._changed = asyncio.Event()
-        self._live = asyncio.Event()
-        self._failure: StreamchatError | None = None
-        self._listeners: set[Callable[[Event | UnknownEvent | None], None]] = set()
+        self._host = host
+        self._log = FollowedLog(id_, host)
+
+    # state
 
     @property
     def state(self) -> ConversationState:
-        """The state as far as this client has seen it. Read-only."""
-        return self._fold.state
-
-    @property
-    def failure(self) -> StreamchatError | None:
-        """Why it is not followed any more, if it is not."""
-        return self._failure
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether a turn waits or runs."""
-        return any(turn.status in ("queued", "running") for turn in self.state.turns)
+        """The state as far as this client has seen it; read-only, and it changes."""
+        return self._log.state
 
     @property
     def cursor(self) -> Cursor | None:
-        """Where this client stands, or ``None`` before the first snapshot."""
-        if self._log is None:
-            return None
-        return Cursor(log=self._log, seq=self._fold.seq)
+        """Where this client stands, or ``None`` before it has seen anything."""
+        return self._log.cursor
+
+    @property
+    def participants(self) -> list[Participant]:
+        """Who follows the conversation now, as far as the server has said.
+
+        The server tells who follows by a socket or a stream; over plain requests
+        (``transport`` is ``rest``) it is empty.
+        """
+        return list(self._log.participants)
+
+    @property
+    def failure(self) -> StreamchatError | None:
+        """Why it cannot be used any more, if so; ask the client for it anew."""
+        return self._log.failure
 
     def turn(self, turn: str) -> TurnState | None:
-        """Return a turn by id."""
-        return self._fold.turn(turn)
+        """Return a turn by id, as far as this client has seen it."""
+        return self._log.turn(turn)
+
+    def answer(self, turn: str) -> Answer:
+        """Return the answer of a finished turn.
+
+        Raises:
+            NotFound: This client has seen no such turn.
+        """
+        return answer_of(self.state, turn)
 
     async def current(self) -> None:
-        """Wait until everything up to the subscription is here.
+        """Wait until everything up to now is here.
 
         Raises:
             ConnectError: Not within 30 s.
-            StreamchatError: The conversation or the connection has ended.
         """
-        try:
-            async with asyncio.timeout(CURRENT_TIMEOUT_S):
-                await self._live.wait()
-        except TimeoutError:
-            raise ConnectError("The server did not deliver the conversation.") from None
-        if self._failure is not None:
-            raise self._failure
+        await self._log.current()
 
-    async def send(self, text: str) -> str:
+    # asking
+
+    async def send(
+        self,
+        text: str,
+        *,
+        client_message_id: str | None = None,
+        if_active: IfActive = "queue",
+    ) -> str:
         """Send a message; returns the id of its turn once the server has it.
 
+        It is sent again under the same id until the server has answered, so it is in
+        the conversation once, whatever breaks.
+
+        Args:
+            text: The message.
+            client_message_id: What makes it the same message when it is sent again,
+                also by another process; made up when ``None``.
+            if_active: While a turn runs, wait for its end (``queue``), refuse
+                (``reject``) or end it and go on with this one (``interrupt``).
+
         Raises:
-            StreamchatError: The server refused it; the message says what to do.
+            Conflict: A turn runs and ``if_active`` is ``reject``, or the id was used
+                for another message.
         """
-        ack = await self._client.send(
+        await self._log.follow()
+        ack = await self._host.perform(
             Send(
-                id=self._client.next_id(),
+                id=self._host.next_id(),
                 conversation=self.id,
-                client_message_id=f"w_{secrets.token_hex(10)}",
+                client_message_id=client_message_id or f"w_{secrets.token_hex(10)}",
                 content=[TextBlock(text=text)],
+                if_active=if_active,
             )
         )
         if ack.result is None:
             raise UsageError("the server acknowledged a message without its turn")
         return str(ack.result["turn"])
 
-    async def cancel(self, turn: str) -> None:
-        """End a turn."""
-        await self._client.cancel(self.id, turn)
-
-    async def ask(self, text: str) -> Answer:
+    async def ask(
+        self,
+        text: str,
+        *,
+        client_message_id: str | None = None,
+        if_active: IfActive = "queue",
+    ) -> Answer:
         """Send a message and wait for its whole answer.
 
         Cancellation: the turn goes on at the server; ``cancel`` ends it.
 
-        Raises:
-            StreamchatError: The server refused the message or the connection ended.
+        Args:
+            text: The message.
+            client_message_id: As for ``send``.
+            if_active: As for ``send``.
         """
-        turn = await self.send(text)
+        turn = await self.send(
+            text, client_message_id=client_message_id, if_active=if_active
+        )
         await self.finished(turn)
         return self.answer(turn)
 
-    def answer(self, turn: str) -> Answer:
-        """Return the answer of a finished turn.
+    def stream(
+        self,
+        text: str,
+        *,
+        client_message_id: str | None = None,
+        if_active: IfActive = "queue",
+    ) -> AnswerStream:
+        """Send a message and iterate over the text of its answer as it comes.
+
+        Nothing is sent before the iteration begins. Leaving it early leaves the turn
+        alone; ``cancel`` ends it.
+
+        Args:
+            text: The message.
+            client_message_id: As for ``send``.
+            if_active: As for ``send``.
+        """
+        return AnswerStream(
+            self, text, client_message_id=client_message_id, if_active=if_active
+        )
+
+    async def finished(self, turn: str) -> TurnState:
+        """Wait for the end of a turn; it may be interrupted by the server's death.
+
+        Cancellation: the turn goes on.
+
+        Raises:
+            NotFound: The turn is not in the conversation any more.
+        """
+        return await self._log.finished(turn)
+
+    def events(self, since: Cursor | None = None) -> ConversationEvents:
+        """Iterate over the events, each once and in order, without an end.
+
+        Args:
+            since: Begin after this cursor of before; ``None`` begins at this moment.
+        """
+        fetch = partial(fetch_page, self._host.http, self.id)
+        events = ConversationEvents(self._log, fetch, since)
+        self._log.listen(events)
+        return events
+
+    def watch(self, watcher: Callable[[Event | UnknownEvent | None], None]) -> None:
+        """Call a function on the client's event loop after each event.
+
+        Unlike ``events`` it does not keep the conversation followed, and it never ends.
+
+        Args:
+            watcher: Takes the event; ``None`` stands for events that came as one new
+                state. It must return quickly.
+        """
+        self._log.watch(watcher)
+
+    # commands
+
+    async def cancel(self, turn: str, *, and_queued: bool = False) -> None:
+        """End a turn; one that is over stays as it is.
+
+        Args:
+            turn: Its id.
+            and_queued: End all turns that wait, too.
 
         Raises:
             NotFound: There is no such turn.
         """
-        return answer_of(self.state, turn)
+        await self._host.perform(
+            Cancel(
+                id=self._host.next_id(),
+                conversation=self.id,
+                turn=turn,
+                and_queued=and_queued,
+            )
+        )
 
-    async def finished(self, turn: str) -> TurnState:
-        """Wait for the end of a turn.
-
-        Raises:
-            StreamchatError: The conversation or the connection has ended.
-        """
-        while True:
-            state = self._fold.turn(turn)
-            if state is not None and state.finished_ts is not None:
-                return state
-            if self._failure is not None:
-                raise self._failure
-            self._changed.clear()
-            await self._changed.wait()
-
-    async def events(self) -> AsyncGenerator[Event | UnknownEvent]:
-        """Yield events from now on, in order, until the iterator is closed.
+    async def edit_queued(self, turn: str, text: str) -> None:
+        """Give a message that waits for its turn another text.
 
         Raises:
-            StreamchatError: The conversation or the connection ended for good, or the
-                consumer fell more than 10,000 events behind.
+            Conflict: It does not wait any more.
+            NotFound: There is no such turn.
         """
-        waiting: deque[Event | UnknownEvent] = deque()
-        news = asyncio.Event()
-        overflow = False
+        await self._host.perform(
+            EditQueued(
+                id=self._host.next_id(),
+                conversation=self.id,
+                turn=turn,
+                content=[TextBlock(text=text)],
+            )
+        )
 
-        def listen(event: Event | UnknownEvent | None) -> None:
-            nonlocal overflow
-            if event is not None and not overflow:
-                overflow = len(waiting) >= EVENT_BACKLOG
-                waiting.append(event)
-            news.set()
+    async def send_now(self, turn: str) -> None:
+        """Let a turn that waits go next; the running one ends at its next tool.
 
-        self._listeners.add(listen)
-        try:
-            while True:
-                if overflow:
-                    raise UsageError("events() was read too slowly; read the state.")
-                if waiting:
-                    yield waiting.popleft()
-                elif self._failure is not None:
-                    raise self._failure
-                else:
-                    news.clear()
-                    await news.wait()
-        finally:
-            self._listeners.discard(listen)
+        Raises:
+            Conflict: It does not wait any more.
+            NotFound: There is no such turn.
+        """
+        await self._host.perform(
+            SendNow(id=self._host.next_id(), conversation=self.id, turn=turn)
+        )
 
-    # from the client
+    async def rename(self, title: str) -> None:
+        """Give the conversation a title."""
+        await self._host.http.request(
+            "PATCH", f"conversations/{self.id}", {"title": title}
+        )
 
-    def take_subscribed(self, frame: Subscribed) -> None:
-        """Begin a replay or a snapshot."""
-        self._log = frame.log if frame.mode == "replay" else self._log
-        self._parts = []
-
-    def take_snapshot(self, frame: Snapshot) -> None:
-        """Take a part; the last one replaces the state."""
-        part = msgspec.json.decode(frame.state, type=ConversationState)
-        if frame.part == 1:
-            self._parts = []
-        self._parts.append(part)
-        if frame.part < frame.parts:
-            return
-        whole = self._parts[0]
-        for later in self._parts[1:]:
-            whole.messages.extend(later.messages)
-            whole.tool_calls.extend(later.tool_calls)
-            whole.turns.extend(later.turns)
-        self._parts = []
-        self._log = frame.log
-        self._fold = Fold(whole)
-        self._changed.set()
-
-    def take_event(self, event: Event | UnknownEvent) -> bool:
-        """Apply an event; returns whether it fitted (else subscribe again)."""
-        if event.seq <= self._fold.seq:
-            return True
-        if event.prev != self._fold.seq:
-            return False
-        self._fold.apply(event)
-        self._changed.set()
-        for listen in tuple(self._listeners):
-            listen(event)
-        return True
-
-    def take_live(self, frame: Live) -> None:
-        """Everything up to here is applied."""
-        if self._fold.seq >= frame.seq:
-            self._live.set()
-
-    def take_failure(self, error: StreamchatError) -> None:
-        """The conversation or the connection ended for good; the first word counts."""
-        if self._failure is None:
-            self._failure = error
-        self._live.set()
-        self._changed.set()
-        for listen in tuple(self._listeners):
-            listen(None)
+    async def delete(self) -> None:
+        """Delete the conversation for good."""
+        await self._host.http.request("DELETE", f"conversations/{self.id}")
 
 
-def answer_of(state: ConversationState, turn: str) -> Answer:
-    """Return the answer of a finished turn.
+class AnswerStream:
+    """An asynchronous iterator over the text of an answer, piece by piece.
 
-    Raises:
-        NotFound: The turn is not in this state.
+    Made by ``ClientConversation.stream``. The pieces together are the text of all the
+    turn's messages, with an empty line between two of them; ``answer`` has the final
+    one and tells how the turn ended.
     """
-    end = next((t for t in state.turns if t.turn == turn), None)
-    if end is None:
-        raise NotFound("This conversation has no such turn.")
-    last = final_message(state, turn)
-    blocks = [] if last is None else last.blocks
-    return Answer(
-        text="\n\n".join(b.text for b in blocks if b.kind == "text"),
-        status=end.status,
-        tool_calls=[call for call in state.tool_calls if call.turn == turn],
-        actions=[] if last is None else last.actions,
-        usage=end.usage,
-        error=end.error,
-        turn=turn,
-        message=None if last is None else last.message,
-        model=end.model,
-    )
+
+    def __init__(
+        self,
+        conversation: ClientConversation,
+        text: str,
+        *,
+        client_message_id: str | None,
+        if_active: IfActive,
+    ) -> None:
+        self._conversation = conversation
+        self._send = partial(
+            conversation.send,
+            text,
+            client_message_id=client_message_id,
+            if_active=if_active,
+        )
+        self._events: ConversationEvents | None = None
+        self._shown = AnswerText("")
+        self._turn: str | None = None
+        self._answer: Answer | None = None
+
+    @property
+    def turn(self) -> str | None:
+        """Id of the turn; ``None`` before the first piece was asked for."""
+        return self._turn
+
+    @property
+    def answer(self) -> Answer:
+        """The whole answer.
+
+        Raises:
+            UsageError: The turn has not ended yet; iterate to the end first.
+        """
+        if self._answer is None:
+            raise UsageError("The answer is there when all of it was iterated over.")
+        return self._answer
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> str:
+        """Return the next piece of text; never an empty one.
+
+        Raises:
+            StreamchatError: As ``ClientConversation.send`` and ``finished``.
+        """
+        if self._events is None:
+            self._events = self._conversation.events()
+            self._turn = await self._send()
+            self._shown = AnswerText(self._turn)
+        while self._answer is None:
+            piece = self._take(await anext(self._events))
+            if piece:
+                return piece
+        raise StopAsyncIteration
+
+    def _take(self, item: Event | UnknownEvent | StateReplaced) -> str:
+        if isinstance(item, StateReplaced):
+            piece = self._shown.catch_up(item.state)
+            known = [t for t in item.state.turns if t.turn == self._turn]
+            is_over = any(turn.finished_ts is not None for turn in known)
+        else:
+            piece = self._shown.take(item)
+            is_over = isinstance(item, TurnFinished) and item.turn == self._turn
+        if is_over:
+            self._answer = self._conversation.answer(str(self._turn))
+        return piece

@@ -7,6 +7,7 @@ is and lets Python ask and read. Its synced traits are few and carry no secret.
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import logging
 import threading
 from pathlib import Path
@@ -17,9 +18,9 @@ import anywidget
 import msgspec
 import traitlets
 
-from streamchat_nb.client.background import BackgroundClient, FollowedConversation
-from streamchat_nb.client.conversation import Answer, answer_of
+from streamchat_nb.client.answer import Answer, answer_of
 from streamchat_nb.client.discovery import ServerAddress, find_server
+from streamchat_nb.client.sync_client import SyncClient, SyncConversation
 from streamchat_nb.errors import ConnectError, StreamchatError, UsageError
 from streamchat_nb.protocol.events import TurnFinished
 
@@ -32,7 +33,7 @@ __all__ = ["Answer", "Chat", "ChatMessage"]
 logger = logging.getLogger(__name__)
 
 _STATIC = Path(__file__).parent / "static"
-_clients: dict[ServerAddress, BackgroundClient] = {}
+_clients: dict[ServerAddress, SyncClient] = {}
 _clients_lock = threading.Lock()
 _connecting = concurrent.futures.ThreadPoolExecutor(
     max_workers=2, thread_name_prefix="streamchat connect"
@@ -97,7 +98,7 @@ class Chat(anywidget.AnyWidget):
     ) -> None:
         self._server: ServerAddress | None = None
         self._problem: StreamchatError | None = None
-        self._followed: FollowedConversation | None = None
+        self._followed: SyncConversation | None = None
         self._follow_lock = threading.Lock()
         try:
             self._server = find_server(url, token)
@@ -132,7 +133,15 @@ class Chat(anywidget.AnyWidget):
         """
         if not text.strip():
             raise UsageError("ask needs a text.")
-        return self._follow().ask(text, timeout_s=timeout_s)
+        conversation = self._follow()
+        turn = conversation.send(text)
+        try:
+            conversation.finished(turn, timeout_s=timeout_s)
+        except KeyboardInterrupt:
+            with contextlib.suppress(StreamchatError):
+                conversation.cancel(turn)
+            raise
+        return conversation.answer(turn)
 
     @property
     def messages(self) -> list[ChatMessage]:
@@ -154,7 +163,7 @@ class Chat(anywidget.AnyWidget):
         ]
 
     def _state(self) -> ConversationState:
-        return self._follow().state()
+        return self._follow().state
 
     def _create_conversation(self) -> None:
         """Make a conversation; where that fails the browser does it."""
@@ -169,22 +178,20 @@ class Chat(anywidget.AnyWidget):
         except StreamchatError as error:
             logger.debug("Not following yet: %s", error.message)
 
-    def _follow(self) -> FollowedConversation:
+    def _follow(self) -> SyncConversation:
         with self._follow_lock:
             known = self._followed
-            if (
-                known is None
-                or known.is_over
-                or (self.conversation and known.id != self.conversation)
-            ):
+            wanted = self.conversation
+            if known is None or known.failure or wanted not in ("", known.id):
                 if self._server is None:
                     raise self._problem or ConnectError("No server was found.")
                 client = _client_for(self._server)
-                self._followed = client.follow(self.conversation or None)
-                self._followed.listen(self._take_event)
-                if not self.conversation:
-                    self.conversation = self._followed.id
-                return self._followed
+                client.open()
+                known = client.conversation(wanted) if wanted else client.create()
+                self._followed = known
+                known.watch(self._take_event)
+                self.conversation = known.id
+            known.current()
             return known
 
     @traitlets.observe("conversation")
@@ -192,23 +199,27 @@ class Chat(anywidget.AnyWidget):
         if change["new"] and self._server is not None:
             _connecting.submit(self._follow_quietly)
 
-    def _take_event(self, event: Event | UnknownEvent) -> None:
+    def _take_event(self, event: Event | UnknownEvent | None) -> None:
         """Keep ``last_answer`` current; runs on the client's thread."""
-        followed = self._followed
-        if followed is None or not isinstance(event, TurnFinished):
+        conversation = self._followed
+        if conversation is None or not isinstance(event, TurnFinished | None):
             return
-        answer = answer_of(followed.seen, str(event.turn))
-        self.last_answer = {
-            "text": answer.text,
-            "status": answer.status,
-            "turn": answer.turn,
-        }
+        state = conversation.state
+        ended = [turn for turn in state.turns if turn.finished_ts is not None]
+        if ended:
+            last = max(ended, key=lambda turn: turn.finished_ts or 0)
+            answer = answer_of(state, last.turn)
+            self.last_answer = {
+                "text": answer.text,
+                "status": answer.status,
+                "turn": answer.turn,
+            }
 
 
-def _client_for(server: ServerAddress) -> BackgroundClient:
+def _client_for(server: ServerAddress) -> SyncClient:
     """Return this process's client for a server; one serves all widgets."""
     with _clients_lock:
         known = _clients.get(server)
         if known is None or not known.is_alive:
-            _clients[server] = BackgroundClient(server, name="notebook")
+            _clients[server] = SyncClient(server, kind="kernel", name="notebook")
         return _clients[server]

@@ -87,6 +87,6 @@ def expect_types_of_an_answer(answer: Answer) -> None:
 
 async def expect_types_of_a_client(client: Client) -> None:
     """Expect what another tool works with; nothing runs."""
-    conversation = await client.conversation()
+    conversation = await client.create()
     assert_type(await conversation.ask("Who is Ada?"), Answer)
     assert_type(await conversation.send("Who is Ada?"), str)

@@ -1,36 +1,34 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from streamchat_nb.client.background import BackgroundClient
 from streamchat_nb.client.client import Client, connect
 from streamchat_nb.client.discovery import ServerAddress
-from streamchat_nb.errors import AuthenticationError, ConnectError, NotFound, TooLarge
+from streamchat_nb.client.events import StateReplaced
+from streamchat_nb.errors import (
+    AuthenticationError,
+    ConnectError,
+    NotFound,
+    TooLarge,
+    UsageError,
+)
 from streamchat_nb.protocol.codec import encode
 from streamchat_nb.protocol.events import BlockDelta, TurnFinished
 from streamchat_nb.testing.server_process import ServerProcess, free_port
 from streamchat_nb.widget.chat import Chat
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture
-def background(server: ServerProcess) -> Iterator[BackgroundClient]:
-    client = BackgroundClient(server.address, name="test")
-    yield client
-    client.close()
+    from streamchat_nb.protocol.events import Event, UnknownEvent
 
 
 def test_ask_gives_text_tool_calls_actions_and_usage(server: ServerProcess) -> None:
     async def scenario() -> None:
         async with connect(server.address.url, server.address.token) as client:
-            conversation = await client.conversation()
+            conversation = await client.create()
             answer = await conversation.ask("Who is Ada?")
             assert answer.status == "completed"
             assert "Ada Lovelace" in str(answer)
@@ -45,18 +43,18 @@ def test_ask_gives_text_tool_calls_actions_and_usage(server: ServerProcess) -> N
 def test_events_come_in_order_as_typed_values(server: ServerProcess) -> None:
     async def scenario() -> None:
         async with Client(server.address) as client:
-            conversation = await client.conversation()
+            conversation = await client.create()
             events = conversation.events()
-            first = asyncio.ensure_future(anext(events))
-            await asyncio.sleep(0)
             turn = await conversation.send("/demo long 50")
-            seen = [await first]
-            while not (isinstance(seen[-1], TurnFinished) and seen[-1].turn == turn):
-                seen.append(await anext(events))
+            seen: list[Event | UnknownEvent] = []
+            async for event in events:
+                assert not isinstance(event, StateReplaced)
+                seen.append(event)
+                if isinstance(event, TurnFinished) and event.turn == turn:
+                    break
             numbers = [event.seq for event in seen]
             assert numbers == sorted(set(numbers))
             assert sum(isinstance(event, BlockDelta) for event in seen) > 20
-            await events.aclose()
 
     asyncio.run(scenario())
 
@@ -64,8 +62,8 @@ def test_events_come_in_order_as_typed_values(server: ServerProcess) -> None:
 def test_two_clients_end_in_the_same_state(server: ServerProcess) -> None:
     async def scenario() -> None:
         async with Client(server.address) as one, Client(server.address) as two:
-            mine = await one.conversation()
-            theirs = await two.conversation(mine.id)
+            mine = await one.create()
+            theirs = two.conversation(mine.id)
             turn = await mine.send("Who is Grace?")
             await asyncio.gather(mine.finished(turn), theirs.finished(turn))
             assert encode(mine.state) == encode(theirs.state)
@@ -76,7 +74,7 @@ def test_two_clients_end_in_the_same_state(server: ServerProcess) -> None:
 def test_killed_server_comes_back_and_nothing_seen_is_lost() -> None:
     async def scenario(server: ServerProcess) -> None:
         async with Client(server.address) as client:
-            conversation = await client.conversation()
+            conversation = await client.create()
             turn = await conversation.send("/demo long 5000")
             events = conversation.events()
             for _ in range(30):
@@ -93,7 +91,6 @@ def test_killed_server_comes_back_and_nothing_seen_is_lost() -> None:
             async with asyncio.timeout(30):
                 later = await conversation.ask("What is 6*7?")
             assert "42" in later.text
-            await events.aclose()
 
     with ServerProcess(["--StreamchatExtension.offline_pace_s=0.005"]) as server:
         asyncio.run(scenario(server))
@@ -102,15 +99,15 @@ def test_killed_server_comes_back_and_nothing_seen_is_lost() -> None:
 def test_conversation_goes_on_after_an_orderly_restart() -> None:
     async def scenario(server: ServerProcess) -> None:
         async with Client(server.address) as client:
-            conversation = await client.conversation()
-            deleted = await client.conversation()
+            conversation = await client.create()
+            deleted = await client.create()
             waiting = asyncio.ensure_future(anext(deleted.events()))
             turn = await conversation.send("/demo long 5000")
             await asyncio.sleep(0.2)
             await asyncio.to_thread(server.stop)
             assert (await conversation.finished(turn)).status == "interrupted"
             await asyncio.to_thread(server.start)
-            await client.http.request("DELETE", f"conversations/{deleted.id}")
+            await deleted.delete()
             async with asyncio.timeout(30):
                 answer = await conversation.ask("What is 6*7?")
                 assert "42" in answer.text
@@ -124,7 +121,7 @@ def test_conversation_goes_on_after_an_orderly_restart() -> None:
 def test_deleted_conversation_does_not_keep_the_others_from_coming_back() -> None:
     async def scenario(server: ServerProcess) -> None:
         async with Client(server.address) as client:
-            lost = await client.conversation()
+            lost = await client.create()
             waiting = asyncio.ensure_future(anext(lost.events()))
             await asyncio.sleep(0)
             server.kill()
@@ -132,7 +129,7 @@ def test_deleted_conversation_does_not_keep_the_others_from_coming_back() -> Non
             async with asyncio.timeout(30):
                 with pytest.raises(NotFound):
                     await waiting
-                fresh = await client.conversation()
+                fresh = await client.create()
                 assert (await fresh.ask("hello")).status == "completed"
 
     arguments = ["--StreamchatExtension.store_path=memory"]
@@ -140,13 +137,15 @@ def test_deleted_conversation_does_not_keep_the_others_from_coming_back() -> Non
         asyncio.run(scenario(server))
 
 
-def test_refused_socket_is_final_only_when_the_credential_is_wrong() -> None:
+def test_one_socket_too_many_becomes_a_stream() -> None:
     async def scenario(server: ServerProcess) -> None:
-        async with Client(server.address):
-            another = Client(server.address)
+        async with Client(server.address), Client(server.address) as another:
+            assert another.transport == "sse"
+            assert "429" in another.transport_reason
+            alone = Client(server.address, transport="websocket")
             with pytest.raises(ConnectError, match="429"):
-                await another.open()
-            await another.close()
+                await alone.open()
+            await alone.close()
 
     limits = "--StreamchatExtension.limits={'sockets_per_user': 1}"
     with ServerProcess([limits]) as server:
@@ -158,7 +157,7 @@ def test_message_over_a_frame_is_refused_and_the_chat_goes_on(
 ) -> None:
     async def scenario() -> None:
         async with Client(server.address) as client, asyncio.timeout(20):
-            conversation = await client.conversation()
+            conversation = await client.create()
             with pytest.raises(TooLarge):
                 await conversation.send("x" * 300_000)
             assert (await conversation.ask("hello")).status == "completed"
@@ -169,7 +168,7 @@ def test_message_over_a_frame_is_refused_and_the_chat_goes_on(
 def test_closed_client_releases_who_waits(server: ServerProcess) -> None:
     async def scenario() -> None:
         async with Client(server.address) as client:
-            conversation = await client.conversation()
+            conversation = await client.create()
             end = asyncio.ensure_future(conversation.finished("t_none"))
             event = asyncio.ensure_future(anext(conversation.events()))
             await asyncio.sleep(0)
@@ -184,7 +183,7 @@ def test_closed_client_releases_who_waits(server: ServerProcess) -> None:
 def test_message_sent_while_the_server_restarts_arrives_once() -> None:
     async def scenario(server: ServerProcess) -> None:
         async with Client(server.address) as client:
-            conversation = await client.conversation()
+            conversation = await client.create()
             server.kill()
             asking = asyncio.ensure_future(conversation.ask("hello"))
             await asyncio.sleep(0.2)
@@ -209,8 +208,10 @@ def test_clear_errors_for_what_cannot_be(server: ServerProcess) -> None:
             await Client(ServerAddress(url=server.address.url, token="wrong")).open()
         async with Client(server.address) as client:
             with pytest.raises(NotFound):
-                await client.conversation("c_none")
-            conversation = await client.conversation()
+                await client.conversation("c_none").current()
+            with pytest.raises(UsageError, match="id"):
+                client.conversation("../c")
+            conversation = await client.create()
             with pytest.raises(TooLarge) as caught:
                 await conversation.send("x" * 70_000)
             assert caught.value.details == {"message_bytes": 65_536}
@@ -220,84 +221,14 @@ def test_clear_errors_for_what_cannot_be(server: ServerProcess) -> None:
     asyncio.run(scenario())
 
 
-def test_background_client_serves_many_threads(background: BackgroundClient) -> None:
-    answers: list[str] = []
-
-    def work() -> None:
-        followed = background.follow(None)
-        answers.append(followed.ask("What is 6*7?", timeout_s=30).text)
-
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(40)
-    assert len(answers) == 4
-    assert all("42" in answer for answer in answers)
-
-
-def test_interrupted_ask_ends_the_turn(
-    background: BackgroundClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    followed = background.follow(None)
-    begun = threading.Event()
-    followed.listen(
-        lambda event: begun.set() if isinstance(event, BlockDelta) else None
-    )
-    real_wait = background.wait
-
-    def interrupted(work: Any, *, timeout_s: float | None = None) -> None:
-        assert timeout_s is None
-        future = background.submit(work)
-        assert begun.wait(20)
-        future.cancel()
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(background, "wait", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        followed.ask("/demo long 20000")
-    monkeypatch.setattr(background, "wait", real_wait)
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        if followed.state().turns[-1].status == "cancelled":
-            return
-        time.sleep(0.02)
-    pytest.fail("the turn still runs")
-
-
-def test_ask_that_takes_too_long_leaves_its_turn_alone(
-    background: BackgroundClient,
-) -> None:
-    followed = background.follow(None)
-    with pytest.raises(ConnectError, match=r"within 0\.5 s"):
-        followed.ask("/demo long 1000", timeout_s=0.5)
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        status = followed.state().turns[-1].status
-        if status != "running":
-            assert status == "completed"
-            return
-        time.sleep(0.05)
-    pytest.fail("the turn still runs")
-
-
-def test_closed_background_client_says_so(server: ServerProcess) -> None:
-    client = BackgroundClient(server.address)
-    followed = client.follow(None)
-    client.close()
-    assert not client.is_alive
-    with pytest.raises(ConnectError, match="does not run any more"):
-        followed.ask("hello")
-
-
 def test_cell_run_again_and_again_still_asks(
     server: ServerProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streamchat_nb.client.background.MOST_FOLLOWED", 4)
+    monkeypatch.setattr("streamchat_nb.client.connection.MOST_FOLLOWED", 4)
     address = server.address
     chats = [Chat(url=address.url, token=address.token) for _ in range(12)]
     assert chats[-1].ask("What is 6*7?", timeout_s=30).status == "completed"
-    # The first one is not followed any more, and is again when it is asked.
+    # The first one is not delivered any more, and is again when it is asked.
     assert chats[0].ask("What is 6*7?", timeout_s=30).status == "completed"
     assert [message.role for message in chats[0].messages] == ["user", "assistant"]
     deadline = time.monotonic() + 10
@@ -309,7 +240,7 @@ def test_cell_run_again_and_again_still_asks(
 def test_client_paces_itself_below_the_flood_limit(server: ServerProcess) -> None:
     async def scenario() -> None:
         async with Client(server.address) as client:
-            conversation = await client.conversation()
+            conversation = await client.create()
             before = time.monotonic()
             for _ in range(70):
                 with pytest.raises(NotFound):

@@ -171,7 +171,7 @@ def test_expired_token_refuses_commands_until_a_fresh_one_comes(
 def test_client_refreshes_its_token_by_itself(configured: ServerProcess) -> None:
     async def scenario() -> None:
         async with Client(configured.address) as client:
-            conversation = await client.conversation()
+            conversation = await client.create()
             await asyncio.sleep(9)
             answer = await conversation.ask("What is 6*7?")
             assert "42" in answer.text

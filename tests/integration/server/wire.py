@@ -37,9 +37,7 @@ def play(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 
 def api(server: ServerProcess) -> HttpApi:
-    http = HttpApi(server.address)
-    _closers.append(http.close)
-    return http
+    return HttpApi(server.address)
 
 
 def http_client() -> AsyncHTTPClient:

@@ -1,0 +1,382 @@
+"""How a client stays connected: the best transport that gets through, for good.
+
+The WebSocket is tried first; when it fails twice, or stays silent although the server
+answers, server-sent events; when those do not get through either, plain requests.
+Beside a worse transport the better ones are tried every minute. A connection that
+breaks is made again after a growing, random pause, and every conversation goes on from
+its cursor.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import random
+from typing import TYPE_CHECKING, Literal
+
+from streamchat_nb.client.poll_session import PollSession
+from streamchat_nb.client.session import Session, Transport, TransportBlocked
+from streamchat_nb.client.socket_session import SocketSession
+from streamchat_nb.client.stream_session import StreamSession
+from streamchat_nb.errors import (
+    AuthenticationError,
+    ConnectError,
+    StreamchatError,
+    Unavailable,
+)
+
+if TYPE_CHECKING:
+    from streamchat_nb.client.command_requests import ConversationCommand
+    from streamchat_nb.client.followed_log import FollowedLog
+    from streamchat_nb.client.http import HttpApi
+    from streamchat_nb.protocol.commands import ClientDescription
+    from streamchat_nb.protocol.frames import Ack
+
+__all__ = ["Connection"]
+
+FIRST_DELAY_S = 0.5
+MOST_DELAY_S = 30.0
+STEADY_S = 5.0
+PROBE_S = 60.0
+RETRY_S = 2.0
+COMMAND_TIMEOUT_S = 60.0
+MOST_FOLLOWED = 16
+SOCKET_ATTEMPTS = 2
+
+_TRANSPORTS: tuple[Transport, ...] = ("websocket", "sse", "rest")
+_SESSIONS = {
+    "websocket": SocketSession,
+    "sse": StreamSession,
+    "rest": PollSession,
+}
+
+
+class Connection:
+    """Keeps one session open, and the conversations of a client on it.
+
+    Args:
+        http: The server.
+        description: Who connects.
+        transport: The one transport to use; ``auto`` for the best that gets through.
+    """
+
+    def __init__(
+        self,
+        http: HttpApi,
+        description: ClientDescription,
+        *,
+        transport: Literal["auto", "websocket", "sse", "rest"],
+    ) -> None:
+        self.http = http
+        self.description = description
+        self._order: tuple[Transport, ...] = (
+            _TRANSPORTS if transport == "auto" else (transport,)
+        )
+        self._trying: Transport = self._order[0]
+        self._settled: Transport = self._order[0]
+        self._obstacles: dict[Transport, str] = {}
+        self._socket_failures = 0
+        self._attempt = 0
+        self._session: Session | None = None
+        self._failure: StreamchatError | None = None
+        self._problem = "It was not opened yet."
+        self._is_ready = asyncio.Event()
+        self._opening = asyncio.Lock()
+        self._keeper: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._followed: dict[str, FollowedLog] = {}
+        self._ids = itertools.count(1)
+
+    # state
+
+    @property
+    def transport(self) -> Transport | None:
+        """The transport in use; ``None`` while there is no connection."""
+        return None if self._session is None else self._session.transport
+
+    @property
+    def reason(self) -> str:
+        """Why it is this transport, or none, in a sentence for people."""
+        match self.transport:
+            case None:
+                return f"Not connected. {self._problem}"
+            case "websocket":
+                return "An open WebSocket brings every event as it comes."
+            case "sse":
+                text = "An HTTP stream brings every event as it comes."
+            case "rest":
+                text = "The server is asked for news again and again."
+        return " ".join([text, *self._obstacles.values()])
+
+    # life
+
+    async def open(self) -> None:
+        """Connect; later losses are mended by themselves. Idempotent.
+
+        Raises:
+            ConnectError: The server cannot be reached.
+            AuthenticationError: It refused us.
+        """
+        async with self._opening:
+            if self._keeper is not None and not self._keeper.done():
+                return
+            self._failure = None
+            self._is_ready.clear()
+            self._socket_failures = self._attempt = 0
+            self._trying = self._settled = self._order[0]
+            await self._connect(patiently=False)
+            self._keeper = asyncio.get_running_loop().create_task(
+                self._keep_connected(), name="streamchat client"
+            )
+
+    async def close(self) -> None:
+        """Disconnect and release who waits. Idempotent."""
+        tasks = [*self._tasks, *([] if self._keeper is None else [self._keeper])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._keeper = None
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+        self._end(ConnectError("This client was closed.", retryable=False))
+
+    async def follow(self, log: FollowedLog) -> None:
+        """Deliver a conversation from now on, over reconnects too.
+
+        Returns when that has begun, or at once without a connection. Where many are
+        followed, the ones that nobody relies on are delivered no more.
+
+        Raises:
+            StreamchatError: The connection has ended for good.
+        """
+        async with log.following:
+            if self._failure is not None:
+                raise self._failure
+            known = self._followed.pop(log.id, None)
+            self._followed[log.id] = log
+            if known is not None or self._session is None:
+                return
+            try:
+                await self._unfollow_idle(self._session)
+                await self._follow_or_end(self._session, log)
+            except asyncio.CancelledError:
+                self._followed.pop(log.id, None)
+                raise
+
+    async def perform(self, command: ConversationCommand) -> Ack:
+        """Carry out a command; tried again over reconnects until the server answers.
+
+        Raises:
+            StreamchatError: The server refused it.
+            ConnectError: No answer for 60 s.
+        """
+        try:
+            async with asyncio.timeout(COMMAND_TIMEOUT_S):
+                return await self._perform(command)
+        except TimeoutError:
+            raise ConnectError(
+                f"The server did not take it in {COMMAND_TIMEOUT_S:g} s. "
+                f"{self.reason} What was sent may have arrived; the same "
+                "client_message_id does not send it twice."
+            ) from None
+
+    async def _perform(self, command: ConversationCommand) -> Ack:
+        while True:
+            await self._is_ready.wait()
+            session = self._session
+            if session is None:
+                raise self._failure or ConnectError("This client is not open.")
+            try:
+                return await session.perform(command)
+            except ConnectError:
+                pass  # it may not have arrived
+            except Unavailable as error:
+                if error.code != Unavailable.default_code:
+                    raise
+                # The server stops; the next one takes it.
+            await asyncio.wait({session.ended}, timeout=RETRY_S)
+
+    # what sessions ask for
+
+    def next_id(self) -> int:
+        """Return a fresh command id."""
+        return next(self._ids)
+
+    def gone(self, log: FollowedLog, error: StreamchatError) -> None:
+        """Forget a conversation that is no more, and tell who waits for it."""
+        self._followed.pop(log.id, None)
+        log.take_failure(error)
+
+    def interrupted(
+        self,
+        session: Session,
+        log: FollowedLog,
+        *,
+        at_once: bool = False,
+    ) -> None:
+        """Follow a conversation again, soon or now."""
+        log.pause()
+        pause_s = 0.0 if at_once else RETRY_S
+        task = asyncio.get_running_loop().create_task(
+            self._follow_again(session, log, pause_s)
+        )
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _follow_again(
+        self, session: Session, log: FollowedLog, pause_s: float
+    ) -> None:
+        await asyncio.sleep(pause_s)
+        if self._followed.get(log.id) is log:
+            await self._follow_or_end(session, log)
+
+    # following
+
+    async def _follow_or_end(self, session: Session, log: FollowedLog) -> None:
+        """Follow on a session; where that is lost, the next one will follow."""
+        try:
+            await self._follow_on(session, log)
+        except StreamchatError as error:
+            if not session.ended.done():
+                session.ended.set_result(error)
+
+    async def _follow_on(self, session: Session, log: FollowedLog) -> None:
+        """Follow on a session.
+
+        Raises:
+            ConnectError: The session is lost.
+            AuthenticationError: So is everything.
+        """
+        try:
+            await session.follow(log)
+        except (ConnectError, AuthenticationError):
+            raise
+        except StreamchatError as error:
+            if error.retryable:
+                self.interrupted(session, log)
+            else:
+                self.gone(log, error)
+
+    async def _unfollow_idle(self, session: Session) -> None:
+        idle = [c for c in self._followed.values() if not c.is_held]
+        for log in idle[: max(0, len(self._followed) - MOST_FOLLOWED)]:
+            del self._followed[log.id]
+            log.pause()
+            await session.unfollow(log)
+
+    # connecting
+
+    async def _keep_connected(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            while True:
+                since = loop.time()
+                failure = await self._until_lost()
+                if loop.time() - since >= STEADY_S:
+                    self._attempt = 0
+                if not failure.retryable:
+                    raise failure
+                await self._wait(failure)
+                await self._connect(patiently=True)
+        except StreamchatError as error:
+            self._end(error)
+
+    async def _until_lost(self) -> StreamchatError:
+        """Look for a better transport every minute; return why the session ended."""
+        while (session := self._session) is not None:
+            better = self._order[: self._order.index(session.transport)]
+            await asyncio.wait({session.ended}, timeout=PROBE_S if better else None)
+            if session.ended.done():
+                self._session = None
+                self._is_ready.clear()
+                for log in self._followed.values():
+                    log.pause()
+                await session.close()
+                return session.ended.result()
+            for transport in better:
+                with contextlib.suppress(StreamchatError):
+                    await self._establish(transport)
+                    break
+        return ConnectError("There is no session.")
+
+    async def _connect(self, *, patiently: bool) -> None:
+        """Establish a session by whatever transport gets through.
+
+        Args:
+            patiently: Whether to try until there is one.
+
+        Raises:
+            StreamchatError: It is of no use to try again, or nobody is that patient.
+        """
+        while True:
+            try:
+                await self._establish(self._trying)
+            except StreamchatError as error:
+                failure = error
+            else:
+                return
+            if isinstance(failure, TransportBlocked) and self._fall_back(failure):
+                continue
+            if not isinstance(failure, TransportBlocked):
+                self._trying = self._settled
+            if not patiently or not failure.retryable:
+                raise failure
+            await self._wait(failure)
+
+    def _fall_back(self, obstacle: TransportBlocked) -> bool:
+        """Choose what to try next; returns whether there is anything."""
+        self._obstacles[self._trying] = obstacle.message
+        if self._trying == "websocket":
+            self._socket_failures += 1
+            # After a long silence nobody should have to wait for a second one.
+            if self._socket_failures < SOCKET_ATTEMPTS and not obstacle.slow:
+                return True
+        place = self._order.index(self._trying) + 1
+        if place == len(self._order):
+            return False
+        self._trying = self._order[place]
+        return True
+
+    async def _establish(self, transport: Transport) -> None:
+        """Open a session, follow everything on it, and only then let the old one go."""
+        session: Session = _SESSIONS[transport](self)
+        try:
+            await session.open()
+            done: set[FollowedLog] = set()
+            while rest := set(self._followed.values()) - done:
+                done |= rest
+                for log in rest:
+                    await self._follow_on(session, log)
+        except BaseException:
+            await session.close()
+            raise
+        old, self._session = self._session, session
+        self._trying = self._settled = transport
+        self._obstacles = {
+            blocked: why
+            for blocked, why in self._obstacles.items()
+            if self._order.index(blocked) < self._order.index(transport)
+        }
+        if transport == "websocket":
+            self._socket_failures = 0
+        self._is_ready.set()
+        if old is not None:
+            await old.close()
+
+    async def _wait(self, failure: StreamchatError) -> None:
+        """Wait, longer each time and at random, but as long as the server asks for."""
+        self._problem = f"{failure.message} It is tried again."
+        most_s = min(MOST_DELAY_S, FIRST_DELAY_S * 2 ** min(self._attempt, 10))
+        least_s = min(MOST_DELAY_S, (failure.retry_after_ms or 0) / 1000)
+        self._attempt += 1
+        await asyncio.sleep(least_s + random.uniform(0, most_s))  # noqa: S311 - jitter
+
+    def _end(self, failure: StreamchatError) -> None:
+        self._failure = failure
+        self._problem = failure.message
+        for log in self._followed.values():
+            log.take_failure(failure)
+        self._followed.clear()
+        self._is_ready.set()

@@ -1,0 +1,95 @@
+"""An event loop on a thread of its own, for code that is not asynchronous."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import threading
+import time
+from typing import TYPE_CHECKING, TypeVar
+
+from streamchat_nb.errors import ConnectError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+__all__ = ["LoopThread"]
+
+# A wait is cut into pieces of this, so that Ctrl-C is heard on every platform.
+_PIECE_S = 0.1
+_JOIN_TIMEOUT_S = 5.0
+
+Result = TypeVar("Result")
+
+
+class LoopThread:
+    """A daemon thread that runs coroutines for other threads."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(
+            target=self._run, name="streamchat client", daemon=True
+        )
+        self._thread.start()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it runs, in this process."""
+        return self._thread.is_alive()
+
+    def wait(
+        self, work: Coroutine[None, None, Result], *, timeout_s: float | None = None
+    ) -> Result:
+        """Run a coroutine there and wait for its result.
+
+        An exception of this thread, such as ``KeyboardInterrupt``, cancels the
+        coroutine and comes through.
+
+        Raises:
+            ConnectError: Not done within ``timeout_s`` (``timeout``); or the loop does
+                not run, for example in a process that was forked from its own.
+        """
+        if not self.is_alive:
+            work.close()
+            raise ConnectError(
+                "This client does not run any more; make a new one.", retryable=False
+            )
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        try:
+            while not future.done():
+                left_s = _PIECE_S if deadline is None else deadline - time.monotonic()
+                if left_s <= 0:
+                    raise ConnectError(
+                        f"It was not done within {timeout_s:g} s; what the server has "
+                        "of it goes on there.",
+                        code="timeout",
+                    )
+                concurrent.futures.wait({future}, timeout=min(_PIECE_S, left_s))
+            return future.result()
+        finally:
+            future.cancel()
+
+    def call(self, function: Callable[[], Result]) -> Result:
+        """Run a quick function there and return its result; also from there.
+
+        Raises:
+            ConnectError: As for ``wait``.
+        """
+        if threading.current_thread() is self._thread:
+            return function()
+
+        async def run() -> Result:
+            return function()
+
+        return self.wait(run())
+
+    def stop(self) -> None:
+        """End the loop and its thread. Idempotent."""
+        if self.is_alive:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(_JOIN_TIMEOUT_S)
+
+    def _run(self) -> None:
+        self._loop.run_forever()
+        self._loop.close()

@@ -1,0 +1,382 @@
+"""One WebSocket for all conversations of a client."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Literal, cast
+
+from tornado.httpclient import HTTPClientError, HTTPRequest
+from tornado.simple_httpclient import HTTPTimeoutError
+from tornado.websocket import (
+    WebSocketClosedError,
+    WebSocketError,
+    websocket_connect,
+)
+
+from streamchat_nb.client.http import error_from
+from streamchat_nb.client.log_reader import LogReader
+from streamchat_nb.client.session import (
+    TransportBlocked,
+    server_restarts,
+    settle,
+)
+from streamchat_nb.errors import (
+    AuthenticationError,
+    BadFrame,
+    ConnectError,
+    StreamchatError,
+    TooLarge,
+)
+from streamchat_nb.protocol.close_codes import CLOSE_CODES, CloseCode
+from streamchat_nb.protocol.codec import decode_frame, encode
+from streamchat_nb.protocol.commands import (
+    Authenticate,
+    Command,
+    Ping,
+    Subscribe,
+    Unsubscribe,
+)
+from streamchat_nb.protocol.connection import PROTOCOL
+from streamchat_nb.protocol.frames import (
+    Ack,
+    Authenticated,
+    ErrorFrame,
+    GoingAway,
+    Hello,
+    Pong,
+    Subscribed,
+    TokenExpiring,
+)
+from streamchat_nb.protocol.limits import Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from tornado.websocket import WebSocketClientConnection
+
+    from streamchat_nb.client.command_requests import ConversationCommand
+    from streamchat_nb.client.followed_log import FollowedLog
+    from streamchat_nb.client.log_reader import Reading
+    from streamchat_nb.client.session import SessionHost
+    from streamchat_nb.protocol.events import Event, UnknownEvent
+    from streamchat_nb.protocol.frames import Frame
+
+__all__ = ["SocketSession"]
+
+HELLO_TIMEOUT_S = 5.0
+ANSWER_TIMEOUT_S = 15.0
+PONG_TIMEOUT_S = 10.0
+BEHIND_TIMEOUT_S = 3.0
+CLOSE_TIMEOUT_S = 1.0
+LARGEST_FRAME_BYTES = 16 * 1024 * 1024
+
+_Answer = Ack | Subscribed | Authenticated | Pong
+
+
+class SocketSession:
+    """A ``Session`` over one WebSocket, which it reads and whose silence it notices.
+
+    Args:
+        host: The connection that it belongs to.
+    """
+
+    transport: Literal["websocket"] = "websocket"
+
+    def __init__(self, host: SessionHost) -> None:
+        loop = asyncio.get_running_loop()
+        self.ended: asyncio.Future[StreamchatError] = loop.create_future()
+        self._host = host
+        self._socket: WebSocketClientConnection | None = None
+        self._hello: asyncio.Future[Hello] = loop.create_future()
+        self._limits = Limits()
+        self._heard_at = loop.time()
+        self._readers: dict[str, LogReader] = {}
+        self._waiting: dict[int, asyncio.Future[_Answer]] = {}
+        self._frame_times: list[float] = []
+        self._is_open = False
+        self._restarts: ConnectError | None = None
+        self._reader: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def open(self) -> None:
+        """Get a token, open the socket, wait for its ``hello`` and authenticate."""
+        # First the token: whether the server is there at all, its answer tells.
+        token = await self._fetch_token()
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + HELLO_TIMEOUT_S
+        self._socket = await self._connect(HELLO_TIMEOUT_S)
+        self._reader = loop.create_task(self._read(self._socket))
+        await asyncio.wait(
+            {self._hello, self.ended},
+            timeout=deadline - loop.time(),
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+        if self.ended.done():
+            raise self.ended.result()
+        if not self._hello.done():
+            raise TransportBlocked("WebSockets do not get through.", slow=True)
+        hello = self._hello.result()
+        self._limits = hello.limits
+        await self._authenticate(token)
+        self._is_open = True
+        self._own(self._listen_for_silence(hello.heartbeat_ms / 1000))
+
+    async def follow(self, log: FollowedLog) -> None:
+        """Subscribe from the conversation's cursor on."""
+        command = Subscribe(
+            id=self._host.next_id(),
+            conversation=log.id,
+            since=log.since,
+        )
+        self._readers[log.id] = LogReader(log, command.id)
+        await self._command(command)
+
+    async def unfollow(self, log: FollowedLog) -> None:
+        """Unsubscribe."""
+        if self._readers.pop(log.id, None) is not None:
+            command = Unsubscribe(id=self._host.next_id(), conversation=log.id)
+            with contextlib.suppress(StreamchatError):
+                await self._command(command)
+
+    async def perform(self, command: ConversationCommand) -> Ack:
+        """Send a command and return its answer; with a fresh token if it must be."""
+        try:
+            return cast("Ack", await self._command(command))
+        except AuthenticationError as error:
+            if error.code != "auth_expired":
+                raise
+        await self._refresh_token()
+        return cast("Ack", await self._command(command))
+
+    async def close(self) -> None:
+        """Close the socket and wait until it is closed, for 1 s at most."""
+        socket, self._socket = self._socket, None
+        self._end(ConnectError("The connection was closed."))
+        if socket is not None and self._reader is not None:
+            stream = getattr(socket.protocol, "stream", None)
+            socket.close(CloseCode.NORMAL)
+            await asyncio.wait({self._reader}, timeout=CLOSE_TIMEOUT_S)
+            self._reader.cancel()
+            if stream is not None:
+                stream.close()  # in case that nobody answered the close
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # connecting
+
+    async def _fetch_token(self) -> str:
+        return str((await self._host.http.request("POST", "token")).get("token"))
+
+    async def _connect(self, timeout_s: float) -> WebSocketClientConnection:
+        http = self._host.http
+        request = HTTPRequest(
+            http.address.api.replace("http", "ws", 1) + "ws",
+            headers=http.headers,
+            connect_timeout=timeout_s,
+            request_timeout=timeout_s,
+        )
+        connecting = asyncio.ensure_future(
+            websocket_connect(
+                request,
+                subprotocols=[PROTOCOL],
+                max_message_size=LARGEST_FRAME_BYTES,
+            )
+        )
+        try:
+            return await asyncio.shield(connecting)
+        except HTTPTimeoutError:
+            message = "WebSockets do not get through."
+            raise TransportBlocked(message, slow=True) from None
+        except HTTPClientError as error:
+            message = f"WebSockets are blocked: the answer was {error.code}."
+            raise TransportBlocked(message) from None
+        except (OSError, WebSocketError):
+            raise TransportBlocked("WebSockets are blocked.") from None
+        except asyncio.CancelledError:
+            connecting.add_done_callback(_close_late)
+            raise
+
+    async def _authenticate(self, token: str) -> None:
+        description = self._host.description
+        try:
+            await self._command(
+                Authenticate(id=self._host.next_id(), token=token, client=description)
+            )
+        except AuthenticationError:
+            raise TransportBlocked(
+                "The server does not accept its own token over a WebSocket."
+            ) from None
+
+    async def _refresh_token(self) -> None:
+        token = await self._fetch_token()
+        await self._command(Authenticate(id=self._host.next_id(), token=token))
+
+    async def _refresh_token_ahead(self) -> None:
+        """Refresh; a failure shows when the old token ends."""
+        with contextlib.suppress(StreamchatError):
+            await self._refresh_token()
+
+    # commands and their answers
+
+    async def _command(
+        self, command: Command, *, timeout_s: float = ANSWER_TIMEOUT_S
+    ) -> _Answer:
+        """Send one command and return its answer.
+
+        Raises:
+            StreamchatError: The server refused it.
+            TooLarge: The server would end the connection for its size.
+            ConnectError: The socket was lost before the answer.
+        """
+        await self._pace()
+        socket = self._socket
+        if socket is None or self.ended.done():
+            raise _lost()
+        data = encode(command)
+        if len(data) > self._limits.frame_bytes:
+            raise TooLarge(
+                f"A frame may have at most {self._limits.frame_bytes} bytes.",
+                details={"frame_bytes": self._limits.frame_bytes},
+            )
+        id_ = cast("int", command.id)
+        answer: asyncio.Future[_Answer] = asyncio.get_running_loop().create_future()
+        self._waiting[id_] = answer
+        try:
+            async with asyncio.timeout(timeout_s):
+                await socket.write_message(data.decode())
+                return await answer
+        except WebSocketClosedError:
+            raise _lost() from None
+        except TimeoutError:
+            self._end(ConnectError("The server does not answer."))
+            raise _lost() from None
+        finally:
+            self._waiting.pop(id_, None)
+
+    async def _pace(self) -> None:
+        """Wait while the server would take one more frame for a flood."""
+        loop = asyncio.get_running_loop()
+        window_s = self._limits.window_ms / 1000
+        most = max(1, self._limits.frames_per_window * 3 // 4)
+        times = self._frame_times
+        now = loop.time()
+        # Each frame takes its place at once, so that those behind it wait longer.
+        slot = max(now, times[-most] + window_s) if len(times) >= most else now
+        times.append(slot)
+        del times[:-most]
+        if slot > now:
+            await asyncio.sleep(slot - now)
+
+    async def _listen_for_silence(self, heartbeat_s: float) -> None:
+        """Ask for a sign of life after each silence, and see whether all came."""
+        loop = asyncio.get_running_loop()
+        while True:
+            silence_s = loop.time() - self._heard_at
+            if silence_s < heartbeat_s:
+                await asyncio.sleep(heartbeat_s - silence_s)
+                continue
+            try:
+                pong = await self._command(
+                    Ping(id=self._host.next_id()), timeout_s=PONG_TIMEOUT_S
+                )
+            except ConnectError:
+                return
+            if isinstance(pong, Pong):
+                await asyncio.sleep(BEHIND_TIMEOUT_S)
+                self._follow_what_is_behind(pong.heads)
+
+    def _follow_what_is_behind(self, heads: dict[str, int]) -> None:
+        """Subscribe again where events are missing that should have come long ago."""
+        for id_, reader in tuple(self._readers.items()):
+            if reader.log.state.seq < heads.get(id_, 0):
+                self._settle(reader.log, "gap")
+
+    # what comes in
+
+    async def _read(self, socket: WebSocketClientConnection) -> None:
+        loop = asyncio.get_running_loop()
+        while (data := await socket.read_message()) is not None:
+            self._heard_at = loop.time()
+            if self.ended.done():
+                continue  # until the close is answered
+            try:
+                self._take(
+                    decode_frame(data.encode() if isinstance(data, str) else data)
+                )
+            except BadFrame as error:
+                self._end(error)
+        self._end(self._why(socket.close_code))
+
+    def _take(self, frame: Frame | Event | UnknownEvent) -> None:
+        match frame:
+            case Ack() | Authenticated() | Pong():
+                self._resolve(frame)
+            case ErrorFrame():
+                waiting = self._waiting.get(cast("int", frame.re))
+                if waiting is not None and not waiting.done():
+                    waiting.set_exception(error_from(frame))
+            case TokenExpiring():
+                self._own(self._refresh_token_ahead())
+            case Hello():
+                if not self._hello.done():
+                    self._hello.set_result(frame)
+            case GoingAway():
+                self._restarts = server_restarts(frame)
+            case _:
+                reader = self._readers.get(frame.conversation)
+                if reader is not None:
+                    self._settle(reader.log, reader.take(frame))
+                if isinstance(frame, Subscribed):
+                    self._resolve(frame)
+
+    def _resolve(self, answer: _Answer) -> None:
+        waiting = self._waiting.get(cast("int", answer.re))
+        if waiting is not None and not waiting.done():
+            waiting.set_result(answer)
+
+    def _settle(self, log: FollowedLog, reading: Reading) -> None:
+        if reading != "read":
+            # What still comes of the old delivery is not for anybody.
+            self._readers.pop(log.id, None)
+            settle(self._host, self, log, reading)
+
+    def _why(self, code: int | None) -> StreamchatError:
+        """Return why the socket was closed."""
+        if self._restarts is not None:
+            return self._restarts
+        meaning = CLOSE_CODES.get(CloseCode(code)) if code in set(CloseCode) else None
+        if code == CloseCode.AUTHENTICATION and not self._is_open:
+            return TransportBlocked("The server closed the WebSocket: no good token.")
+        if meaning is not None and code != CloseCode.NORMAL:
+            return ConnectError(
+                f"The server closed the connection: {meaning.meaning}.",
+                retryable=meaning.reconnect,
+            )
+        if not self._is_open:
+            return TransportBlocked("WebSockets are cut as soon as they are open.")
+        return _lost()
+
+    def _end(self, error: StreamchatError) -> None:
+        if not self.ended.done():
+            self.ended.set_result(error)
+        for waiting in self._waiting.values():
+            if not waiting.done():
+                waiting.set_exception(_lost())
+
+    def _own(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _lost() -> ConnectError:
+    return ConnectError("The connection to the server was lost; try again.")
+
+
+def _close_late(connecting: asyncio.Future[WebSocketClientConnection]) -> None:
+    """Close a socket that nobody waits for any more."""
+    if not connecting.cancelled() and connecting.exception() is None:
+        connecting.result().close()
