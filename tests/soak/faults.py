@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tests.soak import clock_jumps, disk_full, store_kills, store_locks
+
 if TYPE_CHECKING:
     from tests.soak.outcome import Fault
 
 __all__ = ["FAULTS"]
 
-FAULTS: tuple[Fault, ...] = ()
+FAULTS: tuple[Fault, ...] = (
+    store_kills.FAULT,
+    disk_full.FAULT,
+    store_locks.FAULT,
+    clock_jumps.FAULT,
+)
