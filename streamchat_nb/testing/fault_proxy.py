@@ -48,9 +48,10 @@ START_TIMEOUT_S = 10.0
 STOP_TIMEOUT_S = 10.0
 GOODBYE_S = 1.0
 PIECES_PER_S = 20
+COMMANDS_BYTES = 600
 _METHODS = (b"GET ", b"POST ", b"PUT ", b"PATCH ", b"DELETE ", b"OPTIONS ", b"HEAD ")
 _RESET = struct.pack("ii", 1, 0)
-_Choice = Literal["websocket", "event-stream", "other"]
+_Kind = Literal["websocket", "event-stream", "other"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,11 +101,13 @@ class ProxiedRequest:
         number: How many requests came before it.
         kind: What it asks for.
         line: Its first line, ``GET /path HTTP/1.1``.
+        head_bytes: How long its head is.
     """
 
     number: int
-    kind: _Choice
+    kind: _Kind
     line: str
+    head_bytes: int
 
 
 def random_cuts(
@@ -117,8 +120,8 @@ def random_cuts(
 
     Args:
         seed: The same seed cuts at the same places, in the order of the requests.
-        within_bytes: Before which byte. One cut in four is on the way to the server,
-            within its first 2,000 bytes.
+        within_bytes: Before which byte of the answer. One cut in four is on the way
+            to the server instead: within the request, or the first commands.
         endings: How, each as often.
     """
     dice = random.Random(seed)  # noqa: S311 - the same on each run
@@ -127,7 +130,10 @@ def random_cuts(
         if request.kind == "other":
             return RequestFaults()
         is_upward = dice.random() < 0.25  # noqa: PLR2004
-        most = min(within_bytes, 2_000) if is_upward else within_bytes
+        most = within_bytes
+        if is_upward:
+            commands = COMMANDS_BYTES if request.kind == "websocket" else 0
+            most = request.head_bytes + commands
         fault = LineFault(
             cut_after_bytes=dice.randrange(most), ending=dice.choice(endings)
         )
@@ -280,7 +286,12 @@ class FaultProxy:
         if self.faults is None:
             return RequestFaults()
         return self.faults(
-            ProxiedRequest(number=number, kind=kind, line=line.decode("latin-1"))
+            ProxiedRequest(
+                number=number,
+                kind=kind,
+                line=line.decode("latin-1"),
+                head_bytes=len(head) + 4,
+            )
         )
 
     def _own(self, work: Coroutine[None, None, None]) -> None:
@@ -401,7 +412,7 @@ class _Connection:
         _close_our_half(line.sink)
 
 
-def _kind_of(head: bytes) -> _Choice:
+def _kind_of(head: bytes) -> _Kind:
     """Return what a request asks for, by its head in lower case."""
     if b"\r\nupgrade: websocket" in head:
         return "websocket"

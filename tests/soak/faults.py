@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.soak import clock_jumps, disk_full, store_kills, store_locks
+from tests.soak import clock_jumps, cuts, disk_full, store_kills, store_locks
 
 if TYPE_CHECKING:
     from tests.soak.outcome import Fault
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["FAULTS"]
 
 FAULTS: tuple[Fault, ...] = (
+    cuts.FAULT,
     store_kills.FAULT,
     disk_full.FAULT,
     store_locks.FAULT,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,10 +56,17 @@ class Fault:
         try:
             outcome = self.run(count, seed)
         except Exception as error:  # noqa: BLE001 - told in the table, with the others
-            violation = f"it broke off: {type(error).__name__}: {error}"
+            violation = f"it broke off: {_in_words(error)}"
             outcome = Outcome(fault=self.name, count=0, violations=[violation])
         else:
             if outcome.count < count:
                 early = f"it happened {outcome.count} times in place of {count}"
                 outcome = replace(outcome, violations=[*outcome.violations, early])
         return replace(outcome, seconds=time.monotonic() - started)
+
+
+def _in_words(error: BaseException) -> str:
+    if isinstance(error, BaseExceptionGroup):
+        errors = cast("BaseExceptionGroup[BaseException]", error).exceptions
+        return "; ".join(map(_in_words, errors))
+    return f"{type(error).__name__}: {error}"

@@ -259,7 +259,7 @@ def test_random_cuts_are_the_same_for_the_same_seed() -> None:
         choose = random_cuts(seed, within_bytes=6_000)
         kinds = ("websocket", "event-stream", "other")
         return [
-            choose(ProxiedRequest(number=n, kind=kinds[n % 3], line=""))
+            choose(ProxiedRequest(number=n, kind=kinds[n % 3], line="", head_bytes=300))
             for n in range(300)
         ]
 
@@ -275,5 +275,8 @@ def test_random_cuts_are_the_same_for_the_same_seed() -> None:
     ]
     assert len(cuts) == 200
     assert {line.ending for line in cuts} == {"fin", "rst", "silence"}
+    ups = [f.to_server.cut_after_bytes for f in drawn(1)]
+    assert 30 < sum(up is not None for up in ups) < 80
+    assert max(up or 0 for up in ups[1::3]) < 300
     assert 0 <= min(line.cut_after_bytes or 0 for line in cuts) < 200
     assert 5_500 < max(line.cut_after_bytes or 0 for line in cuts) < 6_000

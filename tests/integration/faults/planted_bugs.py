@@ -1,0 +1,98 @@
+"""Bugs for a running server, each planted by its function before the server starts.
+
+They are of the kinds that break such systems: off by one, a number not adapted, an end
+that is lost on one of the ways, a text that changes, a state of another moment.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import msgspec
+
+from streamchat_nb.conversation import log as log_module
+from streamchat_nb.conversation.delta_merge import merge_deltas
+from streamchat_nb.conversation.log import ConversationLog
+from streamchat_nb.conversation.snapshot import SnapshotParts, encode_parts
+from streamchat_nb.conversation.store import StoredEvent
+from streamchat_nb.protocol.codec import decode_event, encode
+from streamchat_nb.protocol.events import BlockDelta, TurnFinished
+from streamchat_nb.server import delivery
+from streamchat_nb.server.turns import ConversationTurns
+
+
+def begin_each_replay_one_event_late() -> None:
+    plan_delivery = delivery.plan_delivery
+
+    async def plan_late(*arguments: object) -> delivery.Plan:
+        plan = await plan_delivery(*arguments)  # type: ignore[arg-type]
+        if not plan.replay_after:
+            return plan
+        return replace(plan, replay_after=plan.replay_after + 1)
+
+    delivery.plan_delivery = plan_late
+
+
+def forget_to_adapt_prev() -> None:
+    def merge(events: list[StoredEvent], prev: int) -> list[StoredEvent]:
+        merged = merge_deltas(events, prev)
+        return [
+            StoredEvent(seq, encode(_with(data, prev=seq - 1))) for seq, data in merged
+        ]
+
+    log_module.merge_deltas = merge
+
+
+def lose_the_end_of_a_turn_for_who_lags() -> None:
+    def merge(events: list[StoredEvent], prev: int) -> list[StoredEvent]:
+        merged = merge_deltas(events, prev)
+        if len(merged) < 4:
+            return merged
+        kept: list[StoredEvent] = []
+        for seq, data in merged:
+            if isinstance(decode_event(data), TurnFinished) and kept:
+                continue
+            last = kept[-1].seq if kept else prev
+            kept.append(StoredEvent(seq, encode(_with(data, prev=last))))
+        return kept
+
+    log_module.merge_deltas = merge
+
+
+def lose_a_letter_where_deltas_are_joined() -> None:
+    def merge(events: list[StoredEvent], prev: int) -> list[StoredEvent]:
+        changed: list[StoredEvent] = []
+        for seq, data in merge_deltas(events, prev):
+            event = decode_event(data)
+            if isinstance(event, BlockDelta) and event.prev < seq - 1:
+                event = msgspec.structs.replace(event, delta=event.delta[:-1])
+            changed.append(StoredEvent(seq, encode(event)))
+        return changed
+
+    log_module.merge_deltas = merge
+
+
+def show_the_state_of_another_moment() -> None:
+    first: dict[str, list[bytes]] = {}
+
+    def snapshot(log: ConversationLog, **_: int) -> SnapshotParts:
+        now = encode_parts(log.state)
+        parts = first.setdefault(log.id, now.parts)
+        aged = [part.replace(b'"seq":1,', b'"seq":%d,' % now.seq, 1) for part in parts]
+        return SnapshotParts(now.seq, aged)
+
+    ConversationLog.snapshot = snapshot  # type: ignore[method-assign]
+
+
+def forget_what_was_sent() -> None:
+    accept = ConversationTurns.send
+
+    async def send(turns: ConversationTurns, **message: object) -> object:
+        turns._sent.clear()
+        return await accept(turns, **message)  # type: ignore[arg-type]
+
+    ConversationTurns.send = send  # type: ignore[method-assign, assignment]
+
+
+def _with(data: bytes, **fields: int) -> object:
+    return msgspec.structs.replace(decode_event(data), **fields)
