@@ -153,8 +153,8 @@ class ConversationLog:
 
     @property
     def idle(self) -> bool:
-        """Nobody watches, nothing is pending and no turn is open."""
-        return not (self._watchers or self._pending or self._open_turns)
+        """Nobody watches, all is committed and no turn is open."""
+        return self._drained.is_set() and not (self._watchers or self._open_turns)
 
     def watch(self, wake: Callable[[], None]) -> Callable[[], None]:
         """Call ``wake`` after each commit; returns the function that ends it."""

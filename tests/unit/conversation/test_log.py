@@ -497,12 +497,14 @@ def test_stop_waits_for_what_is_at_the_store() -> None:
         appended = log.append(*opening())
         await asyncio.sleep(0.01)
         assert not writer._dirty  # all of it is at the store
+        assert not log.idle
         stopping = asyncio.ensure_future(writer.stop())
         await asyncio.sleep(0.01)
         assert not stopping.done()
         store.held.set()
         await stopping
         assert appended.result() == log.head == 3
+        assert log.idle
         await writer.stop()
 
     play(scenario)
