@@ -1,7 +1,12 @@
 /** The chat that the views show: a conversation's state and its connection. */
 
+import { claimClientId, newId } from "./client_id";
 import { Connection, type ConnectionOptions } from "./connection";
+import { type KeepingPlaces, KeptTexts, keepingPlacesOf } from "./kept_texts";
+import type { ContentBlock, UserBlock } from "./protocol";
 import { Fold } from "./state";
+import type { TurnRequest } from "./transport/values";
+import { lastStarted, openTurns, writtenTextOf } from "./turns";
 import type {
   Action,
   Change,
@@ -10,11 +15,16 @@ import type {
   ConversationState,
   MessageState,
   OutgoingMessage,
+  OutgoingRequest,
+  Presence,
   ToolCallState,
   TurnState,
 } from "./view/types";
 
-export interface ChatOptions extends Omit<ConnectionOptions, "listener" | "clientId"> {
+export interface ChatOptions
+  extends Omit<ConnectionOptions, "listener" | "clientId" | "kept"> {
+  /** Where texts are kept over a reload; the window's storages when absent. */
+  readonly places?: KeepingPlaces | undefined;
   /** Told the id of a conversation that was made because none was given. */
   readonly onConversation?: (id: string) => void;
 }
@@ -22,13 +32,22 @@ export interface ChatOptions extends Omit<ConnectionOptions, "listener" | "clien
 /** One conversation, connected from `start` until its signal aborts. */
 export class Chat implements ChatModel {
   readonly #connection: Connection;
+  readonly #clientId: string;
+  readonly #kept: KeptTexts;
   readonly #listeners = new Set<(change: Change) => void>();
   #fold = new Fold();
+  /** Turns whose messages are being given another text. */
+  #edited: ReadonlySet<string> = new Set();
 
   constructor(options: ChatOptions) {
+    const { conversation, kind, window, signal } = options;
+    this.#clientId = claimClientId(kind, window, signal);
+    const places = options.places ?? keepingPlacesOf(window);
+    this.#kept = new KeptTexts(conversation, places);
     this.#connection = new Connection({
       ...options,
-      clientId: newId("b"),
+      clientId: this.#clientId,
+      kept: this.#kept.messages,
       listener: {
         apply: (event) => {
           const change = this.#fold.apply(event);
@@ -40,9 +59,16 @@ export class Chat implements ChatModel {
           this.#fold = new Fold(state);
           this.#tell({ kind: "reset" });
         },
-        conversation: (id) => options.onConversation?.(id),
+        conversation: (id) => {
+          this.#kept.begin(id);
+          options.onConversation?.(id);
+        },
         statusChanged: () => this.#tell({ kind: "connection" }),
-        outboxChanged: () => this.#tell({ kind: "outbox" }),
+        outboxChanged: () => {
+          this.#keep();
+          this.#tell({ kind: "outbox" });
+        },
+        presenceChanged: () => this.#tell({ kind: "presence" }),
       },
     });
   }
@@ -62,6 +88,24 @@ export class Chat implements ChatModel {
 
   get outbox(): readonly OutgoingMessage[] {
     return this.#connection.machine.outbox;
+  }
+
+  get requests(): readonly OutgoingRequest[] {
+    return this.#connection.machine.requests;
+  }
+
+  get presence(): Presence {
+    const { participants, count } = this.#connection.machine.presence;
+    const seats = participants.map(({ client, user, name = "", kind = "tool" }) => ({
+      ...{ user, name, kind },
+      isThis: client === this.#clientId,
+    }));
+    return { seats, count };
+  }
+
+  get isOffline(): boolean {
+    const last = lastStarted(this.#fold.state);
+    return last?.offline ?? this.#connection.machine.offline ?? false;
   }
 
   get messageBytesLimit(): number {
@@ -104,16 +148,49 @@ export class Chat implements ChatModel {
   }
 
   cancel(): void {
-    const { turns } = this.#fold.state;
-    const turn = turns.filter(({ status }) => status === "running").at(-1);
+    const { running, waiting } = openTurns(this.#fold.state);
+    const turn = running ?? waiting[0];
     if (turn !== undefined) {
-      this.#connection.dispatch({ type: "cancel", turn: turn.turn });
+      this.#ask({ kind: "cancel", turn: turn.turn, andQueued: true });
     }
+  }
+
+  edit(turn: string, text: string): void {
+    const message = this.#fold.message(this.#fold.turn(turn)?.message ?? "");
+    const attachments = (message?.blocks ?? [])
+      .map(({ content }) => content)
+      .filter((content) => isAttachment(content));
+    this.keepDraft(text, turn);
+    this.#ask({ kind: "edit", turn, text, attachments });
+  }
+
+  remove(turn: string): void {
+    this.#ask({ kind: "cancel", turn, andQueued: false });
+  }
+
+  sendNow(turn: string): void {
+    this.#ask({ kind: "send_now", turn });
+  }
+
+  discardRequest(key: string): void {
+    this.#connection.dispatch({ type: "discard_request", key });
+  }
+
+  draft(turn?: string): string {
+    return this.#kept.draft(turn);
+  }
+
+  keepDraft(text: string, turn?: string): void {
+    this.#kept.keepDraft(text, turn);
+  }
+
+  get draftTurns(): readonly string[] {
+    return this.#kept.draftTurns;
   }
 
   retry(turn: string): void {
     const question = this.#fold.message(this.#fold.turn(turn)?.message ?? "");
-    this.send((question?.blocks ?? []).map((block) => block.text).join("\n\n"));
+    this.send(writtenTextOf(question));
   }
 
   act(action: Action): void {
@@ -124,6 +201,24 @@ export class Chat implements ChatModel {
 
   reconnect(): void {
     this.#connection.dispatch({ type: "reconnect" });
+  }
+
+  #ask(request: TurnRequest): void {
+    this.#connection.dispatch({ type: "ask", request });
+  }
+
+  /** Let the browser keep what the log does not have yet. */
+  #keep(): void {
+    this.#kept.keepMessages(this.outbox);
+    const edited = new Set(
+      this.requests.filter(({ kind }) => kind === "edit").map(({ turn }) => turn),
+    );
+    for (const turn of this.#edited) {
+      if (!edited.has(turn)) {
+        this.keepDraft("", turn);
+      }
+    }
+    this.#edited = edited;
   }
 
   #tell(change: Change): void {
@@ -140,8 +235,8 @@ export class Chat implements ChatModel {
   }
 }
 
-/** An id that nobody else has: 128 random bits. */
-function newId(prefix: string): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return `${prefix}_${Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join("")}`;
+function isAttachment(
+  content: ContentBlock | null,
+): content is Exclude<UserBlock, { readonly type: "text" }> {
+  return content?.type === "image" || content?.type === "document";
 }

@@ -6,14 +6,18 @@
 import { ConnectionMachine, type MachineOptions } from "./connection_machine";
 import { requestProblem } from "./connection_words";
 import type { Event, WireConversationState } from "./protocol";
+import { SleepingClock } from "./transport/clock";
 import { EventStreamParser } from "./transport/event_stream";
-import { RequestError, type Requests } from "./transport/requests";
-import type {
-  Cursor,
-  EventPage,
-  Input,
-  Output,
-  RequestFailure,
+import { RequestError, type RequestOptions, type Requests } from "./transport/requests";
+import {
+  type Cursor,
+  contentOf,
+  type EventPage,
+  type Input,
+  type Output,
+  type Posted,
+  type RequestFailure,
+  type TurnRequest,
 } from "./transport/values";
 
 const SUBPROTOCOL = "streamchat.v1";
@@ -27,6 +31,7 @@ export interface ConnectionListener {
   conversation(id: string): void;
   statusChanged(): void;
   outboxChanged(): void;
+  presenceChanged(): void;
 }
 
 export interface ConnectionOptions extends Omit<MachineOptions, "random"> {
@@ -44,6 +49,7 @@ export interface ConnectionOptions extends Omit<MachineOptions, "random"> {
 export class Connection {
   readonly #machine: ConnectionMachine;
   readonly #options: ConnectionOptions;
+  readonly #clock = new SleepingClock();
   readonly #inputs: Input[] = [];
   /** How to end what a session has under way. */
   readonly #closers = new Map<number, () => void>();
@@ -53,18 +59,16 @@ export class Connection {
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
-    const { conversation, kind, clientId, signal } = options;
+    const { conversation, kind, clientId, kept, signal } = options;
     this.#machine = new ConnectionMachine({
-      conversation,
-      kind,
-      clientId,
+      ...{ conversation, kind, clientId, kept },
       random: Math.random,
     });
     signal.addEventListener("abort", () => this.#close(), { once: true });
     this.#watchWindow(options.window, signal);
   }
 
-  get machine(): Pick<ConnectionMachine, "limits" | "outbox" | "status"> {
+  get machine(): Omit<ConnectionMachine, "handle" | "deadline"> {
     return this.#machine;
   }
 
@@ -80,7 +84,7 @@ export class Connection {
     this.#isBusy = true;
     try {
       for (let next = this.#inputs.shift(); next; next = this.#inputs.shift()) {
-        for (const output of this.#machine.handle(next, performance.now())) {
+        for (const output of this.#machine.handle(next, this.#clock.read())) {
           this.#perform(output);
         }
       }
@@ -94,7 +98,7 @@ export class Connection {
     clearTimeout(this.#timer);
     const { deadline } = this.#machine;
     if (deadline !== null && !this.#options.signal.aborted) {
-      const pause = Math.max(0, deadline - performance.now());
+      const pause = Math.max(0, deadline - this.#clock.read());
       this.#timer = setTimeout(() => this.dispatch({ type: "wake" }), pause);
     }
   }
@@ -103,15 +107,14 @@ export class Connection {
     window?.addEventListener("online", () => this.dispatch({ type: "online" }), {
       signal,
     });
-    window?.document.addEventListener(
-      "visibilitychange",
-      () => {
-        if (window.document.visibilityState === "visible") {
-          this.dispatch({ type: "visible" });
-        }
-      },
-      { signal },
-    );
+    const tellVisibility = (): void => {
+      const isHidden = window?.document.visibilityState === "hidden";
+      this.dispatch({ type: isHidden ? "hidden" : "visible" });
+    };
+    window?.document.addEventListener("visibilitychange", tellVisibility, { signal });
+    if (window?.document.visibilityState === "hidden") {
+      tellVisibility();
+    }
   }
 
   #close(): void {
@@ -140,6 +143,9 @@ export class Connection {
         break;
       case "outbox_changed":
         listener.outboxChanged();
+        break;
+      case "presence_changed":
+        listener.presenceChanged();
         break;
       case "transmit":
         this.#sockets.get(output.id)?.send(JSON.stringify(output.command));
@@ -198,6 +204,9 @@ export class Connection {
       case "create_conversation":
         await this.#createConversation();
         break;
+      case "fetch_agent":
+        await this.#fetchAgent();
+        break;
       case "fetch_token":
         await this.#fetchToken(output.id);
         break;
@@ -210,8 +219,8 @@ export class Connection {
       case "post_message":
         await this.#postMessage(output);
         break;
-      case "post_cancel":
-        await this.#postCancel(output);
+      case "post_request":
+        await this.#postRequest(output);
         break;
       default:
     }
@@ -223,6 +232,18 @@ export class Connection {
       this.dispatch({ type: "created", conversation: textOf(answer, "id") });
     } catch (error) {
       this.dispatch({ type: "create_failed", failure: failureOf(error) });
+    }
+  }
+
+  async #fetchAgent(): Promise<void> {
+    try {
+      const { signal } = this.#options;
+      const { agents } = (await this.#options.requests.json("agents", { signal })) as {
+        readonly agents?: readonly { readonly offline?: boolean }[];
+      };
+      this.dispatch({ type: "agent", offline: agents?.[0]?.offline === true });
+    } catch (error) {
+      this.dispatch({ type: "agent_failed", failure: failureOf(error) });
     }
   }
 
@@ -301,43 +322,40 @@ export class Connection {
       content: [{ type: "text", text }],
       client_message_id: clientMessageId,
     };
-    try {
-      const answer = await this.#post(path, body, {
-        Prefer: "respond-async",
-        "Idempotency-Key": clientMessageId,
-      });
-      const seq = Number((answer as { seq?: unknown }).seq);
-      this.dispatch({ type: "posted", clientMessageId, seq });
-    } catch (error) {
-      this.dispatch({
-        type: "post_failed",
-        clientMessageId,
-        failure: failureOf(error),
-      });
-    }
+    const headers = {
+      Prefer: "respond-async",
+      "Idempotency-Key": clientMessageId,
+    };
+    const came = await this.#change(path, { method: "POST", body, headers });
+    this.dispatch({ type: "posted", clientMessageId, ...came });
   }
 
-  async #postCancel(
-    output: Extract<Output, { readonly type: "post_cancel" }>,
+  async #postRequest(
+    output: Extract<Output, { readonly type: "post_request" }>,
   ): Promise<void> {
-    const { conversation, turn } = output;
-    const path = `conversations/${encodeURIComponent(conversation)}/turns/${encodeURIComponent(turn)}/cancel`;
-    let failure: RequestFailure | null = null;
-    try {
-      await this.#post(path, {});
-    } catch (error) {
-      failure = failureOf(error);
-    }
-    this.dispatch({ type: "cancel_posted", turn, failure });
+    const { conversation, key, request } = output;
+    const turn = `conversations/${encodeURIComponent(conversation)}/turns/${encodeURIComponent(request.turn)}`;
+    const { path, ...options } = changeOf(request);
+    const came = await this.#change(`${turn}${path}`, options);
+    this.dispatch({ type: "request_posted", key, ...came });
   }
 
-  #post(
+  async #change(
     path: string,
-    body: unknown,
-    headers: Readonly<Record<string, string>> = {},
-  ): Promise<unknown> {
+    options: Omit<RequestOptions, "signal">,
+  ): Promise<Posted> {
     const { requests, signal } = this.#options;
-    return requests.json(path, { method: "POST", body, headers, signal });
+    try {
+      const answer = await requests.json(path, { ...options, signal });
+      return { seq: Number((answer as { seq?: unknown } | null)?.seq ?? 0) };
+    } catch (error) {
+      return { failure: failureOf(error) };
+    }
+  }
+
+  #post(path: string, body: unknown): Promise<unknown> {
+    const { requests, signal } = this.#options;
+    return requests.json(path, { method: "POST", body, signal });
   }
 
   /** A signal for one request of a session; the request before has ended. */
@@ -345,6 +363,24 @@ export class Connection {
     const controller = new AbortController();
     this.#closers.set(id, () => controller.abort());
     return controller.signal;
+  }
+}
+
+/** How a request about a turn is made: what comes after the turn's path, and the rest. */
+function changeOf(
+  request: TurnRequest,
+): Pick<RequestOptions, "method" | "body"> & { readonly path: string } {
+  switch (request.kind) {
+    case "cancel":
+      return {
+        path: "/cancel",
+        method: "POST",
+        body: { and_queued: request.andQueued },
+      };
+    case "edit":
+      return { path: "", method: "PATCH", body: { content: contentOf(request) } };
+    case "send_now":
+      return { path: "/send-now", method: "POST", body: {} };
   }
 }
 

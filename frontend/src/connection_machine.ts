@@ -11,6 +11,7 @@
  */
 
 import {
+  CLIENT_NAMES,
   type ClientKind,
   conversationMissing,
   describeConnection,
@@ -19,16 +20,30 @@ import {
   requestProblem,
   type WaitReason,
 } from "./connection_words";
-import { DEFAULT_LIMITS, type ErrorBody, type Limits } from "./protocol";
+import {
+  DEFAULT_LIMITS,
+  type ErrorBody,
+  type Limits,
+  type Participant,
+  type Presence,
+} from "./protocol";
 import { backoffMs } from "./transport/backoff";
 import { LogReader } from "./transport/log_reader";
+import type { KeptMessage } from "./transport/outbox";
 import { PollSession } from "./transport/poll_session";
 import { Sender, type SenderHost } from "./transport/sender";
 import { failureOf, type Session } from "./transport/session";
 import { type SocketHost, SocketSession } from "./transport/socket_session";
 import { StreamSession } from "./transport/stream_session";
-import type { Failure, Input, Obstacle, Output, Transport } from "./transport/values";
-import type { ConnectionStatus, OutgoingMessage } from "./view/types";
+import type {
+  Failure,
+  Input,
+  Obstacle,
+  Output,
+  RequestFailure,
+  Transport,
+} from "./transport/values";
+import type { ConnectionStatus, OutgoingMessage, OutgoingRequest } from "./view/types";
 
 const SOCKET_ATTEMPTS = 2;
 const PROBE_MS = 60_000;
@@ -37,10 +52,18 @@ const SIGNED_OUT_RETRY_MS = 30_000;
 const UNREACHABLE_ATTEMPTS = 2;
 /** A connection that lived longer than this was a good one. */
 const STEADY_MS = 5_000;
+/** While it is live the clock is looked at so often; */
+const LOOK_MS = 5_000;
+/** and a step of it by more than this means that the computer slept. */
+const SLEEP_MS = 10_000;
+
+const NOBODY: Pick<Presence, "participants" | "count"> = { participants: [], count: 0 };
 
 export interface MachineOptions {
-  /** Id of the conversation; `null`: make one. */
+  /** Id of the conversation; `null`: make one, a page with its first message. */
   readonly conversation: string | null;
+  /** What an earlier page left unsent. */
+  readonly kept?: readonly KeptMessage[] | undefined;
   readonly kind: ClientKind;
   /** Stays the same over reconnects. */
   readonly clientId: string;
@@ -71,6 +94,10 @@ export class ConnectionMachine {
   #attempt = 0;
   #liveSince = 0;
   #probeAt: number | null = null;
+  #presence = NOBODY;
+  #offline: boolean | null = null;
+  #isAskingForAgent = false;
+  #isHidden = false;
   #now = 0;
 
   constructor(options: MachineOptions) {
@@ -78,7 +105,7 @@ export class ConnectionMachine {
     this.#conversation = options.conversation;
     this.#reader = this.#newReader();
     this.#host = this.#newHost();
-    this.#sender = new Sender(this.#host);
+    this.#sender = new Sender(this.#host, options.kept ?? []);
     this.#status = this.#describe();
   }
 
@@ -89,7 +116,25 @@ export class ConnectionMachine {
 
   /** What was typed and is not in the log yet. */
   get outbox(): readonly OutgoingMessage[] {
-    return this.#sender.outbox.messages;
+    return this.#sender.outbox.shown;
+  }
+
+  /** What was asked of turns and is not in the log yet. */
+  get requests(): readonly OutgoingRequest[] {
+    return this.#sender.requests.shown;
+  }
+
+  /** Who follows the conversation, as far as is known; not all are named. */
+  get presence(): {
+    readonly participants: readonly Participant[];
+    readonly count: number;
+  } {
+    return this.#presence;
+  }
+
+  /** Whether the offline demo would answer; `null` while that is not known. */
+  get offline(): boolean | null {
+    return this.#offline;
   }
 
   /** The server's limits, as far as it has told them. */
@@ -105,6 +150,7 @@ export class ConnectionMachine {
       this.#probe?.deadline,
       this.#sender.deadline,
       this.#probeAt,
+      this.#isWatchingClock ? this.#now + LOOK_MS : null,
       phase.name === "waiting" ? nextSecond(phase.until, this.#now) : null,
       phase.name === "stopped" ? phase.until : null,
     ].filter((time) => typeof time === "number");
@@ -117,19 +163,31 @@ export class ConnectionMachine {
    * @param now milliseconds on a clock that only goes forward
    */
   handle(input: Input, now: number): readonly Output[] {
+    const hasSlept = this.#isWatchingClock && now - this.#now > SLEEP_MS;
     this.#now = now;
     this.#outputs = [];
-    const outbox = this.outbox;
+    const { outbox, requests, presence } = this;
     this.#take(input, now);
+    if (hasSlept) {
+      this.#hurry("awake", now);
+    }
     const status = this.#describe();
     if (!isSame(status, this.#status)) {
       this.#status = status;
       this.#outputs.push({ type: "status_changed" });
     }
-    if (this.outbox !== outbox) {
+    if (this.outbox !== outbox || this.requests !== requests) {
       this.#outputs.push({ type: "outbox_changed" });
     }
+    if (this.presence !== presence) {
+      this.#outputs.push({ type: "presence_changed" });
+    }
     return this.#outputs;
+  }
+
+  /** In a hidden page the browser itself makes timers late. */
+  get #isWatchingClock(): boolean {
+    return this.#phase.name === "live" && !this.#isHidden;
   }
 
   #take(input: Input, now: number): void {
@@ -140,9 +198,13 @@ export class ConnectionMachine {
       case "wake":
         this.#wake(now);
         break;
+      case "hidden":
+        this.#isHidden = true;
+        break;
       case "online":
       case "visible":
       case "reconnect":
+        this.#isHidden &&= input.type !== "visible";
         this.#hurry(input.type, now);
         break;
       case "created":
@@ -151,54 +213,24 @@ export class ConnectionMachine {
       case "create_failed":
         this.#fail(failureOf(input.failure, notInstalled), "websocket", now);
         break;
+      case "agent":
+        this.#takeAgent(input.offline, now);
+        break;
+      case "agent_failed":
+        this.#takeAgentFailure(input.failure, now);
+        break;
       default:
         if ("id" in input) {
-          this.#takeForSession(input, now);
+          [this.#main, this.#probe].find((s) => s?.id === input.id)?.take(input, now);
         } else {
           this.#takeForSender(input, now);
         }
     }
   }
 
-  #takeForSession(input: Input & { readonly id: number }, now: number): void {
-    const session = [this.#main, this.#probe].find((s) => s?.id === input.id);
-    if (session instanceof SocketSession) {
-      takeForSocket(session, input, now);
-    } else if (session instanceof StreamSession) {
-      takeForStream(session, input, now);
-    } else if (session instanceof PollSession) {
-      takeForPoll(session, input, now);
-    }
-  }
-
   #takeForSender(input: Input, now: number): void {
-    const sender = this.#sender;
-    switch (input.type) {
-      case "send": {
-        const limit = this.#limits.message_bytes;
-        sender.send(input.clientMessageId, input.text, limit, now);
-        break;
-      }
-      case "resend":
-        sender.resend(input.clientMessageId, now);
-        break;
-      case "discard":
-        sender.outbox.discard(input.clientMessageId);
-        break;
-      case "cancel":
-        sender.cancel(input.turn, now);
-        break;
-      case "posted":
-        sender.takePosted(input.clientMessageId, input.seq, now);
-        break;
-      case "post_failed":
-        sender.takePostFailure(input.clientMessageId, input.failure, now);
-        break;
-      case "cancel_posted":
-        sender.takeCancelAnswer(input.turn, input.failure, now);
-        break;
-      default:
-    }
+    this.#sender.take(input, now);
+    this.#beginConversation(now);
   }
 
   // time, and people
@@ -215,11 +247,15 @@ export class ConnectionMachine {
     }
   }
 
-  #hurry(why: "online" | "visible" | "reconnect", now: number): void {
+  #hurry(why: "online" | "visible" | "reconnect" | "awake", now: number): void {
+    this.#wake(now);
     const phase = this.#phase;
     if (phase.name === "live") {
       if (this.#main instanceof SocketSession) {
-        this.#main.ping(now);
+        this.#main.ping(now, { inDoubt: true });
+      } else if (why === "awake") {
+        this.#main?.close(); // nothing tells whether its request is alive
+        this.#main = this.#open(this.#settled, now);
       } else if (why !== "visible" && this.#probe === null) {
         this.#startProbe("websocket", now);
       }
@@ -234,12 +270,48 @@ export class ConnectionMachine {
   // making connections
 
   #connect(now: number): void {
-    if (this.#conversation === null) {
+    if (this.#conversation !== null) {
+      this.#phase = { name: "connecting" };
+      this.#main = this.#open(this.#trying, now);
+    } else if (this.#options.kind === "widget" || this.#sender.outbox.hasWaiting) {
       this.#phase = { name: "creating" };
       this.#outputs.push({ type: "create_conversation" });
     } else {
       this.#phase = { name: "connecting" };
-      this.#main = this.#open(this.#trying, now);
+      this.#askForAgent(); // and so, whether the server is there
+    }
+  }
+
+  /** Make the conversation, once there is something to say in it. */
+  #beginConversation(now: number): void {
+    if (this.#phase.name === "ready" && this.#sender.outbox.hasWaiting) {
+      this.#connect(now);
+    }
+  }
+
+  #askForAgent(): void {
+    if (!this.#isAskingForAgent) {
+      this.#isAskingForAgent = true;
+      this.#outputs.push({ type: "fetch_agent" });
+    }
+  }
+
+  #takeAgent(offline: boolean, now: number): void {
+    this.#isAskingForAgent = false;
+    this.#offline = offline;
+    this.#outputs.push({ type: "status_changed" });
+    if (this.#conversation === null && this.#phase.name === "connecting") {
+      this.#phase = { name: "ready" };
+      this.#unreachable = 0;
+      this.#attempt = 0;
+      this.#beginConversation(now);
+    }
+  }
+
+  #takeAgentFailure(failure: RequestFailure, now: number): void {
+    this.#isAskingForAgent = false;
+    if (this.#conversation === null && this.#phase.name === "connecting") {
+      this.#fail(failureOf(failure, notInstalled), "websocket", now);
     }
   }
 
@@ -284,6 +356,9 @@ export class ConnectionMachine {
 
   #live(session: Session, now: number): void {
     this.#phase = { name: "live" };
+    if (this.#offline === null) {
+      this.#askForAgent();
+    }
     this.#unreachable = 0;
     this.#liveSince = now;
     this.#settled = session.transport;
@@ -310,6 +385,7 @@ export class ConnectionMachine {
       }
     } else if (session === this.#main) {
       this.#main = null;
+      this.#presence = NOBODY;
       this.#sender.disconnect();
       this.#fail(failure, session.transport, now);
     }
@@ -406,24 +482,32 @@ export class ConnectionMachine {
         if (event.type === "message.created" && event.client_message_id) {
           this.#sender.outbox.echo(new Set([event.client_message_id]));
         } else if (event.type === "turn.finished" && event.turn) {
-          this.#sender.forgetCancel(event.turn);
+          this.#sender.requests.end(event.turn);
         }
-        this.#sender.outbox.reach(event.seq ?? 0);
+        this.#reach(event.seq ?? 0);
       },
       reset: (state) => {
         this.#outputs.push({ type: "reset", state });
         const ids = (state.messages ?? []).map((message) => message.client_message_id);
         this.#sender.outbox.echo(new Set(ids.filter((id) => typeof id === "string")));
-        this.#sender.outbox.reach(state.seq ?? 0);
+        this.#reach(state.seq ?? 0);
+      },
+      presence: ({ participants, count }) => {
+        this.#presence = { participants, count };
       },
     });
   }
 
+  #reach(seq: number): void {
+    this.#sender.outbox.reach(seq);
+    this.#sender.requests.reach(seq);
+  }
+
   #newHost(): SocketHost & SenderHost {
     const machine = this;
+    const { clientId, kind } = this.#options;
     return {
-      clientId: this.#options.clientId,
-      clientKind: this.#options.kind,
+      client: { id: clientId, name: CLIENT_NAMES[kind], kind },
       get conversation() {
         return machine.#conversation ?? "";
       },
@@ -432,6 +516,9 @@ export class ConnectionMachine {
       },
       get seq() {
         return machine.#reader.cursor?.seq ?? 0;
+      },
+      get messageBytesLimit() {
+        return machine.#limits.message_bytes;
       },
       emit: (output) => {
         this.#outputs.push(output);
@@ -442,54 +529,8 @@ export class ConnectionMachine {
       limits: (limits) => {
         this.#limits = limits;
       },
-      accepted: (id, seq) =>
-        this.#sender.outbox.accept(id, seq, this.#reader.cursor?.seq ?? 0),
-      refused: (id, error) => this.#sender.outbox.refuse(id, error),
-      expired: (id) => this.#sender.outbox.putBack(id),
       renewed: (now) => this.#sender.flush(now),
-      cancelAnswered: (turn) => this.#sender.forgetCancel(turn),
     };
-  }
-}
-
-function takeForSocket(session: SocketSession, input: Input, now: number): void {
-  switch (input.type) {
-    case "socket_frame":
-      session.takeFrame(input.data, now);
-      break;
-    case "socket_closed":
-      session.takeClose(input.code, input.reason, now);
-      break;
-    case "token":
-      session.takeToken(input.token, now);
-      break;
-    case "token_failed":
-      session.takeTokenFailure(input.failure, now);
-      break;
-    default:
-  }
-}
-
-function takeForStream(session: StreamSession, input: Input, now: number): void {
-  switch (input.type) {
-    case "stream_heard":
-      session.takeHeartbeat(now);
-      break;
-    case "stream_item":
-      session.takeItem(input.data, now);
-      break;
-    case "stream_closed":
-      session.takeClose(input.failure, now);
-      break;
-    default:
-  }
-}
-
-function takeForPoll(session: PollSession, input: Input, now: number): void {
-  if (input.type === "page") {
-    session.takePage(input.page, now);
-  } else if (input.type === "page_failed") {
-    session.takeFailure(input.failure, now);
   }
 }
 

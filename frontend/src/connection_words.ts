@@ -7,6 +7,12 @@ import type { ConnectionStatus } from "./view/types";
 /** Where the chat is shown: some advice differs. */
 export type ClientKind = "widget" | "page";
 
+/** What a seat calls itself. */
+export const CLIENT_NAMES: Readonly<Record<ClientKind, string>> = {
+  widget: "Notebook cell",
+  page: "Chat page",
+};
+
 const NO_SOCKET: Readonly<Record<Obstacle, string>> = {
   network: "this network blocks WebSockets",
   token: "the server does not accept this page's token",
@@ -31,6 +37,8 @@ export type WaitReason = "unreachable" | "broken" | "restarting" | "blocked";
 /** What the machine does. `until` is when it goes on by itself; `null` for never. */
 export type Phase =
   | { readonly name: "creating" | "connecting" | "live" }
+  /** The server is there; the conversation begins with the first message. */
+  | { readonly name: "ready" }
   | { readonly name: "waiting"; readonly until: number; readonly reason: WaitReason }
   | {
       readonly name: "stopped";
@@ -56,6 +64,12 @@ export function describeConnection(
         transport,
         text: LIVE[transport],
         detail: liveDetail(transport, obstacle),
+      };
+    case "ready":
+      return {
+        transport: "ready",
+        text: "Ready",
+        detail: "A conversation begins with your first message.",
       };
     case "creating":
       return status("connecting", "Connecting…", "Starting a conversation.");

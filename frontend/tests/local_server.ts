@@ -7,7 +7,14 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { type WebSocket, WebSocketServer } from "ws";
-import { type Command, DEFAULT_LIMITS, type Event } from "../src/protocol";
+import {
+  type Cancel,
+  type Command,
+  DEFAULT_LIMITS,
+  type EditQueued,
+  type Event,
+  type SendNow,
+} from "../src/protocol";
 import { Fold } from "../src/state";
 
 export interface Faults {
@@ -20,6 +27,9 @@ export interface Faults {
   /** Cut each socket after so many events. */
   cutAfterEvents?: number;
 }
+
+/** What may be asked of a turn. */
+type TurnCommand = Cancel | EditQueued | SendNow;
 
 const AUTHOR = { id: "u", name: "You", kind: "user" } as const;
 const AGENT = { id: "a", name: "Agent", kind: "agent" } as const;
@@ -111,11 +121,23 @@ export class LocalServer {
     }
     const number = this.#sent.size + 1;
     const turn = `t${number}`;
+    const isBusy = this.state.turns.some(({ status }) => status === "running");
     const seq = this.append({
       ...{ type: "message.created", message: `q${number}`, role: "user", turn },
       ...{ author: AUTHOR, client_message_id: clientMessageId, content },
     });
     this.#sent.set(clientMessageId, seq);
+    if (isBusy) {
+      this.append({ type: "turn.queued", message: `q${number}`, turn });
+      return seq;
+    }
+    this.answer(number);
+    return seq;
+  }
+
+  /** Let the turn of the message that came as this one begin and end. */
+  answer(number: number): void {
+    const turn = `t${number}`;
     this.append({ type: "turn.started", message: `q${number}`, agent: "a", turn });
     this.append({
       ...{ type: "message.created", message: `m${number}`, role: "assistant" },
@@ -123,7 +145,33 @@ export class LocalServer {
     });
     this.stream(`m${number}`, ["All ", "that ", "was ", "seen."], turn);
     this.append({ type: "turn.finished", turn, status: "completed" });
-    return seq;
+  }
+
+  /** Do what is asked of a turn: the head after it, or why not. */
+  ask(request: TurnCommand): number | { code: string; message: string } {
+    const { turns } = this.state;
+    const asked = turns.find(({ turn }) => turn === request.turn);
+    const { turn } = request;
+    if (request.type === "cancel") {
+      const waiting = request.and_queued
+        ? turns.filter(({ status }) => status === "queued")
+        : [];
+      for (const each of new Set([turn, ...waiting.map((one) => one.turn)])) {
+        const isRemoved = asked?.status === "queued" && !request.and_queued;
+        const stop_reason = isRemoved ? "removed" : null;
+        const status = "cancelled";
+        this.append({ type: "turn.finished", turn: each, status, stop_reason });
+      }
+    } else if (asked?.status !== "queued") {
+      return { code: "not_queued", message: "It is being answered already." };
+    } else if (request.type === "edit_queued") {
+      const { content } = request;
+      this.append({ type: "message.edited", message: asked.message, content, turn });
+    } else {
+      const { message } = asked;
+      this.append({ type: "turn.queued", message, turn, ahead: true });
+    }
+    return this.events.length;
   }
 
   stream(message: string, deltas: readonly string[], turn: string): void {
@@ -165,8 +213,17 @@ export class LocalServer {
           break;
         }
         case "cancel":
-          say({ type: "ack", re: command.id, seq: this.#cancel(command.turn) });
+        case "edit_queued":
+        case "send_now": {
+          const came = this.ask(command);
+          const re = command.id;
+          say(
+            typeof came === "number"
+              ? { type: "ack", re, seq: came }
+              : { type: "error", re, ...came },
+          );
           break;
+        }
         case "ping":
           say({ type: "pong", re: command.id });
           break;
@@ -217,10 +274,6 @@ export class LocalServer {
     return () => this.#watchers.delete(watcher);
   }
 
-  #cancel(turn: string): number {
-    return this.append({ type: "turn.finished", turn, status: "cancelled" });
-  }
-
   // requests
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -235,7 +288,7 @@ export class LocalServer {
       answer(403, { code: "forbidden", message: "Log in." });
       return;
     }
-    if (request.method === "POST") {
+    if (request.method !== "GET") {
       const token = request.headers["x-xsrftoken"] as string | undefined;
       this.xsrfTokens.push(token);
       if (token !== this.xsrfToken) {
@@ -263,6 +316,9 @@ export class LocalServer {
       case "GET session":
         answer(200, { user: "You" });
         break;
+      case "GET agents":
+        answer(200, { agents: [{ name: "a", model: "m", offline: true }] });
+        break;
       case "POST conversations":
         answer(201, { id: this.conversation, log: "log1", head: 1, title: "" });
         break;
@@ -275,9 +331,6 @@ export class LocalServer {
         });
         break;
       }
-      case "POST conversations/c_1/turns/t9/cancel":
-        answer(200, { seq: this.#cancel("t9") });
-        break;
       case "GET conversations/c_1/events":
         if (request.headers.accept === "text/event-stream") {
           this.#serveStream(url, response);
@@ -285,8 +338,20 @@ export class LocalServer {
           await this.#servePage(url, response, answer);
         }
         break;
-      default:
+      default: {
+        const command = turnCommandOf(route);
+        if (command !== null) {
+          const body = JSON.parse(await bodyOf(request));
+          const came = this.ask({ ...body, ...command } as TurnCommand);
+          if (typeof came === "number") {
+            answer(200, { seq: came });
+          } else {
+            answer(409, came);
+          }
+          break;
+        }
         answer(404, { code: "not_found", message: "There is no such thing." });
+      }
     }
   }
 
@@ -338,6 +403,20 @@ export class LocalServer {
       response.on("close", done);
     });
   }
+}
+
+/** What a request asks of a turn, but for its body. */
+function turnCommandOf(route: string): { type: string; turn: string } | null {
+  const match =
+    /^(POST|PATCH) conversations\/c_1\/turns\/(\w+)(?:\/(cancel|send-now))?$/.exec(
+      route,
+    );
+  if (match === null) {
+    return null;
+  }
+  const [, method, turn = "", action] = match;
+  const type = { cancel: "cancel", "send-now": "send_now" }[action ?? ""];
+  return { type: method === "PATCH" ? "edit_queued" : (type ?? ""), turn };
 }
 
 function sinceOf(url: URL): number | null {

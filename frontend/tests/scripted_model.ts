@@ -10,6 +10,8 @@ import type {
   ConversationState,
   MessageState,
   OutgoingMessage,
+  OutgoingRequest,
+  Presence,
   ToolCallState,
   TurnState,
 } from "../src/view/types";
@@ -28,7 +30,12 @@ export type ScriptedEvent = { readonly type: string } & Readonly<
 export class ScriptedModel implements ChatModel {
   connection: ConnectionStatus = LIVE;
   outbox: OutgoingMessage[] = [];
+  requests: OutgoingRequest[] = [];
+  presence: Presence = { seats: [], count: 0 };
+  isOffline = false;
   messageBytesLimit = 65_536;
+  /** What was being written, by turn; the new message under "". */
+  readonly drafts = new Map<string, string>();
   /** What the view asked for, in order. */
   readonly asked: unknown[][] = [];
   private fold = new Fold();
@@ -93,6 +100,16 @@ export class ScriptedModel implements ChatModel {
     this.emit({ kind: "outbox" });
   }
 
+  setRequests(requests: OutgoingRequest[]): void {
+    this.requests = requests;
+    this.emit({ kind: "outbox" });
+  }
+
+  setPresence(presence: Presence): void {
+    this.presence = presence;
+    this.emit({ kind: "presence" });
+  }
+
   send(text: string): void {
     this.asked.push(["send", text]);
   }
@@ -107,6 +124,35 @@ export class ScriptedModel implements ChatModel {
 
   cancel(): void {
     this.asked.push(["cancel"]);
+  }
+
+  edit(turn: string, text: string): void {
+    this.asked.push(["edit", turn, text]);
+  }
+
+  remove(turn: string): void {
+    this.asked.push(["remove", turn]);
+  }
+
+  sendNow(turn: string): void {
+    this.asked.push(["sendNow", turn]);
+  }
+
+  discardRequest(key: string): void {
+    this.setRequests(this.requests.filter((request) => request.key !== key));
+  }
+
+  draft(turn = ""): string {
+    return this.drafts.get(turn) ?? "";
+  }
+
+  keepDraft(text: string, turn = ""): void {
+    if (text === "") this.drafts.delete(turn);
+    else this.drafts.set(turn, text);
+  }
+
+  get draftTurns(): readonly string[] {
+    return [...this.drafts.keys()].filter((turn) => turn !== "");
   }
 
   retry(turn: string): void {

@@ -1,8 +1,14 @@
 /** A connection machine in a simulated world: time goes on when the test says so. */
 
 import { ConnectionMachine, type MachineOptions } from "../src/connection_machine";
-import { type Command, DEFAULT_LIMITS } from "../src/protocol";
-import type { Cursor, EventPage, Input, Output } from "../src/transport/values";
+import { type Command, DEFAULT_LIMITS, type UserBlock } from "../src/protocol";
+import type {
+  Cursor,
+  EventPage,
+  Input,
+  Output,
+  TurnRequest,
+} from "../src/transport/values";
 
 type OutputOf<T extends Output["type"]> = Extract<Output, { readonly type: T }>;
 
@@ -192,6 +198,18 @@ export class Simulation {
     return this.input({ type: "send", clientMessageId, text });
   }
 
+  ask(kind: "cancel" | "send_now", turn: string): this {
+    return this.input({
+      type: "ask",
+      request: kind === "cancel" ? { kind, turn, andQueued: true } : { kind, turn },
+    });
+  }
+
+  edit(turn: string, text: string, attachments: readonly UserBlock[] = []): this {
+    const request: TurnRequest = { kind: "edit", turn, text, attachments };
+    return this.input({ type: "ask", request });
+  }
+
   /** Fail the way to a WebSocket: the server answers, the socket does not open. */
   blockSocket(): this {
     return this.token().closeSocket();
@@ -211,6 +229,12 @@ export class Simulation {
 
   get status(): string {
     return this.machine.status.text;
+  }
+
+  get requests(): string[] {
+    return this.machine.requests.map(
+      ({ kind, turn, status }) => `${kind} ${turn}: ${status}`,
+    );
   }
 
   get outbox(): string[] {

@@ -5,6 +5,7 @@ import {
   type Event,
   FRAME_TYPES,
   type Frame,
+  type Presence,
   type Snapshot,
   type WireConversationState,
 } from "../protocol";
@@ -15,6 +16,8 @@ import type { Cursor, EventPage } from "./values";
 export interface LogListener {
   apply(event: Event): void;
   reset(state: WireConversationState): void;
+  /** Who follows the conversation now. */
+  presence(presence: Presence): void;
 }
 
 /** What came of something received. */
@@ -86,6 +89,9 @@ export class LogReader {
         return this.#takePart(value);
       case "unsubscribed":
         return value.reason;
+      case "presence":
+        this.#listener.presence(value);
+        return "read";
       default:
         return FRAME_TYPES.has(value.type) ? "read" : this.#takeEvent(value as Event);
     }

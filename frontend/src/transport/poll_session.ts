@@ -1,7 +1,7 @@
 /** Asking for news again and again, where nothing better gets through. */
 
 import { failureOf, type Session, type SessionHost } from "./session";
-import type { EventPage, RequestFailure } from "./values";
+import type { EventPage, Input, RequestFailure } from "./values";
 
 /** How long the server may hold an empty page back. */
 const HOLD_MS = 20_000;
@@ -42,7 +42,15 @@ export class PollSession implements Session {
     }
   }
 
-  takePage(page: EventPage, now: number): void {
+  take(input: Input, now: number): void {
+    if (input.type === "page") {
+      this.#takePage(input.page, now);
+    } else if (input.type === "page_failed") {
+      this.#takeFailure(input.failure, now);
+    }
+  }
+
+  #takePage(page: EventPage, now: number): void {
     if (this.#phase === "over") {
       return;
     }
@@ -62,7 +70,7 @@ export class PollSession implements Session {
     }
   }
 
-  takeFailure(failure: RequestFailure, now: number): void {
+  #takeFailure(failure: RequestFailure, now: number): void {
     if (this.#phase === "over") {
       return;
     }

@@ -18,7 +18,7 @@ export class RequestError extends Error {
 }
 
 export interface RequestOptions {
-  readonly method?: "GET" | "POST";
+  readonly method?: "GET" | "POST" | "PATCH";
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
   /** Ends the request, and reading its answer. */
@@ -73,11 +73,11 @@ export class Requests {
    * @throws {RequestError} no answer, or one that says no
    */
   async open(path: string, options: RequestOptions): Promise<Response> {
-    if (options.method === "POST" && this.#options.xsrfToken() === null) {
+    if (changesSomething(options) && this.#options.xsrfToken() === null) {
       await this.#renewXsrfToken(options.signal);
     }
     let response = await this.#fetch(path, options);
-    if (isRefusal(response) && options.method === "POST") {
+    if (isRefusal(response) && changesSomething(options)) {
       await discard(response);
       await this.#renewXsrfToken(options.signal);
       response = await this.#fetch(path, options);
@@ -125,7 +125,7 @@ export class Requests {
 
   #headers(options: RequestOptions): Headers {
     const headers = new Headers({ Accept: "application/json", ...options.headers });
-    if (options.method === "POST") {
+    if (changesSomething(options)) {
       headers.set("Content-Type", "application/json");
       const xsrfToken = this.#options.xsrfToken();
       if (xsrfToken !== null) {
@@ -137,6 +137,10 @@ export class Requests {
     }
     return headers;
   }
+}
+
+function changesSomething({ method = "GET" }: RequestOptions): boolean {
+  return method !== "GET";
 }
 
 async function readJson(response: Response): Promise<unknown> {

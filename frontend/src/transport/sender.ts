@@ -1,12 +1,19 @@
-/** Getting messages and cancels to the server, by a socket or by requests. */
+/** Getting messages and requests about turns to the server, by a socket or by HTTP. */
 
-import { Outbox } from "./outbox";
-import type { SocketSession } from "./socket_session";
-import type { Output, RequestFailure } from "./values";
+import type { ErrorBody } from "../protocol";
+import { type KeptMessage, Outbox } from "./outbox";
+import type { PendingList } from "./pending_list";
+import type { CommandAnswer, CommandFields, SocketSession } from "./socket_session";
+import { TurnRequests } from "./turn_requests";
+import {
+  contentOf,
+  type Input,
+  type Output,
+  type Posted,
+  type TurnRequest,
+} from "./values";
 
 const RETRY_MS = 2_000;
-/** Cancels of turns that may be over: more than these are of no use. */
-const MOST_CANCELS = 8;
 
 /** What carries messages now. */
 export type Carrier = SocketSession | "requests" | null;
@@ -15,23 +22,27 @@ export interface SenderHost {
   readonly conversation: string;
   /** The last `seq` that was applied. */
   readonly seq: number;
+  /** Longest text of a message, in UTF-8 bytes. */
+  readonly messageBytesLimit: number;
   emit(output: Output): void;
 }
 
 /**
- * Sends in order, and again under the same id whatever was sent without an answer
- * when the carrier broke. By requests, one message goes at a time.
+ * Sends in order, and again whatever was sent without an answer when the carrier
+ * broke: messages under the same id, requests because they change nothing the second
+ * time. By HTTP one message goes at a time, and one request about each turn.
  */
 export class Sender {
-  readonly outbox = new Outbox();
+  readonly outbox: Outbox;
+  readonly requests = new TurnRequests();
   readonly #host: SenderHost;
-  readonly #cancels = new Map<string, "waiting" | "sent">();
   #carrier: Carrier = null;
-  #posting: string | null = null;
+  #isPosting = false;
   #retryAt: number | null = null;
 
-  constructor(host: SenderHost) {
+  constructor(host: SenderHost, kept: readonly KeptMessage[]) {
     this.#host = host;
+    this.outbox = new Outbox(kept);
   }
 
   get deadline(): number | null {
@@ -50,109 +61,151 @@ export class Sender {
     this.flush(now);
   }
 
-  /** The carrier is gone; requests that are under way still get their answer. */
+  /** The carrier is gone; HTTP requests that are under way still get their answer. */
   disconnect(): void {
     if (this.#carrier !== "requests") {
       this.outbox.putAllBack();
-      for (const turn of this.#cancels.keys()) {
-        this.#cancels.set(turn, "waiting");
-      }
+      this.requests.putAllBack();
     }
     this.#carrier = null;
     this.#retryAt = null;
   }
 
-  send(id: string, text: string, messageBytesLimit: number, now: number): void {
-    this.outbox.add(id, text, messageBytesLimit);
-    this.flush(now);
-  }
-
-  resend(id: string, now: number): void {
-    this.outbox.resend(id);
-    this.flush(now);
-  }
-
-  cancel(turn: string, now: number): void {
-    if (this.#cancels.size < MOST_CANCELS) {
-      this.#cancels.set(turn, "waiting");
-      this.flush(now);
+  /** Take what somebody wants to be sent, and answers to HTTP requests. */
+  take(input: Input, now: number): void {
+    switch (input.type) {
+      case "send":
+        this.outbox.put(
+          input.clientMessageId,
+          input.text,
+          this.#host.messageBytesLimit,
+        );
+        break;
+      case "resend":
+        this.outbox.resend(input.clientMessageId);
+        break;
+      case "discard":
+        this.outbox.discard(input.clientMessageId);
+        break;
+      case "ask":
+        this.requests.put(input.request);
+        break;
+      case "discard_request":
+        this.requests.discard(input.key);
+        break;
+      case "posted":
+        this.#isPosting = false;
+        this.#takePosted(this.outbox, input.clientMessageId, input, now);
+        break;
+      case "request_posted":
+        this.#takePosted(this.requests, input.key, input, now);
+        break;
+      default:
+        return;
     }
-  }
-
-  /** A cancel was answered, or its turn is over. */
-  forgetCancel(turn: string): void {
-    this.#cancels.delete(turn);
+    this.flush(now);
   }
 
   /** Send what waits, if there is a carrier. */
   flush(now: number): void {
     const carrier = this.#carrier;
-    if (carrier === null) {
+    if (carrier === null || (this.#retryAt !== null && now < this.#retryAt)) {
       return;
     }
     this.#retryAt = null;
-    this.#flushCancels(carrier, now);
-    while (carrier !== "requests" || this.#posting === null) {
-      const message = this.outbox.take();
-      if (message === null) {
+    this.#flushRequests(carrier, now);
+    this.#flushMessages(carrier, now);
+  }
+
+  #flushRequests(carrier: SocketSession | "requests", now: number): void {
+    const { conversation } = this.#host;
+    const isNext = ({ turn }: TurnRequest): boolean =>
+      carrier !== "requests" || !this.requests.isUnderWay(turn);
+    for (
+      let next = this.requests.take(isNext);
+      next !== null;
+      next = this.requests.take(isNext)
+    ) {
+      const { key, item: request } = next;
+      if (carrier === "requests") {
+        this.#host.emit({ type: "post_request", conversation, key, request });
+      } else {
+        const command = commandOf(request, conversation);
+        carrier.ask(command, this.#answerTo(this.requests, key), now);
+      }
+    }
+  }
+
+  #flushMessages(carrier: SocketSession | "requests", now: number): void {
+    const { conversation } = this.#host;
+    while (carrier !== "requests" || !this.#isPosting) {
+      const next = this.outbox.take();
+      if (next === null) {
         return;
       }
-      const { id, text } = message;
+      const { key: clientMessageId, item: text } = next;
       if (carrier === "requests") {
-        const { conversation } = this.#host;
-        this.#posting = id;
-        this.#host.emit({
-          type: "post_message",
-          conversation,
-          clientMessageId: id,
-          text,
-        });
+        this.#isPosting = true;
+        this.#host.emit({ type: "post_message", conversation, clientMessageId, text });
       } else {
-        carrier.send(id, text, now);
+        const command = {
+          type: "send",
+          conversation,
+          client_message_id: clientMessageId,
+          content: [{ type: "text", text }],
+        } as const;
+        carrier.ask(command, this.#answerTo(this.outbox, clientMessageId), now);
       }
     }
   }
 
-  #flushCancels(carrier: SocketSession | "requests", now: number): void {
-    for (const [turn, state] of this.#cancels) {
-      if (state === "waiting") {
-        this.#cancels.set(turn, "sent");
-        if (carrier === "requests") {
-          const { conversation } = this.#host;
-          this.#host.emit({ type: "post_cancel", conversation, turn });
-        } else {
-          carrier.cancel(turn, now);
-        }
-      }
+  // answers
+
+  #answerTo(list: PendingList<unknown, unknown>, key: string): CommandAnswer {
+    return {
+      accepted: (seq) => list.accept(key, seq, this.#host.seq),
+      refused: (error) => this.#refuse(list, key, error),
+      expired: () => list.putBack(key),
+    };
+  }
+
+  #takePosted(
+    list: PendingList<unknown, unknown>,
+    key: string,
+    answer: Posted,
+    now: number,
+  ): void {
+    if ("seq" in answer) {
+      list.accept(key, answer.seq, this.#host.seq);
+      return;
     }
-  }
-
-  // answers to requests
-
-  takePosted(id: string, seq: number, now: number): void {
-    this.#posting = null;
-    this.outbox.accept(id, seq, this.#host.seq);
-    this.flush(now);
-  }
-
-  takePostFailure(id: string, failure: RequestFailure, now: number): void {
-    this.#posting = null;
-    const { status, fromServer } = failure;
+    const { status, fromServer, problem } = answer.failure;
     if (status === null || (status >= 500 && !fromServer)) {
-      this.outbox.putBack(id);
+      list.putBack(key);
       this.#retryAt = this.#carrier === null ? null : now + RETRY_MS;
     } else {
-      this.outbox.refuse(id, failure.problem);
-      this.flush(now);
+      this.#refuse(list, key, problem);
     }
   }
 
-  takeCancelAnswer(turn: string, failure: RequestFailure | null, now: number): void {
-    if (failure !== null && failure.status === null && this.#cancels.has(turn)) {
-      this.#cancels.set(turn, "waiting");
-      this.#retryAt = this.#carrier === null ? null : now + RETRY_MS;
+  #refuse(list: PendingList<unknown, unknown>, key: string, error: ErrorBody): void {
+    if (error.code === "idempotency_mismatch") {
+      // Nobody else knows the id: the message arrived, and was edited since.
+      list.accept(key, 0, this.#host.seq);
     } else {
-      this.#cancels.delete(turn);
+      list.refuse(key, error);
     }
+  }
+}
+
+function commandOf(request: TurnRequest, conversation: string): CommandFields {
+  const { turn } = request;
+  switch (request.kind) {
+    case "cancel":
+      return { type: "cancel", conversation, turn, and_queued: request.andQueued };
+    case "edit":
+      return { type: "edit_queued", conversation, turn, content: contentOf(request) };
+    case "send_now":
+      return { type: "send_now", conversation, turn };
   }
 }

@@ -2,7 +2,7 @@
 
 import type { ErrorBody, Event, Frame } from "../protocol";
 import type { LogReader } from "./log_reader";
-import type { Failure, Output, RequestFailure, Transport } from "./values";
+import type { Failure, Input, Output, RequestFailure, Transport } from "./values";
 
 /**
  * One attempt to be connected by one transport, from its opening to its end. It asks
@@ -15,6 +15,8 @@ export interface Session {
   /** When `wake` has something to do, in milliseconds; `null` for never. */
   readonly deadline: number | null;
   wake(now: number): void;
+  /** Take an input that has its id. */
+  take(input: Input, now: number): void;
   /** End it without telling the host. */
   close(): void;
 }

@@ -7,11 +7,12 @@
  * The token is fetched while the socket opens. No I/O and no clock in here.
  */
 
-import { type ClientKind, closedForGood, notInstalled } from "../connection_words";
+import { closedForGood, notInstalled } from "../connection_words";
 import {
   CLOSE_CODES,
   type ClientDescription,
   type Command,
+  type ErrorBody,
   type ErrorFrame,
   type Event,
   type Frame,
@@ -20,11 +21,13 @@ import {
 } from "../protocol";
 import type { Reading } from "./log_reader";
 import { failureOf, parseObject, type Session, type SessionHost } from "./session";
-import type { Failure, RequestFailure } from "./values";
+import type { Failure, Input, RequestFailure } from "./values";
 
 const HELLO_TIMEOUT_MS = 5_000;
 const ANSWER_TIMEOUT_MS = 15_000;
 const PONG_TIMEOUT_MS = 10_000;
+/** The same where there is reason to doubt that the other end is there. */
+const DOUBT_TIMEOUT_MS = 4_000;
 /** How long events may be under way that a `pong` knows of already. */
 const BEHIND_TIMEOUT_MS = 3_000;
 
@@ -32,22 +35,31 @@ const IS_GONE = { code: "not_found", message: "The conversation is not there." }
 
 type Phase = "opening" | "greeted" | "authenticating" | "subscribing" | "open" | "over";
 
+/** A command without its id. */
+export type CommandFields = Command extends infer One
+  ? One extends Command
+    ? Omit<One, "id">
+    : never
+  : never;
+
+/** Told what came of a command; of nothing when the session ends first. */
+export interface CommandAnswer {
+  /** Its effect is there once the cursor is at `seq`. */
+  accepted(seq: number): void;
+  refused(error: ErrorBody): void;
+  /** The token had expired: ask again once the session is `renewed`. */
+  expired(): void;
+}
+
 /** A command that waits for its answer. */
 type Pending =
   | { readonly kind: "authenticate" | "subscribe" | "ping"; readonly by: number }
-  | { readonly kind: "send"; readonly by: number; readonly message: string }
-  | { readonly kind: "cancel"; readonly by: number; readonly turn: string };
+  | { readonly kind: "asked"; readonly by: number; readonly answer: CommandAnswer };
 
 export interface SocketHost extends SessionHost {
-  readonly clientId: string;
-  readonly clientKind: ClientKind;
+  readonly client: ClientDescription;
   limits(limits: Limits): void;
-  accepted(clientMessageId: string, seq: number): void;
-  refused(clientMessageId: string, error: ErrorFrame): void;
-  /** The token had expired: send it again once `renewed` is called. */
-  expired(clientMessageId: string): void;
   renewed(now: number): void;
-  cancelAnswered(turn: string): void;
 }
 
 export class SocketSession implements Session {
@@ -138,7 +150,25 @@ export class SocketSession implements Session {
 
   // what comes in
 
-  takeToken(token: string, now: number): void {
+  take(input: Input, now: number): void {
+    switch (input.type) {
+      case "socket_frame":
+        this.#takeFrame(input.data, now);
+        break;
+      case "socket_closed":
+        this.#takeClose(input.code, input.reason, now);
+        break;
+      case "token":
+        this.#takeToken(input.token, now);
+        break;
+      case "token_failed":
+        this.#takeTokenFailure(input.failure, now);
+        break;
+      default:
+    }
+  }
+
+  #takeToken(token: string, now: number): void {
     this.#token = token;
     if (this.#openingFailed) {
       this.#lose({ kind: "blocked", why: "network", slow: this.#wasSlow }, now);
@@ -147,7 +177,7 @@ export class SocketSession implements Session {
     }
   }
 
-  takeTokenFailure(failure: RequestFailure, now: number): void {
+  #takeTokenFailure(failure: RequestFailure, now: number): void {
     if (this.#phase === "open") {
       return; // the token in use is good until the server says otherwise
     }
@@ -155,7 +185,7 @@ export class SocketSession implements Session {
     this.#lose(failureOf(failure, notInstalled), now);
   }
 
-  takeClose(code: number, reason: string, now: number): void {
+  #takeClose(code: number, reason: string, now: number): void {
     if (this.#phase === "opening" || this.#phase === "greeted") {
       this.#failOpening(now);
     } else if (this.#phase !== "over") {
@@ -163,7 +193,7 @@ export class SocketSession implements Session {
     }
   }
 
-  takeFrame(data: string, now: number): void {
+  #takeFrame(data: string, now: number): void {
     if (this.#phase === "over" || this.#openingFailed) {
       return;
     }
@@ -176,31 +206,28 @@ export class SocketSession implements Session {
 
   // what goes out
 
-  send(clientMessageId: string, text: string, now: number): void {
+  ask(command: CommandFields, answer: CommandAnswer, now: number): void {
     const by = now + ANSWER_TIMEOUT_MS;
-    const id = this.#expect({ kind: "send", by, message: clientMessageId });
-    this.#transmit({
-      type: "send",
-      id,
-      conversation: this.#host.conversation,
-      client_message_id: clientMessageId,
-      content: [{ type: "text", text }],
-    });
+    this.#transmit({ ...command, id: this.#expect({ kind: "asked", by, answer }) });
   }
 
-  cancel(turn: string, now: number): void {
-    const by = now + ANSWER_TIMEOUT_MS;
-    const id = this.#expect({ kind: "cancel", by, turn });
-    const { conversation } = this.#host;
-    this.#transmit({ type: "cancel", id, conversation, turn });
-  }
-
-  /** Find out whether the other end is there; its answer also says its heads. */
-  ping(now: number): void {
-    if (this.#phase === "open" && !this.#isPinging) {
-      const id = this.#expect({ kind: "ping", by: now + PONG_TIMEOUT_MS });
-      this.#transmit({ type: "ping", id });
+  /**
+   * Find out whether the other end is there; its answer also says its heads.
+   *
+   * @param inDoubt there is reason to think that it is not: wait a short time only
+   */
+  ping(now: number, { inDoubt = false } = {}): void {
+    if (this.#phase !== "open") {
+      return;
     }
+    const by = now + (inDoubt ? DOUBT_TIMEOUT_MS : PONG_TIMEOUT_MS);
+    for (const [id, pending] of this.#pending) {
+      if (pending.kind === "ping") {
+        this.#pending.set(id, { kind: "ping", by: Math.min(pending.by, by) });
+        return;
+      }
+    }
+    this.#transmit({ type: "ping", id: this.#expect({ kind: "ping", by }) });
   }
 
   // inside
@@ -218,7 +245,11 @@ export class SocketSession implements Session {
         this.#takeAuthenticated(frame.re, now);
         break;
       case "ack":
-        this.#settle(frame.re, (pending) => this.#accept(pending, frame.seq ?? 0));
+        this.#settle(frame.re, (pending) => {
+          if (pending.kind === "asked") {
+            pending.answer.accepted(frame.seq ?? 0);
+          }
+        });
         break;
       case "error":
         this.#takeError(frame, now);
@@ -253,8 +284,7 @@ export class SocketSession implements Session {
       return;
     }
     const id = this.#expect({ kind: "authenticate", by: now + ANSWER_TIMEOUT_MS });
-    const { clientId, clientKind } = this.#host;
-    const client: ClientDescription = { id: clientId, kind: clientKind };
+    const { client } = this.#host;
     this.#transmit({ type: "authenticate", id, token: this.#token, client });
     this.#token = null;
     if (this.#phase === "greeted") {
@@ -315,23 +345,12 @@ export class SocketSession implements Session {
     }
   }
 
-  #accept(pending: Pending, seq: number): void {
-    if (pending.kind === "send") {
-      this.#host.accepted(pending.message, seq);
-    } else if (pending.kind === "cancel") {
-      this.#host.cancelAnswered(pending.turn);
-    }
-  }
-
   #takeError(error: ErrorFrame, now: number): void {
     this.#isTokenRefused ||= error.code === "auth_invalid";
     this.#settle(error.re, (pending) => {
       switch (pending.kind) {
-        case "send":
-          this.#refuse(pending.message, error);
-          break;
-        case "cancel":
-          this.#host.cancelAnswered(pending.turn);
+        case "asked":
+          this.#refuse(pending.answer, error);
           break;
         case "subscribe":
           this.#lose(
@@ -346,12 +365,12 @@ export class SocketSession implements Session {
     });
   }
 
-  #refuse(message: string, error: ErrorFrame): void {
+  #refuse(answer: CommandAnswer, error: ErrorFrame): void {
     if (error.code === "auth_expired") {
-      this.#host.expired(message);
+      answer.expired();
       this.#host.emit({ type: "fetch_token", id: this.id });
     } else {
-      this.#host.refused(message, error);
+      answer.refused(error);
     }
   }
 

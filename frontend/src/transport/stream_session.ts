@@ -2,7 +2,7 @@
 
 import type { Reading } from "./log_reader";
 import { failureOf, parseObject, type Session, type SessionHost } from "./session";
-import type { Failure, RequestFailure } from "./values";
+import type { Failure, Input, RequestFailure } from "./values";
 
 const FIRST_ITEM_TIMEOUT_MS = 5_000;
 /** The server says something every 15 s. */
@@ -47,14 +47,29 @@ export class StreamSession implements Session {
     }
   }
 
+  take(input: Input, now: number): void {
+    switch (input.type) {
+      case "stream_heard":
+        this.#takeHeartbeat(now);
+        break;
+      case "stream_item":
+        this.#takeItem(input.data, now);
+        break;
+      case "stream_closed":
+        this.#takeClose(input.failure, now);
+        break;
+      default:
+    }
+  }
+
   /** Bytes came: it is alive. */
-  takeHeartbeat(now: number): void {
+  #takeHeartbeat(now: number): void {
     if (this.#phase === "open") {
       this.#by = now + SILENCE_TIMEOUT_MS;
     }
   }
 
-  takeItem(data: string, now: number): void {
+  #takeItem(data: string, now: number): void {
     if (this.#phase === "over") {
       return;
     }
@@ -71,7 +86,7 @@ export class StreamSession implements Session {
     }
   }
 
-  takeClose(failure: RequestFailure | null, now: number): void {
+  #takeClose(failure: RequestFailure | null, now: number): void {
     if (this.#phase === "opening") {
       // Whoever refused it: unless it was our server, it may be a word of a proxy.
       const isOurs = failure?.fromServer ?? false;

@@ -5,6 +5,7 @@ import type {
   ErrorBody,
   Event,
   Identifier,
+  UserBlock,
   WireConversationState,
 } from "../protocol";
 
@@ -50,6 +51,31 @@ export type Failure =
   /** Trying the same again is of no use. */
   | { readonly kind: "refused"; readonly problem: ErrorBody };
 
+/** What is asked of a turn. */
+export type TurnRequest =
+  /** End it; `andQueued`: and all that wait. */
+  | { readonly kind: "cancel"; readonly turn: Identifier; readonly andQueued: boolean }
+  /** Give a message that waits another text; what is attached stays. */
+  | {
+      readonly kind: "edit";
+      readonly turn: Identifier;
+      readonly text: string;
+      readonly attachments: readonly UserBlock[];
+    }
+  /** Let one that waits go next. */
+  | { readonly kind: "send_now"; readonly turn: Identifier };
+
+/** The content of a message that is edited. */
+export function contentOf({
+  text,
+  attachments,
+}: Extract<TurnRequest, { readonly kind: "edit" }>): readonly UserBlock[] {
+  return [{ type: "text", text }, ...attachments];
+}
+
+/** What came of a request that changes something. */
+export type Posted = { readonly seq: number } | { readonly failure: RequestFailure };
+
 /** What stands in the way of a better transport. */
 export type Obstacle = "network" | "token";
 
@@ -61,6 +87,8 @@ export type Input =
   /** The network is back, or somebody looks at the page again. */
   | { readonly type: "online" }
   | { readonly type: "visible" }
+  /** Nobody looks at the page. */
+  | { readonly type: "hidden" }
   /** Somebody asks to connect now. */
   | { readonly type: "reconnect" }
   | { readonly type: "created"; readonly conversation: Identifier }
@@ -101,26 +129,19 @@ export type Input =
     }
   | { readonly type: "resend"; readonly clientMessageId: Identifier }
   | { readonly type: "discard"; readonly clientMessageId: Identifier }
-  | { readonly type: "cancel"; readonly turn: Identifier }
-  | {
-      readonly type: "posted";
-      readonly clientMessageId: Identifier;
-      readonly seq: number;
-    }
-  | {
-      readonly type: "post_failed";
-      readonly clientMessageId: Identifier;
-      readonly failure: RequestFailure;
-    }
-  | {
-      readonly type: "cancel_posted";
-      readonly turn: Identifier;
-      readonly failure: RequestFailure | null;
-    };
+  | { readonly type: "ask"; readonly request: TurnRequest }
+  /** Somebody drops a request that was refused. */
+  | { readonly type: "discard_request"; readonly key: string }
+  | ({ readonly type: "posted"; readonly clientMessageId: Identifier } & Posted)
+  | ({ readonly type: "request_posted"; readonly key: string } & Posted)
+  /** Who would answer: whether it is the offline demo. */
+  | { readonly type: "agent"; readonly offline: boolean }
+  | { readonly type: "agent_failed"; readonly failure: RequestFailure };
 
 /** What the machine asks for, in order. Closing what is closed does nothing. */
 export type Output =
   | { readonly type: "create_conversation" }
+  | { readonly type: "fetch_agent" }
   | { readonly type: "open_socket"; readonly id: number }
   | { readonly type: "transmit"; readonly id: number; readonly command: Command }
   | { readonly type: "fetch_token"; readonly id: number }
@@ -146,9 +167,10 @@ export type Output =
       readonly text: string;
     }
   | {
-      readonly type: "post_cancel";
+      readonly type: "post_request";
       readonly conversation: Identifier;
-      readonly turn: Identifier;
+      readonly key: string;
+      readonly request: TurnRequest;
     }
   /** Apply an event to the state. */
   | { readonly type: "apply"; readonly event: Event }
@@ -157,4 +179,6 @@ export type Output =
   /** A conversation was made, and this is its id. */
   | { readonly type: "conversation"; readonly conversation: Identifier }
   | { readonly type: "status_changed" }
-  | { readonly type: "outbox_changed" };
+  /** What was asked for and is not in the log yet. */
+  | { readonly type: "outbox_changed" }
+  | { readonly type: "presence_changed" };

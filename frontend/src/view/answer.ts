@@ -1,10 +1,11 @@
 /** All that one turn answers: its messages in one frame, how it goes and how it ended. */
 
+import { neverStarted } from "../turns";
 import { ActionsView } from "./actions";
 import { copyText } from "./clipboard";
 import { arrange, make, makeButton } from "./element";
 import { AgentMessageView, type MessageSurroundings } from "./message";
-import { type NoticeContent, NoticeView } from "./notice";
+import { type NoticeContent, NoticeView, type Remedy } from "./notice";
 import { StatusView } from "./status";
 import { strings } from "./strings";
 import type { Action, MessageState, TurnState } from "./types";
@@ -16,6 +17,9 @@ const COPIED_SHOWN_MS = 1_500;
 export interface AnswerSurroundings extends MessageSurroundings {
   act(action: Action): void;
   retry(turn: string): void;
+  send(text: string): void;
+  /** Whether nothing was begun after this turn. */
+  isLast(turn: string): boolean;
 }
 
 export class AnswerView {
@@ -29,7 +33,6 @@ export class AnswerView {
   private readonly notice: NoticeView;
   private readonly views = new Map<string, AgentMessageView>();
   private states: MessageState[] = [];
-  private turn: TurnState | undefined;
 
   constructor(private readonly surroundings: AnswerSurroundings) {
     const { signal } = surroundings;
@@ -43,9 +46,7 @@ export class AnswerView {
     this.foot.append(this.status.element, this.copy);
     this.bubble.append(this.messages, this.foot);
     this.actions = new ActionsView((action) => surroundings.act(action), signal);
-    this.notice = new NoticeView(() => {
-      if (this.turn !== undefined) surroundings.retry(this.turn.turn);
-    }, signal);
+    this.notice = new NoticeView(signal);
     this.element.append(this.bubble, this.notice.element, this.actions.element);
   }
 
@@ -79,15 +80,50 @@ export class AnswerView {
 
   /** Bring the frame up to date: status, actions, how it ended. */
   updateTurn(turn: TurnState | undefined): void {
-    this.turn = turn;
     const running = turn?.status === "running" || (!turn && this.isStreaming());
     this.element.dataset["state"] = running ? "running" : (turn?.status ?? "completed");
     this.status.update(running ? statusLabel(turn) : null);
     const text = this.text;
     this.copy.hidden = running || text === "";
     this.bubble.hidden = !running && this.isEmpty();
-    this.notice.update(running ? null : noticeFor(turn, text !== ""));
+    this.notice.update(running || !turn ? null : this.noticeFor(turn, text !== ""));
     this.actions.update(this.states[this.states.length - 1]?.actions ?? []);
+  }
+
+  private noticeFor(turn: TurnState, answered: boolean): NoticeContent | null {
+    if (neverStarted(turn)) {
+      const remedies = [this.again(turn, strings.sendAgain)];
+      return { tone: "note", what: unansweredWords(turn), remedies };
+    }
+    const kept = answered ? strings.keptAnswer : strings.keptMessage;
+    const remedies = [this.again(turn, strings.askAgain)];
+    if (!this.isEmpty() && this.surroundings.isLast(turn.turn)) {
+      const act = (): void => this.surroundings.send(strings.continueMessage);
+      remedies.unshift({ label: strings.continueAnswer, act });
+    }
+    switch (turn.status) {
+      case "completed":
+        return turn.stop_reason === "superseded"
+          ? { tone: "note", what: strings.superseded }
+          : null;
+      case "cancelled": {
+        const unseen = turn.stop_reason === "no_subscribers";
+        const what = unseen ? strings.stoppedUnseen : strings.stopped;
+        return { tone: "note", what, remedies };
+      }
+      case "interrupted":
+        return { tone: "error", what: strings.turnInterrupted, kept, remedies };
+      case "failed": {
+        const detail = turn.error?.message;
+        return { tone: "error", what: strings.turnFailed, detail, kept, remedies };
+      }
+      default:
+        return null;
+    }
+  }
+
+  private again(turn: TurnState, label: string): Remedy {
+    return { label, act: () => this.surroundings.retry(turn.turn) };
   }
 
   private isStreaming(): boolean {
@@ -121,26 +157,10 @@ function statusLabel(turn: TurnState | undefined): string {
   return turn.label || strings.working;
 }
 
-function noticeFor(
-  turn: TurnState | undefined,
-  answered: boolean,
-): NoticeContent | null {
-  const kept = answered ? strings.keptAnswer : strings.keptMessage;
-  const remedy = strings.askAgain;
-  switch (turn?.status) {
-    case "cancelled":
-      return { tone: "note", what: strings.stopped, remedy };
-    case "interrupted":
-      return { tone: "error", what: strings.turnInterrupted, kept, remedy };
-    case "failed":
-      return {
-        tone: "error",
-        what: strings.turnFailed,
-        detail: turn.error?.message,
-        kept,
-        remedy,
-      };
-    default:
-      return null;
-  }
+/** Why a message was not answered at all. */
+function unansweredWords({ status, stop_reason }: TurnState): string {
+  if (status === "interrupted") return strings.neverStartedInterrupted;
+  return stop_reason === "no_subscribers"
+    ? strings.neverStartedUnseen
+    : strings.neverStarted;
 }

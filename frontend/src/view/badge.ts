@@ -65,6 +65,7 @@ const TONES: Readonly<Record<ConnectionStatus["transport"], string>> = {
   rest: "fair",
   connecting: "waiting",
   offline: "bad",
+  ready: "good",
 };
 
 /** How the chat reaches its server, and why so. */

@@ -5,12 +5,15 @@
  * happened: a token costs the same in a long conversation as in a new one.
  */
 
+import { isBusy, neverStarted, openTurns } from "../turns";
 import { Announcer } from "./announcer";
 import { BadgeView, ConnectionBadge } from "./badge";
 import { ComposerView } from "./composer";
 import { make, setText } from "./element";
 import { makeHighlight } from "./highlight_loader";
 import { NoticeView } from "./notice";
+import { PresenceBadge } from "./presence";
+import { QueueView } from "./queue";
 import { EndFollower } from "./scroll";
 import { formatDuration, strings } from "./strings";
 import { ThemeFollower } from "./theme";
@@ -19,9 +22,10 @@ import type { Change, ChatModel, ChatViewOptions, Theme, TurnState } from "./typ
 
 /** What changed since the last frame. */
 class Changes {
-  everything = true;
   /** Title, badges, problem, composer. */
-  surroundings = true;
+  surroundings: boolean;
+  /** What waits for its turn. */
+  queue: boolean;
   readonly messages = new Set<string>();
   /** Blocks that grew, by message. */
   readonly blocks = new Map<string, Set<string>>();
@@ -29,14 +33,21 @@ class Changes {
   readonly turns = new Set<string>();
   outbox = false;
 
+  constructor(public everything: boolean) {
+    this.surroundings = everything;
+    this.queue = everything;
+  }
+
   add(change: Change): void {
     switch (change.kind) {
       case "reset":
         this.everything = true;
         this.surroundings = true;
+        this.queue = true;
         break;
       case "message":
         this.messages.add(change.message);
+        this.queue = true;
         break;
       case "delta":
         this.addDelta(change.message, change.block);
@@ -47,25 +58,18 @@ class Changes {
       case "turn":
         this.turns.add(change.turn);
         this.surroundings = true;
+        this.queue = true;
         break;
       case "outbox":
         this.outbox = true;
+        this.queue = true;
         break;
       case "conversation":
       case "connection":
+      case "presence":
         this.surroundings = true;
         break;
     }
-  }
-
-  clear(): void {
-    this.everything = false;
-    this.surroundings = false;
-    this.messages.clear();
-    this.blocks.clear();
-    this.toolCalls.clear();
-    this.turns.clear();
-    this.outbox = false;
   }
 
   private addDelta(message: string, block: string): void {
@@ -80,13 +84,19 @@ export class ChatView {
   private readonly title = make("h2", "streamchat-title");
   private readonly offline: BadgeView;
   private readonly connection: ConnectionBadge;
+  private readonly presence: PresenceBadge;
   private readonly problem: NoticeView;
   private readonly announcer = new Announcer();
   private readonly transcript: Transcript;
   private readonly follower: EndFollower;
+  private readonly queue: QueueView;
   private readonly composer: ComposerView;
   private readonly theme: ThemeFollower;
-  private readonly changes = new Changes();
+  private changes = new Changes(true);
+  private readonly tryNow = {
+    label: strings.tryNow,
+    act: () => this.model.reconnect(),
+  };
   private frame: number | null = null;
   private announcedLabel = "";
   private problemShown = false;
@@ -102,7 +112,8 @@ export class ChatView {
     const { signal } = options;
     this.offline = new BadgeView(signal);
     this.connection = new ConnectionBadge(() => model.reconnect(), signal);
-    this.problem = new NoticeView(() => model.reconnect(), signal);
+    this.presence = new PresenceBadge(signal);
+    this.problem = new NoticeView(signal);
     const highlight =
       options.staticUrl === undefined ? undefined : makeHighlight(options.staticUrl);
     this.transcript = new Transcript(model, this.announcer, { signal, highlight });
@@ -112,7 +123,15 @@ export class ChatView {
       signal,
       send: (text) => this.send(text),
       stop: () => model.cancel(),
+      draft: model.draft(),
+      keepDraft: (text) => model.keepDraft(text),
       bytesLimit: () => model.messageBytesLimit,
+    });
+    this.queue = new QueueView({
+      ...{ signal, model },
+      say: (text) => this.announcer.say(text),
+      giveBack: (text, why) => this.giveBack(text, why),
+      focusComposer: () => this.composer.focus(),
     });
     this.assemble(scroller, options.layout ?? "widget");
     this.theme = new ThemeFollower(this.element, signal);
@@ -152,10 +171,15 @@ export class ChatView {
       strings.offlineDemo,
     );
     const badges = make("div", "streamchat-badges");
-    badges.append(this.offline.element, this.connection.element);
+    badges.append(this.offline.element, this.presence.element, this.connection.element);
     const header = make("header", "streamchat-header", this.title, badges);
     const bottom = make("footer", "streamchat-bottom");
-    bottom.append(this.follower.button, this.problem.element, this.composer.element);
+    bottom.append(
+      this.follower.button,
+      this.problem.element,
+      this.queue.element,
+      this.composer.element,
+    );
     this.element.append(header, scroller, bottom, this.announcer.element);
   }
 
@@ -178,7 +202,8 @@ export class ChatView {
   private onKey(event: KeyboardEvent): void {
     // The notebook around must not take what is typed here for commands.
     event.stopPropagation();
-    if (event.key !== "Escape" || event.isComposing || !this.runningTurn()) return;
+    if (event.key !== "Escape" || event.isComposing) return;
+    if (!isBusy(this.model.state)) return;
     event.preventDefault();
     this.model.cancel();
   }
@@ -187,6 +212,11 @@ export class ChatView {
     this.model.send(text);
     this.announcer.say(strings.announceSent);
     this.follower.jump();
+  }
+
+  private giveBack(text: string, why: string): void {
+    this.composer.giveBack(text, why);
+    this.announcer.say(why);
   }
 
   private note(change: Change): void {
@@ -198,17 +228,18 @@ export class ChatView {
   }
 
   private paint(): void {
-    this.paintTranscript();
-    if (this.changes.surroundings) this.paintSurroundings();
-    this.changes.clear();
+    const changes = this.changes;
+    this.changes = new Changes(false);
+    this.paintTranscript(changes);
+    if (changes.queue) this.queue.update();
+    if (changes.surroundings) this.paintSurroundings();
     this.follower.followEnd();
   }
 
-  private paintTranscript(): void {
-    const { changes, transcript } = this;
+  private paintTranscript(changes: Changes): void {
+    const { transcript } = this;
     if (changes.everything) {
       transcript.reset();
-      transcript.updateOutbox();
       return;
     }
     if (changes.outbox) transcript.updateOutbox();
@@ -219,14 +250,14 @@ export class ChatView {
     }
     for (const id of changes.toolCalls) transcript.updateToolCall(id);
     for (const id of changes.turns) transcript.updateTurn(id);
-    this.announceEnds();
+    this.announceEnds(changes);
   }
 
   private paintSurroundings(): void {
     const { model } = this;
     setText(this.title, model.state.title || strings.untitled);
-    const turns = model.state.turns;
-    this.offline.element.hidden = turns[turns.length - 1]?.offline !== true;
+    this.offline.element.hidden = !model.isOffline;
+    this.presence.updatePresence(model.presence);
     this.connection.updateConnection(model.connection);
     const { problem } = model.connection;
     const what = strings.connectionProblem(problem?.code ?? "");
@@ -239,24 +270,16 @@ export class ChatView {
             what,
             detail: problem.message,
             kept: strings.keptDraft,
-            remedy: problem.retryable ? strings.tryNow : undefined,
+            remedies: problem.retryable ? [this.tryNow] : [],
           }
         : null,
     );
-    const running = this.runningTurn();
-    this.composer.setRunning(running !== undefined);
+    const { running, waiting } = openTurns(model.state);
+    this.composer.setBusy({
+      running: running !== undefined,
+      waiting: waiting.length > 0,
+    });
     this.announceLabel(running?.label ?? "");
-  }
-
-  /** The turn that runs; at most one does, and it is among the last. */
-  private runningTurn(): TurnState | undefined {
-    const { turns } = this.model.state;
-    for (let at = turns.length - 1; at >= 0; at--) {
-      const turn = turns[at];
-      if (turn?.status === "running") return turn;
-      if (turn?.status !== "queued") return undefined;
-    }
-    return undefined;
   }
 
   private announceLabel(label: string): void {
@@ -264,8 +287,8 @@ export class ChatView {
     this.announcedLabel = label;
   }
 
-  private announceEnds(): void {
-    for (const id of this.changes.toolCalls) {
+  private announceEnds(changes: Changes): void {
+    for (const id of changes.toolCalls) {
       const call = this.model.toolCall(id);
       if (
         call === undefined ||
@@ -278,12 +301,15 @@ export class ChatView {
         call.duration_ms == null ? "" : `, ${formatDuration(call.duration_ms)}`;
       this.announcer.say(`${strings.toolEnds[call.status](call.name)}${duration}.`);
     }
-    for (const id of this.changes.turns) {
-      const status = this.model.turn(id)?.status;
-      if (status === "completed") this.announcer.say(strings.announceAnswer);
-      if (status === "failed") this.announcer.say(strings.turnFailed);
-      if (status === "interrupted") this.announcer.say(strings.turnInterrupted);
-      if (status === "cancelled") this.announcer.say(strings.stopped);
-    }
+    for (const id of changes.turns) this.announceEnd(this.model.turn(id));
+  }
+
+  private announceEnd(turn: TurnState | undefined): void {
+    // What never began is said as the queue shrinks.
+    if (turn === undefined || neverStarted(turn)) return;
+    if (turn.status === "completed") this.announcer.say(strings.announceAnswer);
+    if (turn.status === "failed") this.announcer.say(strings.turnFailed);
+    if (turn.status === "interrupted") this.announcer.say(strings.turnInterrupted);
+    if (turn.status === "cancelled") this.announcer.say(strings.stopped);
   }
 }

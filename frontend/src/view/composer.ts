@@ -8,11 +8,30 @@ export interface ComposerOptions {
   readonly signal: AbortSignal;
   readonly send: (text: string) => void;
   readonly stop: () => void;
+  /** What was being written before. */
+  readonly draft: string;
+  /** Told what is being written, at every change. */
+  readonly keepDraft: (text: string) => void;
   /** Longest text, in UTF-8 bytes; asked for at every send. */
   readonly bytesLimit: () => number;
 }
 
+/** What goes on while the reader writes. */
+export interface Busy {
+  readonly running: boolean;
+  /** Whether messages wait for their turn. */
+  readonly waiting: boolean;
+}
+
 let nextId = 1;
+
+/** The size in UTF-8 of a text that has more bytes than `limit`, else null. */
+export function excessBytes(text: string, limit: number): number | null {
+  // A character takes at most three bytes per unit: most texts need no counting.
+  if (text.length * 3 <= limit) return null;
+  const bytes = new TextEncoder().encode(text).length;
+  return bytes > limit ? bytes : null;
+}
 
 export class ComposerView {
   readonly element = make("form", "streamchat-composer");
@@ -21,6 +40,9 @@ export class ComposerView {
   private readonly sendButton: HTMLButtonElement;
   private readonly stopButton: HTMLButtonElement;
   private running = false;
+  private waiting = false;
+  /** Said in place of the hint until something is typed. */
+  private remark = "";
 
   constructor(private readonly options: ComposerOptions) {
     const { signal } = options;
@@ -56,35 +78,41 @@ export class ComposerView {
       this.hint,
     );
     this.listen(signal);
+    this.field.value = options.draft;
     this.refresh();
   }
 
-  get text(): string {
-    return this.field.value;
-  }
-
-  /** Put a text into the field, as if it had been typed. */
-  set text(text: string) {
-    this.field.value = text;
-    this.refresh();
+  /** Put a text that was typed elsewhere before what is in the field, and say why. */
+  giveBack(text: string, why: string): void {
+    const written = this.field.value;
+    this.remark = why;
+    this.write(written.trim() === "" ? text : `${text}\n\n${written}`);
   }
 
   focus(): void {
     this.field.focus();
   }
 
-  /** While a turn runs there is something to stop. */
-  setRunning(running: boolean): void {
-    if (running === this.running) return;
+  /** While a turn runs or waits there is something to stop. */
+  setBusy({ running, waiting }: Busy): void {
+    if (running === this.running && waiting === this.waiting) return;
     const hadFocus = document.activeElement === this.stopButton;
     this.running = running;
+    this.waiting = waiting;
     this.refresh();
     // A button that vanishes must not take the focus with it.
-    if (hadFocus && !running) this.focus();
+    if (hadFocus && this.stopButton.hidden) this.focus();
   }
 
   private listen(signal: AbortSignal): void {
-    this.field.addEventListener("input", () => this.refresh(), { signal });
+    this.field.addEventListener(
+      "input",
+      () => {
+        this.remark = "";
+        this.write(this.field.value);
+      },
+      { signal },
+    );
     this.field.addEventListener("keydown", (event) => this.onKey(event), { signal });
     this.element.addEventListener(
       "submit",
@@ -105,28 +133,30 @@ export class ComposerView {
 
   private send(): void {
     const text = this.field.value.trim();
-    if (text === "" || this.excessBytes(text) !== null) return;
-    this.field.value = "";
-    this.refresh();
+    if (text === "" || this.excess(text) !== null) return;
     this.focus();
+    this.remark = "";
     this.options.send(text);
+    this.write("");
   }
 
-  /** The size of a text that is too long, else null. */
-  private excessBytes(text: string): number | null {
-    const limit = this.options.bytesLimit();
-    // A character takes at most three bytes per unit: most texts need no counting.
-    if (text.length * 3 <= limit) return null;
-    const bytes = new TextEncoder().encode(text).length;
-    return bytes > limit ? bytes : null;
+  private write(text: string): void {
+    if (text !== this.field.value) this.field.value = text;
+    this.options.keepDraft(text);
+    this.refresh();
+  }
+
+  private excess(text: string): number | null {
+    return excessBytes(text, this.options.bytesLimit());
   }
 
   private refresh(): void {
     const text = this.field.value.trim();
-    const excess = this.excessBytes(text);
+    const excess = this.excess(text);
     this.sendButton.disabled = text === "" || excess !== null;
-    this.stopButton.hidden = !this.running;
-    this.sendButton.hidden = this.running && text === "";
+    const busy = this.running || this.waiting;
+    this.stopButton.hidden = !busy;
+    this.sendButton.hidden = busy && text === "";
     this.element.classList.toggle("streamchat-too-long", excess !== null);
     this.field.setAttribute("aria-invalid", String(excess !== null));
     // What cannot be sent is said at once; the ordinary hint is there to be found.
@@ -137,6 +167,8 @@ export class ComposerView {
 
   private hintFor(excess: number | null): string {
     if (excess !== null) return strings.tooLong(excess, this.options.bytesLimit());
+    if (this.remark !== "") return this.remark;
+    if (this.waiting) return strings.composerHintWaiting;
     return this.running ? strings.composerHintRunning : strings.composerHint;
   }
 

@@ -48,10 +48,9 @@ export class UserMessageView {
     this.element.append(this.bubble, this.footer);
   }
 
-  /** @param queued Whether it waits for the answer before it. */
-  update(message: MessageState, queued: boolean): void {
+  update(message: MessageState): void {
     this.showText(textOf(message));
-    this.showState("sent", queued ? strings.waitingInLine : "");
+    this.showState("sent", "");
   }
 
   updateOutgoing(message: OutgoingMessage): void {

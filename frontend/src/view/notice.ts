@@ -4,6 +4,12 @@ import { removeHidden } from "../markdown/hidden";
 import { make, makeButton, setText } from "./element";
 import { makeIcon } from "./icon";
 
+/** Something that the reader can do about it. */
+export interface Remedy {
+  readonly label: string;
+  readonly act: () => void;
+}
+
 export interface NoticeContent {
   /** `error` where something went wrong, `note` where it was wanted. */
   readonly tone: "error" | "note";
@@ -12,8 +18,7 @@ export interface NoticeContent {
   /** More about it, for example the server's own words. */
   readonly detail?: string | undefined;
   readonly kept?: string | undefined;
-  /** What the reader can do: a button's label. */
-  readonly remedy?: string | undefined;
+  readonly remedies?: readonly Remedy[] | undefined;
 }
 
 export class NoticeView {
@@ -21,13 +26,13 @@ export class NoticeView {
   private readonly what = make("strong", "streamchat-notice-what");
   private readonly detail = make("span", "streamchat-notice-detail");
   private readonly kept = make("span", "streamchat-notice-kept");
-  private readonly button: HTMLButtonElement;
+  private readonly buttons = make("div", "streamchat-notice-remedies");
+  private remedies: readonly Remedy[] = [];
 
-  constructor(onRemedy: () => void, signal: AbortSignal) {
-    this.button = makeButton("streamchat-quiet-button", "", onRemedy, signal);
+  constructor(private readonly signal: AbortSignal) {
     const words = make("div", "streamchat-notice-words");
     words.append(this.what, this.detail, this.kept);
-    this.element.append(makeIcon("warning"), words, this.button);
+    this.element.append(makeIcon("warning"), words, this.buttons);
     this.element.hidden = true;
   }
 
@@ -39,7 +44,21 @@ export class NoticeView {
     setText(this.what, content.what);
     this.show(this.detail, content.detail);
     this.show(this.kept, content.kept);
-    this.show(this.button, content.remedy);
+    this.showRemedies(content.remedies ?? []);
+  }
+
+  private showRemedies(remedies: readonly Remedy[]): void {
+    const labels = remedies.map(({ label }) => label).join("\n");
+    const shown = this.remedies.map(({ label }) => label).join("\n");
+    this.remedies = remedies;
+    this.buttons.hidden = remedies.length === 0;
+    if (labels === shown) return; // a button that has the focus keeps it
+    this.buttons.replaceChildren(
+      ...remedies.map(({ label }, at) => {
+        const act = (): void => this.remedies[at]?.act();
+        return makeButton("streamchat-quiet-button", label, act, this.signal);
+      }),
+    );
   }
 
   private show(element: HTMLElement, text: string | undefined): void {

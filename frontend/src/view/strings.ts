@@ -25,6 +25,7 @@ export const strings = {
   messagePlaceholder: "Write a message",
   composerHint: "Enter sends · Shift+Enter makes a new line",
   composerHintRunning: "Esc stops the answer",
+  composerHintWaiting: "Esc stops the answer and all that wait",
   send: "Send",
   stop: "Stop",
   tooLong: (bytes: number, limit: number) =>
@@ -37,7 +38,6 @@ export const strings = {
   notSent: "Not sent.",
   sendAgain: "Send again",
   discard: "Discard",
-  waitingInLine: "Waits for the answer before it",
   imageAttachment: "Image",
   document: "Document",
   discardedTry: "A first try broke off and was replaced.",
@@ -53,12 +53,46 @@ export const strings = {
 
   // Turns
   working: "Working…",
-  stopped: "You stopped this answer.",
+  stopped: "This answer was stopped.",
+  stoppedUnseen: "Nobody was here any more, so this answer was stopped.",
+  superseded: "Went on with the next message.",
   turnFailed: "The answer could not be finished.",
   turnInterrupted: "The server stopped in the middle of this answer.",
+  neverStarted: "Stopped before it was answered.",
+  neverStartedUnseen: "Nobody was here any more, so this was not answered.",
+  neverStartedInterrupted: "The server stopped before it answered this.",
   keptAnswer: "Your message and the answer so far are kept.",
   keptMessage: "Your message is kept.",
   askAgain: "Ask again",
+  continueAnswer: "Continue",
+  /** What "Continue" sends. */
+  continueMessage: "Please continue where you stopped.",
+
+  // Queue
+  queue: "Waiting messages",
+  queueTitle: (count: number) => (count === 1 ? "1 waits" : `${count} wait`),
+  sendNow: "Send now",
+  sendNowDetail: "Goes next: the running answer ends at its next step with a tool.",
+  edit: "Edit",
+  remove: "Remove",
+  save: "Save",
+  leaveEdit: "Cancel",
+  editLabel: "Change the message that waits",
+  editHint: "Enter saves · Esc leaves it as it was",
+  /** A button's label with the message that it is about. */
+  about: (action: string, text: string) => `${action}: ${text}`,
+  requestSending: {
+    cancel: "Removing…",
+    edit: "Saving…",
+    send_now: "Goes next…",
+  },
+  requestFailed: {
+    cancel: "Not removed.",
+    edit: "Not changed.",
+    send_now: "Not moved.",
+  },
+  changedMeanwhile: (text: string) => `Changed by somebody else meanwhile: ${text}`,
+  tooLateToChange: "It is being answered already. Your text is in the message field.",
 
   // Tools
   toolInput: "Input",
@@ -81,6 +115,16 @@ export const strings = {
   offlineDemo: "Offline demo",
   offlineDemoDetail:
     "No language model is running. A demo that follows fixed rules answers.",
+  seatsHere: (count: number) => `${count} here`,
+  seatsDetail: "They see and steer the same conversation.",
+  seatKinds: {
+    widget: "Notebook cell",
+    page: "Chat page",
+    kernel: "Notebook kernel",
+    tool: "Another program",
+  },
+  thisSeat: "this one",
+  moreSeats: (count: number) => `and ${count} more`,
   connectionLabel: (text: string) => `Connection: ${text}`,
   tryNow: "Try now",
   /** What is wrong, by the code of the problem. */
@@ -99,6 +143,10 @@ export const strings = {
   // Announcements
   announceAnswer: "Answer complete.",
   announceSent: "Message sent.",
+  announceQueue: (count: number) =>
+    count === 0
+      ? "No message waits."
+      : `${count === 1 ? "1 message waits" : `${count} messages wait`} for the answer.`,
 } as const;
 
 /** A duration in the words of a reader: "0.4 s", "12 s", "1 min 5 s". */

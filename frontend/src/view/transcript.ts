@@ -1,19 +1,23 @@
 /**
  * The messages in the order of reading: each of the reader's messages, and under it
- * what its turn answers, however the events of several turns are mixed.
+ * what its turn answers, in the order in which the turns ran. Messages that wait for
+ * their turn are elsewhere.
  */
 
+import { isBusy, lastStarted } from "../turns";
 import type { Announcer } from "./announcer";
-import { AnswerView } from "./answer";
+import { type AnswerSurroundings, AnswerView } from "./answer";
 import { arrange, make } from "./element";
 import { type MessageSurroundings, UserMessageView } from "./message";
+import { answerIdOf, readingOrder } from "./order";
 import { strings } from "./strings";
-import type { BlockState, ChatModel, MessageState, ToolCallState } from "./types";
-
-/** Where an agent's message without a turn is shown. */
-function answerIdOf(message: MessageState): string {
-  return message.turn ?? `message:${message.message}`;
-}
+import type {
+  BlockState,
+  ChatModel,
+  MessageState,
+  OutgoingMessage,
+  ToolCallState,
+} from "./types";
 
 function userViewId(message: MessageState): string {
   return message.client_message_id ?? message.message;
@@ -31,12 +35,13 @@ export class Transcript {
   private readonly users = new Map<string, UserMessageView>();
   private readonly answers = new Map<string, AnswerView>();
   /** Messages of each answer, in order. */
-  private readonly answered = new Map<string, MessageState[]>();
+  private readonly answered = new Map<string, readonly MessageState[]>();
   private readonly callsByBlock = new Map<string, ToolCallState>();
-  private readonly surroundings: MessageSurroundings & {
-    act: ChatModel["act"];
-    retry: ChatModel["retry"];
-  };
+  private readonly surroundings: AnswerSurroundings;
+  /** What each turn was like when everything was put in its place. */
+  private readonly statuses = new Map<string, string>();
+  /** The turn after which nothing was begun. */
+  private last: string | undefined;
 
   constructor(
     private readonly model: ChatModel,
@@ -49,21 +54,22 @@ export class Transcript {
       turnRuns: (turn) => model.turn(turn ?? "")?.status === "running",
       act: (action) => model.act(action),
       retry: (turn) => model.retry(turn),
+      send: (text) => model.send(text),
+      isLast: (turn) => turn === this.last,
     };
   }
 
   /** Show the whole state, keeping what is on the screen already. */
   reset(): void {
     this.callsByBlock.clear();
+    this.statuses.clear();
     for (const call of this.model.state.tool_calls) this.noteCall(call);
     this.layOut();
-    const shown = new Set(this.model.state.messages.map(answerIdOf));
-    for (const turn of this.model.state.turns) shown.add(turn.turn);
-    for (const id of this.answers.keys()) if (!shown.has(id)) this.answers.delete(id);
+    for (const id of this.answers.keys())
+      if (!this.answered.has(id)) this.answers.delete(id);
     for (const id of this.answers.keys()) this.updateAnswer(id);
     for (const message of this.model.state.messages) {
-      if (message.role === "user") this.updateUser(message);
-      else this.skipAnnounced(message);
+      if (message.role === "assistant") this.skipAnnounced(message);
     }
   }
 
@@ -72,8 +78,7 @@ export class Transcript {
     const message = this.model.message(id);
     if (message === undefined) return;
     if (message.role === "user") {
-      if (!this.users.has(userViewId(message))) this.layOut();
-      this.updateUser(message);
+      this.layOut();
       return;
     }
     const answer = answerIdOf(message);
@@ -108,9 +113,7 @@ export class Transcript {
   updateTurn(id: string): void {
     const turn = this.model.turn(id);
     if (turn === undefined) return;
-    if (turn.status !== "queued" && !this.answers.has(id)) this.layOut();
-    const question = this.model.message(turn.message);
-    if (question?.role === "user") this.updateUser(question);
+    if (turn.status !== this.statuses.get(id)) this.layOut();
     if (turn.status === "running") this.answers.get(id)?.updateTurn(turn);
     else this.updateAnswer(id);
   }
@@ -118,69 +121,61 @@ export class Transcript {
   /** Messages that are not echoed yet come and go. */
   updateOutbox(): void {
     this.layOut();
-    for (const outgoing of this.model.outbox) {
-      this.users.get(outgoing.client_message_id)?.updateOutgoing(outgoing);
-    }
   }
 
   /** Put everything in its place, making what is missing and dropping what is gone. */
   private layOut(): void {
-    this.gatherAnswers();
     const order: Element[] = [];
-    const placed = new Set<string>();
     const users = new Set<string>();
-    for (const message of this.model.state.messages) {
-      if (message.role === "assistant") {
-        this.placeAnswer(answerIdOf(message), placed, order);
+    this.answered.clear();
+    for (const place of readingOrder(this.model.state)) {
+      if (place.kind === "answer") {
+        this.answered.set(place.id, place.messages);
+        order.push(this.answerView(place.id).element);
         continue;
       }
-      users.add(userViewId(message));
-      order.push(this.userView(userViewId(message)).element);
-      for (const turn of this.turnsOf.get(message.message) ?? []) {
-        this.placeAnswer(turn, placed, order);
-      }
+      const id = userViewId(place.message);
+      const view = this.userView(id);
+      view.update(place.message);
+      users.add(id);
+      order.push(view.element);
     }
-    for (const turn of this.answered.keys()) this.placeAnswer(turn, placed, order);
-    for (const { client_message_id } of this.model.outbox) {
-      if (users.has(client_message_id)) continue;
-      users.add(client_message_id);
-      order.push(this.userView(client_message_id).element);
+    for (const outgoing of this.outgoing()) {
+      const id = outgoing.client_message_id;
+      if (users.has(id)) continue;
+      const view = this.userView(id);
+      view.updateOutgoing(outgoing);
+      users.add(id);
+      order.push(view.element);
     }
     for (const id of this.users.keys()) if (!users.has(id)) this.users.delete(id);
     if (order.length === 0) order.push(this.empty);
     arrange(this.element, order);
+    for (const { turn, status } of this.model.state.turns)
+      this.statuses.set(turn, status);
+    this.noteLast();
   }
 
-  /** The started turns of each of the reader's messages. */
-  private readonly turnsOf = new Map<string, string[]>();
-
-  private gatherAnswers(): void {
-    this.turnsOf.clear();
-    this.answered.clear();
-    for (const turn of this.model.state.turns) {
-      if (turn.status === "queued") continue;
-      const turns = this.turnsOf.get(turn.message) ?? [];
-      turns.push(turn.turn);
-      this.turnsOf.set(turn.message, turns);
-      this.answered.set(turn.turn, []);
-    }
-    for (const message of this.model.state.messages) {
-      if (message.role === "user") continue;
-      const messages = this.answered.get(answerIdOf(message)) ?? [];
-      messages.push(message);
-      this.answered.set(answerIdOf(message), messages);
-    }
+  /** Own messages that will be answered at once, and those that were refused. */
+  private outgoing(): OutgoingMessage[] {
+    const busy = isBusy(this.model.state);
+    return this.model.outbox.filter(({ status }) => status === "failed" || !busy);
   }
 
-  private placeAnswer(id: string, placed: Set<string>, order: Element[]): void {
-    if (placed.has(id)) return;
-    placed.add(id);
+  /** Only the last answer can be continued. */
+  private noteLast(): void {
+    const before = this.last;
+    this.last = lastStarted(this.model.state)?.turn;
+    if (before !== undefined && before !== this.last) this.updateAnswer(before);
+  }
+
+  private answerView(id: string): AnswerView {
     let view = this.answers.get(id);
     if (view === undefined) {
       view = new AnswerView(this.surroundings);
       this.answers.set(id, view);
     }
-    order.push(view.element);
+    return view;
   }
 
   private userView(id: string): UserMessageView {
@@ -190,13 +185,6 @@ export class Transcript {
       this.users.set(id, view);
     }
     return view;
-  }
-
-  private updateUser(message: MessageState): void {
-    const queued = this.model.state.turns.some(
-      (turn) => turn.message === message.message && turn.status === "queued",
-    );
-    this.userView(userViewId(message)).update(message, queued);
   }
 
   private updateAnswer(id: string): void {

@@ -91,6 +91,10 @@ export interface TurnState {
   readonly phase?: string | null | undefined;
   /** What the turn does now, in words for the user; empty when it says nothing. */
   readonly label: string;
+  /** Why it ended, where that is not plain from the status. */
+  readonly stop_reason?: string | null | undefined;
+  /** When it began to be answered; `null` when it never did. */
+  readonly started_ts?: number | null | undefined;
   readonly error?: ErrorBody | null | undefined;
 }
 
@@ -104,7 +108,14 @@ export interface ConversationState {
 
 /** How the screen reaches the server now. */
 export interface ConnectionStatus {
-  readonly transport: "websocket" | "sse" | "rest" | "connecting" | "offline";
+  readonly transport:
+    | "websocket"
+    | "sse"
+    | "rest"
+    | "connecting"
+    | "offline"
+    /** The server is there; the conversation begins with the first message. */
+    | "ready";
   /** Two or three plain words for the badge, for example "Live". */
   readonly text: string;
   /** Which transport, and why this one, in a sentence or two. */
@@ -119,6 +130,33 @@ export interface OutgoingMessage {
   readonly text: string;
   readonly status: "sending" | "failed";
   readonly error?: ErrorBody | null | undefined;
+}
+
+/** What this reader asked of a turn, until the log shows what came of it. */
+export interface OutgoingRequest {
+  readonly key: string;
+  readonly kind: "cancel" | "edit" | "send_now";
+  readonly turn: string;
+  /** The new text of an `edit`. */
+  readonly text: string;
+  readonly status: "sending" | "failed";
+  readonly error?: ErrorBody | null | undefined;
+}
+
+/** One place from which the conversation is followed. */
+export interface Seat {
+  /** Whose it is. */
+  readonly user: string;
+  /** What it calls itself; may be empty. */
+  readonly name: string;
+  readonly kind: "widget" | "page" | "kernel" | "tool";
+  readonly isThis: boolean;
+}
+
+/** Who follows the conversation now; of many, not all are named. */
+export interface Presence {
+  readonly seats: readonly Seat[];
+  readonly count: number;
 }
 
 /**
@@ -141,8 +179,11 @@ export type Change =
   | { readonly kind: "turn"; readonly turn: string }
   /** The title or the settings. */
   | { readonly kind: "conversation" }
+  /** How the server is reached, or who would answer. */
   | { readonly kind: "connection" }
-  | { readonly kind: "outbox" };
+  /** What was asked for and is not in the log yet: messages, requests. */
+  | { readonly kind: "outbox" }
+  | { readonly kind: "presence" };
 
 /**
  * The one thing that the root view is given. Its methods never throw and never
@@ -153,6 +194,11 @@ export interface ChatModel {
   readonly connection: ConnectionStatus;
   /** In the order of sending; an entry leaves when its echo enters the state. */
   readonly outbox: readonly OutgoingMessage[];
+  /** In the order of asking; one leaves when it was done, a failed one when dropped. */
+  readonly requests: readonly OutgoingRequest[];
+  readonly presence: Presence;
+  /** Whether the offline demo answers. */
+  readonly isOffline: boolean;
   /** Longest text of one message, in UTF-8 bytes. */
   readonly messageBytesLimit: number;
 
@@ -170,8 +216,22 @@ export interface ChatModel {
   resend(clientMessageId: string): void;
   /** Drop a failed message of the outbox. */
   discard(clientMessageId: string): void;
-  /** Stop the running turn. */
+  /** Stop the running turn and all that wait. */
   cancel(): void;
+  /** Give the message of a turn that waits another text. */
+  edit(turn: string, text: string): void;
+  /** Take a turn that waits out of the queue. */
+  remove(turn: string): void;
+  /** Let a turn that waits go next. */
+  sendNow(turn: string): void;
+  /** Drop a failed request. */
+  discardRequest(key: string): void;
+  /** What was being written when the page ended, or the message of `turn` changed to. */
+  draft(turn?: string): string;
+  /** Keep what is being written over a reload; an empty text is forgotten. */
+  keepDraft(text: string, turn?: string): void;
+  /** Turns whose messages were being changed when the page ended. */
+  readonly draftTurns: readonly string[];
   /** Ask again what a failed, cancelled or interrupted turn was to answer. */
   retry(turn: string): void;
   /** Do what a button says. Links are followed by the browser. */

@@ -162,16 +162,11 @@ describe("a turn", () => {
     model.play(answers("t1", "a1"), blockStarts("a1", "b0", "text"));
     model.play(completes("a1", [textContent("Ada.")]), turnFinished("t1", "completed"));
     await paint();
-    const order = findAll(".streamchat-user-bubble, .streamchat-markdown");
-    expect(order.map((one) => one.textContent)).toEqual([
-      "Who is Ada?",
-      "Ada.",
-      "And Bob?",
-    ]);
-    expect(texts(".streamchat-user-note")).toEqual(["Waits for the answer before it"]);
+    const said = () => texts(".streamchat-user-bubble, .streamchat-markdown");
+    expect(said()).toEqual(["Who is Ada?", "Ada."]);
     model.play(turnStarts("t2", "u2"));
     await paint();
-    expect(texts(".streamchat-user-note")).toEqual([]);
+    expect(said()).toEqual(["Who is Ada?", "Ada.", "And Bob?"]);
   });
 
   test("that another try replaced shows why, and not its text", async () => {
@@ -355,19 +350,65 @@ describe("what ends badly", () => {
     model.play(turnFinished("t1", "cancelled"));
     await paint();
     expect(texts(".streamchat-markdown")).toEqual(["Half"]);
-    expect(texts(".streamchat-notice-what")).toEqual(["You stopped this answer."]);
+    expect(texts(".streamchat-notice-what")).toEqual(["This answer was stopped."]);
   });
 
-  test("an interrupted turn says that the server stopped", async () => {
+  const remedies = () => texts(".streamchat-notice-remedies button");
+  const half = [
+    ...[...thinking, answers("t1", "a1"), blockStarts("a1", "b0", "text")],
+    completes("a1", [textContent("Half")], { partial: true }),
+  ];
+
+  test.each([
+    ["interrupted", ["Continue", "Ask again"]],
+    ["failed", ["Continue", "Ask again"]],
+    ["cancelled", ["Continue", "Ask again"]],
+    ["completed", []],
+  ])("an answer that is cut off as %s offers %j", async (end, expected) => {
+    open();
+    model.play(...half, turnFinished("t1", end));
+    await paint();
+    expect(remedies()).toEqual(expected);
+  });
+
+  test("an interrupted turn says what happened and what was kept, and goes on", async () => {
+    open();
+    model.play(...half, turnFinished("t1", "interrupted"));
+    await paint();
+    expect(texts(".streamchat-notice-what")).toEqual([
+      "The server stopped in the middle of this answer.",
+    ]);
+    expect(texts(".streamchat-notice-kept")).toEqual([
+      "Your message and the answer so far are kept.",
+    ]);
+    find(".streamchat-notice-remedies button").click();
+    expect(model.asked).toEqual([["send", "Please continue where you stopped."]]);
+    model.play(...wholeTurn(2, "Please continue where you stopped.", "The rest."));
+    await paint();
+    expect(remedies()).toEqual(["Ask again"]);
+  });
+
+  test("a turn that ended before its first word cannot be continued", async () => {
     open();
     model.play(...thinking, turnFinished("t1", "interrupted"));
     await paint();
-    expect(texts(".streamchat-notice-what")[0]).toContain("server stopped");
+    expect(remedies()).toEqual(["Ask again"]);
+  });
+
+  test("a turn that made room for the next one says so quietly", async () => {
+    open();
+    const stop_reason = "superseded";
+    model.play(...half, turnFinished("t1", "completed", { stop_reason }));
+    await paint();
+    expect(texts(".streamchat-notice-what")).toEqual([
+      "Went on with the next message.",
+    ]);
+    expect(find(".streamchat-answer .streamchat-notice").dataset["tone"]).toBe("note");
   });
 
   test("a connection that is gone is explained, with a way to try now", async () => {
     open();
-    const problem = { code: "unreachable", message: "No answer." };
+    const problem = { code: "unreachable", message: "No answer.", retryable: true };
     model.setConnection({
       transport: "offline",
       text: "Offline",
@@ -500,7 +541,7 @@ describe("stopping", () => {
     open();
     model.play(...thinking);
     await paint();
-    const badge = findAll(".streamchat-badge")[1] as HTMLButtonElement;
+    const badge = findAll(".streamchat-badge").at(-1) as HTMLButtonElement;
     badge.click();
     expect(badge.getAttribute("aria-expanded")).toBe("true");
     press(badge, "Escape");
@@ -527,6 +568,7 @@ describe("around the chat", () => {
     expect(find(".streamchat-title").textContent).toBe("New conversation");
     expect(texts(".streamchat-badge-text")).toEqual(["Live"]);
     model.play({ type: "conversation.updated", title: "About Ada" }, ...thinking);
+    model.isOffline = true;
     model.setConnection({
       transport: "sse",
       text: "Live (HTTP stream)",
@@ -538,7 +580,7 @@ describe("around the chat", () => {
       "Offline demo",
       "Live (HTTP stream)",
     ]);
-    findAll(".streamchat-badge")[1]?.click();
+    findAll(".streamchat-badge").at(-1)?.click();
     expect(texts(".streamchat-popover-detail")).toEqual(["A proxy blocks WebSocket."]);
   });
 

@@ -7,17 +7,22 @@ async function saw(text: string): Promise<void> {
   await vi.waitFor(() => expect(document.body.textContent).toContain(text), 5_000);
 }
 
-test("the page shows the conversation of its address, or makes one and names it", async () => {
+test("the page shows the conversation of its address, or makes one for the first message", async () => {
   document.title = "streamchat";
   history.replaceState(null, "", "/base/streamchat?token=t0&x=1#not/an id");
 
   await import("../../src/page");
   expect(location.search).toBe("?x=1");
-  await saw("Live over WebSocket");
+  await saw("Ready");
+  expect(page.server.requests).not.toContain("POST conversations");
+  const field = document.activeElement as HTMLTextAreaElement;
+  expect(field.tagName).toBe("TEXTAREA");
 
+  field.value = "Hello";
+  field.dispatchEvent(new Event("input", { bubbles: true }));
+  field.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true }));
+  await saw("All that was seen.");
   expect(location.hash).toBe("#c_1");
-  expect(page.server.requests).toContain("POST conversations");
-  expect(document.activeElement?.tagName).toBe("TEXTAREA");
 
   page.server.append({ type: "conversation.updated", title: "Ada" });
   await vi.waitFor(() => expect(document.title).toBe("Ada · streamchat"));

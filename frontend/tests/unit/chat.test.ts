@@ -81,6 +81,17 @@ const uses = (transport: string) => (chat: Chat) => () =>
 const hasEverything = (chat: Chat) => () =>
   chat.outbox.length === 0 && chat.state.turns.at(-1)?.status === "completed";
 
+/** A chat whose turn t9 runs, and t1 and t2 wait for it. */
+async function openWithQueue(transport: string): Promise<Chat> {
+  server.append({ type: "turn.started", turn: "t9", message: "q", agent: "a" });
+  const chat = open();
+  await until(chat, uses(transport)(chat));
+  chat.send("one");
+  chat.send("two");
+  await until(chat, () => chat.turn("t2")?.status === "queued");
+  return chat;
+}
+
 describe.each([
   ["websocket", {}],
   ["sse", { sockets: "blocked" }],
@@ -132,16 +143,65 @@ describe.each([
     expect(chat.state).toEqual(server.state);
   });
 
-  test("cancels the running turn", async () => {
-    const chat = open();
-    await until(chat, uses(transport)(chat));
-    server.append({ type: "turn.started", turn: "t9", message: "q", agent: "a" });
-    await until(chat, () => chat.turn("t9")?.status === "running");
+  test("cancels the running turn and all that wait", async () => {
+    const chat = await openWithQueue(transport);
 
     chat.cancel();
-    await until(chat, () => chat.turn("t9")?.status === "cancelled");
+    await until(chat, () => chat.state.turns.every((t) => t.status === "cancelled"));
 
-    expect(chat.turn("t9")?.status).toBe("cancelled");
+    expect(chat.state.turns).toHaveLength(3);
+    expect(chat.requests).toEqual([]);
+  });
+
+  test("changes, hurries and removes what waits", async () => {
+    const chat = await openWithQueue(transport);
+    const text = (id: string) => chat.message(id)?.blocks.map((block) => block.text);
+
+    chat.edit("t1", "changed");
+    chat.edit("t1", "changed again");
+    chat.sendNow("t2");
+    expect(chat.requests.map(({ kind, turn }) => `${kind} ${turn}`)).toContain(
+      "send_now t2",
+    );
+    await until(chat, () => chat.requests.length === 0);
+    expect(text("q1")).toEqual(["changed again"]);
+    expect(chat.state.turns.map(({ turn }) => turn)).toEqual(["t9", "t2", "t1"]);
+
+    chat.remove("t1");
+    await until(chat, () => chat.turn("t1")?.status === "cancelled");
+
+    expect(chat.turn("t1")?.stop_reason).toBe("removed");
+    expect(chat.turn("t2")?.status).toBe("queued");
+    expect(chat.state).toEqual(server.state);
+  });
+
+  test("keeps what is attached to a message that is changed", async () => {
+    const chat = await openWithQueue(transport);
+    const image = { type: "image", artifact: "a1", media_type: "image/png" };
+    server.send("w_i", [{ type: "text", text: "Look" }, image]);
+    await until(chat, () => chat.turn("t3")?.status === "queued");
+
+    chat.edit("t3", "Look here");
+    await until(chat, () => chat.requests.length === 0);
+
+    expect(chat.message("q3")?.blocks.map(({ content }) => content)).toMatchObject([
+      { type: "text", text: "Look here" },
+      image,
+    ]);
+  });
+
+  test("says that a change came too late", async () => {
+    const chat = await openWithQueue(transport);
+    server.append({ type: "turn.started", turn: "t1", message: "q1", agent: "a" });
+
+    chat.edit("t1", "changed");
+    await until(chat, () => chat.requests[0]?.status === "failed");
+
+    expect(chat.requests).toMatchObject([
+      { kind: "edit", turn: "t1", text: "changed", error: { code: "not_queued" } },
+    ]);
+    chat.discardRequest(chat.requests[0]?.key ?? "");
+    expect(chat.requests).toEqual([]);
   });
 
   test("goes on when the server was stopped and started again", async () => {
@@ -196,9 +256,25 @@ describe("a chat", () => {
     expect(upgrades.length).toBeGreaterThan(3);
   }, 40_000);
 
-  test("without a conversation makes one", async () => {
+  test("of a page without a conversation makes it with the first message", async () => {
     const made: string[] = [];
     const chat = open({ conversation: null, onConversation: (id) => made.push(id) });
+
+    await until(chat, uses("ready")(chat));
+    expect(chat.isOffline).toBe(true);
+    expect(server.requests).toEqual(["GET agents"]);
+
+    chat.send("Hello");
+    await until(chat, () => chat.state.messages.length === 2 && hasEverything(chat)());
+
+    expect(made).toEqual(["c_1"]);
+    expect(chat.connection.transport).toBe("websocket");
+  });
+
+  test("of a widget without a conversation makes one at once", async () => {
+    const made: string[] = [];
+    const onConversation = (id: string) => made.push(id);
+    const chat = open({ conversation: null, kind: "widget", onConversation });
 
     await until(chat, uses("websocket")(chat));
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { MachineOptions } from "../../src/connection_machine";
 import { CLOSE_CODES } from "../../src/protocol";
 import { cursor, echo, eventAfter, NO_ANSWER, Simulation } from "../simulation";
 
@@ -35,7 +36,7 @@ describe("opening a WebSocket", () => {
           type: "authenticate",
           id: 1,
           token: "jwt",
-          client: { id: "b_1", kind: "widget" },
+          client: { id: "b_1", name: "Notebook cell", kind: "widget" },
         },
       ]);
     }
@@ -125,12 +126,15 @@ describe("reading the log", () => {
       })
       .frame({
         ...{ ...snapshot, part: 1, parts: 2 },
-        state: { seq: 8, title: "T", messages: ["m1", "m2"], turns: ["t1"] },
+        state: {
+          ...{ seq: 8, title: "T", turns: ["t1"] },
+          messages: [{ message: "m1" }, { message: "m2" }],
+        },
       })
       .event(9)
       .frame({
         ...{ ...snapshot, part: 2, parts: 2 },
-        state: { messages: ["m3"], tool_calls: ["c1"], turns: ["t2"] },
+        state: { messages: [{ message: "m3" }], tool_calls: ["c1"], turns: ["t2"] },
       })
       .event(9);
 
@@ -140,7 +144,7 @@ describe("reading the log", () => {
         state: {
           seq: 8,
           title: "T",
-          messages: ["m1", "m2", "m3"],
+          messages: ["m1", "m2", "m3"].map((message) => ({ message, blocks: [] })),
           tool_calls: ["c1"],
           turns: ["t1", "t2"],
         },
@@ -152,7 +156,7 @@ describe("reading the log", () => {
   test("takes no notice of another conversation, of noise and of new frames", () => {
     const world = live(4)
       .event(5, { conversation: "c_2" })
-      .frame({ type: "presence", participants: [] })
+      .frame({ type: "presence", conversation: "c_2", participants: [], count: 0 })
       .frame([1, 2])
       .input({ type: "socket_frame", id: 1, data: "{" })
       .event(5, { type: "message.starred" })
@@ -622,7 +626,7 @@ describe("the HTTP stream", () => {
   test("sends again what got no answer, under the same id", () => {
     const world = streaming().send("a");
 
-    world.input({ type: "post_failed", clientMessageId: "w_a", failure: NO_ANSWER });
+    world.input({ type: "posted", clientMessageId: "w_a", failure: NO_ANSWER });
     world.advance(2_000);
 
     expect(world.all("post_message")).toHaveLength(2);
@@ -641,7 +645,7 @@ describe("the HTTP stream", () => {
       const problem = { code: `http_${status}`, message: "…" };
 
       world.input({
-        type: "post_failed",
+        type: "posted",
         clientMessageId: "w_a",
         failure: { status, problem, fromServer },
       });
@@ -655,7 +659,7 @@ describe("the HTTP stream", () => {
     const problem = { code: "queue_full", message: "Too many.", retryable: true };
 
     world.input({
-      type: "post_failed",
+      type: "posted",
       clientMessageId: "w_a",
       failure: { status: 429, problem, fromServer: true },
     });
@@ -665,16 +669,16 @@ describe("the HTTP stream", () => {
   });
 
   test("cancels by a request, again until there is an answer", () => {
-    const world = streaming().input({ type: "cancel", turn: "t1" });
-    expect(world.last("post_cancel")).toMatchObject({ turn: "t1" });
+    const world = streaming().ask("cancel", "t1");
+    const { key, request } = world.last("post_request");
+    expect(request).toEqual({ kind: "cancel", turn: "t1", andQueued: true });
 
-    world.input({ type: "cancel_posted", turn: "t1", failure: NO_ANSWER });
-    world.advance(2_000);
-    expect(world.all("post_cancel")).toHaveLength(2);
-    world.input({ type: "cancel_posted", turn: "t1", failure: null });
-    world.advance(10_000);
+    world.input({ type: "request_posted", key, failure: NO_ANSWER }).advance(2_000);
+    expect(world.all("post_request")).toHaveLength(2);
+    world.input({ type: "request_posted", key, seq: 4 }).advance(10_000);
 
-    expect(world.all("post_cancel")).toHaveLength(2);
+    expect(world.all("post_request")).toHaveLength(2);
+    expect(world.requests).toEqual([]);
   });
 
   test("gives way to a WebSocket that opens in the background", () => {
@@ -903,33 +907,303 @@ describe("what was typed", () => {
   });
 });
 
-describe("cancel", () => {
-  test("names its turn, and is repeated when the connection breaks", () => {
-    const world = live().input({ type: "cancel", turn: "t1" });
-    expect(world.command("cancel").turn).toBe("t1");
+describe("what is asked of turns", () => {
+  test("goes out as commands, in order", () => {
+    const image = { type: "image", artifact: "a1", media_type: "image/png" } as const;
+    const world = live().edit("t2", "New", [image]).ask("send_now", "t2");
+    world.ask("cancel", "t1");
 
-    world.closeSocket().advance(250).openSocket();
-
-    expect(world.commands("cancel")).toHaveLength(2);
+    const id = expect.any(Number);
+    expect(world.command("edit_queued")).toMatchObject({
+      ...{ id, conversation: "c_1", turn: "t2" },
+      content: [{ type: "text", text: "New" }, image],
+    });
+    expect(world.command("send_now")).toMatchObject({ id, turn: "t2" });
+    expect(world.command("cancel")).toMatchObject({ id, turn: "t1", and_queued: true });
+    expect(world.requests).toEqual([
+      "edit t2: sending",
+      "send_now t2: sending",
+      "cancel t1: sending",
+    ]);
   });
 
-  test.each(["ack", "error"])("is not repeated after %s", (type) => {
-    const world = live().input({ type: "cancel", turn: "t1" });
-    const { id } = world.command("cancel");
+  test.each(["cancel", "send_now"] as const)(
+    "is repeated when the connection breaks: %s",
+    (type) => {
+      const world = live().ask(type, "t1").closeSocket().advance(250).openSocket();
 
-    world.frame({ type, re: id, code: "not_found", message: "" });
-    world.closeSocket().advance(250).openSocket();
+      expect(world.commands(type)).toHaveLength(2);
+    },
+  );
 
-    expect(world.commands("cancel")).toHaveLength(1);
+  test("offline goes out later, of several changes the last", () => {
+    const world = live().closeSocket().edit("t1", "a").edit("t1", "b");
+    expect(world.requests).toEqual(["edit t1: sending"]);
+
+    world.advance(250).openSocket();
+
+    expect(world.commands("edit_queued")).toHaveLength(1);
+    expect(world.command("edit_queued").content).toEqual([{ type: "text", text: "b" }]);
   });
 
-  test("is not repeated when the turn is over", () => {
-    const world = live(4).input({ type: "cancel", turn: "t1" });
+  test("is done when the log shows it, and not repeated after its answer", () => {
+    const world = live(4).edit("t1", "a");
+    world.frame({ type: "ack", re: world.command("edit_queued").id, seq: 5 });
+    expect(world.requests).toEqual(["edit t1: sending"]);
+    world.closeSocket().advance(250).openSocket();
+    expect(world.commands("edit_queued")).toHaveLength(1);
+
+    world.event(5);
+
+    expect(world.requests).toEqual([]);
+  });
+
+  test("and refused stays with the reason until it is dropped", () => {
+    const world = live().edit("t1", "a").edit("t1", "b");
+    const first = world.commands("edit_queued")[0] as { readonly id: number };
+    const code = "not_queued";
+    world.frame({ type: "error", re: first.id, code, message: "Too late." });
+    expect(world.requests).toEqual(["edit t1: failed", "edit t1: sending"]);
+    expect(world.machine.requests[0]).toMatchObject({ text: "a", error: { code } });
+    world.closeSocket().advance(250).openSocket();
+    expect(world.commands("edit_queued")).toHaveLength(3); // the other one, again
+
+    const key = world.machine.requests[0]?.key ?? "";
+    world.input({ type: "discard_request", key });
+
+    expect(world.requests).toEqual(["edit t1: sending"]);
+  });
+
+  test("of a turn that is over is not repeated, but a change is: it has text", () => {
+    const world = live(4).ask("cancel", "t1").ask("send_now", "t1").edit("t1", "a");
 
     world.event(5, { type: "turn.finished", turn: "t1", status: "completed" });
     world.closeSocket().advance(250).openSocket();
 
     expect(world.commands("cancel")).toHaveLength(1);
+    expect(world.commands("send_now")).toHaveLength(1);
+    expect(world.commands("edit_queued")).toHaveLength(2);
+  });
+
+  test("goes again with the next token when the token had expired", () => {
+    const world = live().ask("send_now", "t1");
+    const { id } = world.command("send_now");
+
+    world.frame({ type: "error", re: id, code: "auth_expired", message: "…" });
+    world.token().authenticated();
+
+    expect(world.commands("send_now")).toHaveLength(2);
+  });
+
+  test("by requests goes one after the other for each turn", () => {
+    const world = started().fallToStream().openStream();
+    world.edit("t1", "a").ask("send_now", "t1").ask("send_now", "t2");
+    const kinds = () =>
+      world.all("post_request").map(({ request: { kind, turn } }) => `${kind} ${turn}`);
+    expect(kinds()).toEqual(["edit t1", "send_now t2"]);
+
+    const key = world.all("post_request")[0]?.key ?? "";
+    world.input({ type: "request_posted", key, seq: 4 });
+
+    expect(kinds()).toEqual(["edit t1", "send_now t2", "send_now t1"]);
+  });
+});
+
+describe("who is there", () => {
+  const participants = [{ client: "b_1", user: "You" }];
+  const presence = { type: "presence", conversation: "c_1", participants, count: 1 };
+
+  test("is what the server said last, and unknown without a connection", () => {
+    const world = live().frame(presence);
+    expect(world.machine.presence).toEqual({ participants, count: 1 });
+    expect(world.all("presence_changed")).toHaveLength(1);
+
+    world.closeSocket();
+
+    expect(world.machine.presence.count).toBe(0);
+    expect(world.all("presence_changed")).toHaveLength(2);
+  });
+
+  test("is told over the HTTP stream, too", () => {
+    const world = started().fallToStream().openStream().item(presence);
+
+    expect(world.machine.presence.count).toBe(1);
+  });
+});
+
+describe("who would answer", () => {
+  test("is asked once the connection is there, and again when that failed", () => {
+    const world = live();
+    expect(world.all("fetch_agent")).toHaveLength(1);
+    expect(world.machine.offline).toBeNull();
+
+    world.input({ type: "agent_failed", failure: NO_ANSWER });
+    expect(world.status).toBe("Live over WebSocket");
+    world.closeSocket().advance(250).openSocket();
+    expect(world.all("fetch_agent")).toHaveLength(2);
+    world.input({ type: "agent", offline: true });
+    world.closeSocket().advance(250).openSocket();
+
+    expect(world.machine.offline).toBe(true);
+    expect(world.all("fetch_agent")).toHaveLength(2);
+  });
+});
+
+describe("a page without a conversation", () => {
+  const page = (kept: MachineOptions["kept"] = []): Simulation =>
+    new Simulation({ conversation: null, kind: "page", kept }).input({ type: "start" });
+
+  test("is ready when the server is there, and makes it with the first message", () => {
+    const world = page();
+    expect(world.news()).toEqual([{ type: "fetch_agent" }]);
+    world.input({ type: "agent", offline: false });
+    expect(world.machine.status).toEqual({
+      transport: "ready",
+      text: "Ready",
+      detail: "A conversation begins with your first message.",
+    });
+    expect(world.advance(600_000).all("create_conversation")).toEqual([]);
+
+    world.send("a").input({ type: "created", conversation: "c_1" }).openSocket();
+
+    expect(world.all("create_conversation")).toHaveLength(1);
+    expect(world.command("send").client_message_id).toBe("w_a");
+  });
+
+  test("makes one at once for what was kept", () => {
+    const kept = { clientMessageId: "w_a", text: "a", problem: null };
+    const world = page([kept]);
+
+    expect(world.news()).toContainEqual({ type: "create_conversation" });
+  });
+
+  test("makes none for what is only offered, until somebody sends it", () => {
+    const problem = { code: "old", message: "You wrote it 8 days ago." };
+    const kept = { clientMessageId: "w_a", text: "a", problem };
+    const world = page([kept]).input({ type: "agent", offline: false });
+    expect(world.outbox).toEqual(["a: failed"]);
+    expect(world.all("create_conversation")).toEqual([]);
+
+    world.input({ type: "resend", clientMessageId: "w_a" });
+
+    expect(world.all("create_conversation")).toHaveLength(1);
+  });
+
+  test("comes back when the server was not there", () => {
+    const world = page().input({ type: "agent_failed", failure: NO_ANSWER });
+    expect(world.status).toBe("Reconnecting in 1 s…");
+    world.send("a");
+    expect(world.all("create_conversation")).toEqual([]);
+
+    world.advance(1_000);
+    expect(world.all("create_conversation")).toHaveLength(1);
+    world.input({ type: "create_failed", failure: NO_ANSWER }).advance(2_000);
+
+    expect(world.all("create_conversation")).toHaveLength(2);
+    expect(world.outbox).toEqual(["a: sending"]);
+  });
+
+  test("says so when somebody is signed out", () => {
+    const world = page().input({ type: "agent_failed", failure: signedOut });
+    expect(world.status).toBe("Signed out");
+
+    world.advance(30_000).input({ type: "agent", offline: false });
+
+    expect(world.status).toBe("Ready");
+  });
+});
+
+describe("what was kept from before a reload", () => {
+  test("is sent in order under its old ids, before anything new", () => {
+    const kept = ["a", "b"].map((text) => ({
+      ...{ clientMessageId: `w_${text}`, text, problem: null },
+    }));
+    const world = new Simulation({ kept }).input({ type: "start" }).send("c");
+    expect(world.outbox).toEqual(["a: sending", "b: sending", "c: sending"]);
+
+    world.openSocket();
+
+    expect(world.commands("send")).toMatchObject([
+      { client_message_id: "w_a" },
+      { client_message_id: "w_b" },
+      { client_message_id: "w_c" },
+    ]);
+  });
+
+  test("and has been edited since counts as arrived", () => {
+    const kept = [{ clientMessageId: "w_a", text: "a", problem: null }];
+    const world = new Simulation({ kept }).input({ type: "start" }).openSocket();
+    const code = "idempotency_mismatch";
+
+    world.frame({ type: "error", re: world.command("send").id, code, message: "…" });
+
+    expect(world.outbox).toEqual([]);
+  });
+});
+
+describe("a computer that slept", () => {
+  /** Let the time pass in which no timer goes off. */
+  const sleep = (world: Simulation, milliseconds: number): Simulation => {
+    world.now += milliseconds;
+    return world.input({ type: "wake" });
+  };
+
+  test("looks at once whether its socket is still there, and not for long", () => {
+    const world = live().advance(1_000);
+    sleep(world, 30_000);
+    expect(world.commands("ping")).toHaveLength(1);
+
+    world.advance(3_999);
+    expect(world.status).toBe("Live over WebSocket");
+    world.advance(1);
+
+    expect(world.status).toMatch(/^Reconnecting/);
+    world.advance(500);
+    expect(world.all("open_socket")).toHaveLength(2);
+  });
+
+  test("goes on with its socket when that answers", () => {
+    const world = sleep(live().advance(1_000), 30_000);
+
+    world.frame({ type: "pong", re: world.command("ping").id }).advance(10_000);
+
+    expect(world.status).toBe("Live over WebSocket");
+    expect(world.all("open_socket")).toHaveLength(1);
+  });
+
+  test("notices although it had asked already whether somebody is there", () => {
+    const world = live().advance(20_000);
+    expect(world.commands("ping")).toHaveLength(1);
+    world.now += 9_000; // the answer would be due in 10 s
+    world.input({ type: "visible" }).advance(1_000);
+
+    expect(world.status).toMatch(/^Reconnecting/);
+  });
+
+  test("reads its HTTP stream again from the cursor", () => {
+    const world = started().fallToStream().openStream().item(eventAfter(5));
+    sleep(world, 12_000);
+
+    expect(world.all("open_stream")).toHaveLength(2);
+    expect(world.last("open_stream").since).toEqual(cursor(5));
+    expect(world.openStream().status).toBe("Live over HTTP stream");
+  });
+
+  test("is not what a hidden page with late timers is taken for", () => {
+    const world = started().fallToStream().openStream().input({ type: "hidden" });
+
+    for (let beat = 0; beat < 4; beat += 1) {
+      world.now += 15_000;
+      world.input({ type: "stream_heard", id: world.last("open_stream").id });
+    }
+
+    expect(world.all("open_stream")).toHaveLength(1);
+  });
+
+  test("does not take a slow timer for sleep", () => {
+    const world = sleep(live().advance(1_000), 9_000);
+
+    expect(world.commands("ping")).toEqual([]);
   });
 });
 
@@ -982,7 +1256,10 @@ describe("any inputs in any order", () => {
       () => has("open_stream") && world.openStream(),
       () => has("fetch_page") && world.page({}),
       () => world.send(`${random()}`),
-      () => world.input({ type: "cancel", turn: "t1" }),
+      () => world.ask("cancel", "t1"),
+      () => world.edit("t1", `${random()}`),
+      () => world.input({ type: "hidden" }),
+      () => world.input({ type: "agent", offline: random() < 0.5 }),
       () => world.input({ type: "online" }),
       () => world.input({ type: "visible" }),
       () => can("send") && world.frame({ type: "ack", re: 3, seq: 5 }),

@@ -1,0 +1,186 @@
+/** One message that waits: its text, and what can be done with it. */
+
+import { showControls } from "../markdown/hidden";
+import { appendVisible } from "../markdown/inline_view";
+import { excessBytes } from "./composer";
+import { make, makeButton, setText } from "./element";
+import type { QueueSurroundings } from "./queue";
+import { strings } from "./strings";
+import type { OutgoingRequest } from "./types";
+
+export class QueuedMessageView {
+  readonly element = make("li", "streamchat-queued");
+  private readonly text = make("div", "streamchat-queued-text");
+  private readonly note = make("p", "streamchat-queued-note");
+  private readonly field = make("textarea", "streamchat-queued-field");
+  private readonly shown: HTMLElement;
+  private readonly editor: HTMLElement;
+  private readonly sendNow: HTMLButtonElement;
+  private readonly edit: HTMLButtonElement;
+  private readonly remove: HTMLButtonElement;
+  private readonly save: HTMLButtonElement;
+  /** The text that the log has. */
+  private written: string | null = null;
+  private shownText: string | null = null;
+  /** Why something was refused, or what changed; until the next thing is done. */
+  private remark = "";
+
+  constructor(
+    private readonly turn: string,
+    private readonly surroundings: QueueSurroundings,
+  ) {
+    const { model } = surroundings;
+    this.sendNow = this.makeButton(strings.sendNow, () => model.sendNow(turn));
+    this.sendNow.title = strings.sendNowDetail;
+    this.edit = this.makeButton(strings.edit, () => this.openEditor(this.shownText));
+    this.remove = this.makeButton(strings.remove, () => model.remove(turn));
+    this.save = this.makeButton(strings.save, () => this.saveEdit());
+    const leave = this.makeButton(strings.leaveEdit, () => this.closeEditor());
+    this.shown = make(
+      "div",
+      "streamchat-queued-shown",
+      this.text,
+      make("div", "streamchat-queued-buttons", this.sendNow, this.edit, this.remove),
+    );
+    this.editor = make(
+      "div",
+      "streamchat-queued-editor",
+      this.field,
+      make("div", "streamchat-queued-buttons", this.save, leave),
+    );
+    this.editor.hidden = true;
+    this.element.append(this.shown, this.editor, this.note);
+    this.note.setAttribute("role", "status");
+    this.listen();
+  }
+
+  /**
+   * Bring it up to date.
+   *
+   * @param written the text that the log has
+   * @param request what was asked last and is not done yet
+   * @param canHurry whether something runs that could make room
+   */
+  update(
+    written: string,
+    request: OutgoingRequest | undefined,
+    canHurry: boolean,
+  ): void {
+    const before = this.written;
+    this.written = written;
+    if (before === null) this.resumeEdit();
+    else if (before !== written && this.isEditing && this.field.value !== written) {
+      this.remark = strings.changedMeanwhile(written);
+    }
+    this.showText(request?.kind === "edit" ? request.text : written);
+    this.sendNow.hidden = !canHurry;
+    this.element.dataset["state"] = request === undefined ? "waiting" : "sending";
+    const doing = request === undefined ? "" : strings.requestSending[request.kind];
+    setText(this.note, this.remark || (this.isEditing ? this.editHint : doing));
+    this.note.hidden = this.note.textContent === "";
+  }
+
+  /** Something was asked of it that the server refused. */
+  showRefusal({ kind, text, error }: OutgoingRequest): void {
+    if (kind === "edit" && !this.isEditing) this.openEditor(text);
+    this.remark = `${strings.requestFailed[kind]} ${error?.message ?? ""}`.trim();
+  }
+
+  /** It waits no more: return what was being typed. */
+  leave(): string {
+    return this.isEditing ? this.field.value : "";
+  }
+
+  private get isEditing(): boolean {
+    return !this.editor.hidden;
+  }
+
+  private get editHint(): string {
+    const limit = this.surroundings.model.messageBytesLimit;
+    const excess = excessBytes(this.field.value.trim(), limit);
+    return excess === null ? strings.editHint : strings.tooLong(excess, limit);
+  }
+
+  private listen(): void {
+    const { signal, model } = this.surroundings;
+    this.field.rows = 1;
+    this.field.setAttribute("aria-label", strings.editLabel);
+    this.field.addEventListener("keydown", (event) => this.onKey(event), { signal });
+    this.field.addEventListener(
+      "input",
+      () => {
+        this.remark = "";
+        model.keepDraft(this.field.value, this.turn);
+        this.refreshEditor();
+      },
+      { signal },
+    );
+  }
+
+  private onKey(event: KeyboardEvent): void {
+    if (event.isComposing) return;
+    if (event.key === "Escape") {
+      event.stopPropagation(); // it would stop the answer
+      event.preventDefault();
+      this.closeEditor();
+    } else if (event.key === "Enter" && !event.shiftKey) {
+      event.preventDefault();
+      this.saveEdit();
+    }
+  }
+
+  /** Go on with a change that was being typed when the page ended. */
+  private resumeEdit(): void {
+    const draft = this.surroundings.model.draft(this.turn);
+    if (draft !== "" && draft !== this.written) this.openEditor(draft, false);
+  }
+
+  private openEditor(text: string | null, focus = true): void {
+    this.field.value = text ?? "";
+    this.remark = "";
+    this.shown.hidden = true;
+    this.editor.hidden = false;
+    this.refreshEditor();
+    if (focus) this.field.focus();
+  }
+
+  private closeEditor(): void {
+    const hadFocus = this.editor.contains(document.activeElement);
+    this.editor.hidden = true;
+    this.shown.hidden = false;
+    this.remark = "";
+    setText(this.note, "");
+    this.surroundings.model.keepDraft("", this.turn);
+    if (hadFocus) this.edit.focus();
+  }
+
+  private saveEdit(): void {
+    const text = this.field.value.trim();
+    if (this.save.disabled) return;
+    this.closeEditor();
+    if (text !== this.written) this.surroundings.model.edit(this.turn, text);
+  }
+
+  private refreshEditor(): void {
+    const text = this.field.value.trim();
+    const { messageBytesLimit } = this.surroundings.model;
+    this.save.disabled = text === "" || excessBytes(text, messageBytesLimit) !== null;
+    setText(this.note, this.editHint);
+    this.note.hidden = false;
+  }
+
+  private showText(text: string): void {
+    if (text === this.shownText) return;
+    this.shownText = text;
+    this.text.replaceChildren();
+    appendVisible(this.text, showControls(text));
+    for (const button of [this.sendNow, this.edit, this.remove]) {
+      button.setAttribute("aria-label", strings.about(button.textContent ?? "", text));
+    }
+  }
+
+  private makeButton(label: string, onClick: () => void): HTMLButtonElement {
+    const { signal } = this.surroundings;
+    return makeButton("streamchat-quiet-button", label, onClick, signal);
+  }
+}
