@@ -198,6 +198,9 @@ def spell(type_: types.Type, dialect: Dialect) -> str:
 def spell_single(type_: types.Type, dialect: Dialect) -> str:
     """Return a type that is no union in a dialect."""
     match type_:
+        case types.ListType(item_type=types.ListType() as item):
+            inner = spell(item, dialect)
+            return dialect.list_of.format(f"({inner})" if " " in inner else inner)
         case types.ListType(item_type=item):
             return dialect.list_of.format(spell(item, dialect))
         case types.DictType(value_type=value):

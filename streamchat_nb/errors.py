@@ -17,6 +17,7 @@
     ├── ConnectError          a client cannot find or reach a server
     ├── ModelError            the model's endpoint failed or broke its protocol
     ├── ToolError             a tool cannot be called or did not deliver
+    │   └── LeaseLost         who ran it is gone; it may have run
     └── StoreError            events could not be written or read
 
 Every boundary (REST body, ``error`` frame, tool result, terminal) shows the same
@@ -35,6 +36,7 @@ __all__ = [
     "ConnectError",
     "Forbidden",
     "InvalidInput",
+    "LeaseLost",
     "ModelError",
     "NotFound",
     "RateLimited",
@@ -208,6 +210,12 @@ class ToolError(StreamchatError):
     """
 
     default_code = "tool_failed"
+
+
+class LeaseLost(ToolError):
+    """Whoever ran a tool is gone: nobody can tell whether it has run."""
+
+    default_code = "lease_lost"
 
 
 class StoreError(StreamchatError):

@@ -63,6 +63,30 @@ export interface Action {
   readonly send?: string | null;
 }
 
+/** A table for people: the first rows of `total_rows`, every cell as text. */
+export interface TableDisplay {
+  readonly type: "table";
+  readonly columns: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+  readonly total_rows: number;
+  readonly title?: string;
+}
+
+/** A picture for people, and for models that take them; `data` is base64. */
+export interface ImageDisplay {
+  readonly type: "image";
+  readonly media_type: "image/jpeg" | "image/png";
+  readonly data: string;
+  readonly alt?: string;
+}
+
+/** Text for people that a model is not sent, for example what a tool printed. */
+export interface TextDisplay {
+  readonly type: "text";
+  readonly text: string;
+  readonly language?: string;
+}
+
 /** Who speaks: a person at a client, an agent, or the system. */
 export interface Author {
   readonly id: string;
@@ -101,6 +125,9 @@ export type ContentBlock =
   | ThinkingBlock
   | ToolUseBlock
   | ProviderBlock;
+
+/** What a tool's result looks like to people, beside the text that a model reads. */
+export type Display = TableDisplay | ImageDisplay | TextDisplay;
 
 /** The envelope. */
 export interface EventBase {
@@ -304,6 +331,7 @@ export interface ToolCompleted extends EventBase {
   readonly output: string;
   readonly truncated?: boolean;
   readonly artifact?: string | null;
+  readonly display?: readonly Display[] | null;
   readonly actions?: readonly Action[] | null;
   readonly duration_ms?: number | null;
 }
@@ -519,6 +547,78 @@ export interface Approve {
   readonly reason?: string | null;
 }
 
+/** A function that a client lends to the agents of a conversation. */
+export interface ToolOffer {
+  /** What the model calls it. */
+  readonly name: Identifier;
+  /** For the model: what it does and when to use it. */
+  readonly description: string;
+  /** JSON Schema of its input, an object. */
+  readonly input_schema: Readonly<Record<string, unknown>>;
+  /** For people while it runs; `Using {name}…` when empty. */
+  readonly label?: string;
+  /** What it may do. */
+  readonly risk?: Risk;
+  /** Whether a person must agree; absent: unless it only reads. */
+  readonly needs_approval?: boolean | null;
+  /** Longest run, once it runs. */
+  readonly timeout_ms?: number;
+  /** Running it twice does no more than running it once. */
+  readonly idempotent?: boolean;
+  /** Never beside another call of the same turn. */
+  readonly sequential?: boolean;
+}
+
+/** Lend these functions to a conversation; replaces what this client lent before. */
+export interface OfferTools {
+  readonly type: "tools.offer";
+  readonly id: CommandId;
+  readonly conversation: Identifier;
+  readonly tools: readonly ToolOffer[];
+}
+
+/** Take a `tool.call`; it may run once this is acknowledged. */
+export interface AcceptTool {
+  readonly type: "tool.accept";
+  readonly id: CommandId;
+  readonly conversation: Identifier;
+  readonly tool_call: Identifier;
+  readonly lease: Identifier;
+}
+
+/**
+ * News of an accepted call; not answered.
+ *
+ * `running` = false: it waits, for the main thread to be free.
+ */
+export interface ReportTool {
+  readonly type: "tool.progress";
+  readonly conversation: Identifier;
+  readonly tool_call: Identifier;
+  readonly lease: Identifier;
+  readonly id?: CommandId | null;
+  readonly message?: string | null;
+  readonly fraction?: number | null;
+  readonly running?: boolean;
+}
+
+/**
+ * The result of a call; sent again under the same lease until acknowledged.
+ *
+ * `display` is what people are shown beside the text that a model reads.
+ */
+export interface FinishTool {
+  readonly type: "tool.result";
+  readonly id: CommandId;
+  readonly conversation: Identifier;
+  readonly tool_call: Identifier;
+  readonly lease: Identifier;
+  readonly status: "cancelled" | "error" | "ok" | "timeout";
+  readonly output: string;
+  readonly display?: readonly Display[] | null;
+  readonly actions?: readonly Action[] | null;
+}
+
 /** Ask for a `pong` with the heads of the subscribed conversations. */
 export interface Ping {
   readonly type: "ping";
@@ -538,6 +638,11 @@ export type Command =
   | EditQueued
   | SendNow
   | Cancel
+  | Approve
+  | OfferTools
+  | AcceptTool
+  | ReportTool
+  | FinishTool
   | Ping;
 
 /** Whether and by when `authenticate` must come, in milliseconds. */
@@ -655,6 +760,31 @@ export interface Live {
   readonly seq: number;
 }
 
+/**
+ * Run a function that this client lends.
+ *
+ * Answer with `tool.accept` at once, run it when that is acknowledged, then send
+ * `tool.result`. The same lease again is the same call: it must not run twice.
+ */
+export interface CallTool {
+  readonly type: "tool.call";
+  readonly conversation: string;
+  readonly tool_call: string;
+  readonly lease: string;
+  readonly attempt: number;
+  readonly name: string;
+  readonly input: Readonly<Record<string, unknown>>;
+  readonly timeout_ms: number;
+}
+
+/** Nobody waits for this call any more: stop it if it can be stopped. */
+export interface CancelTool {
+  readonly type: "tool.cancel";
+  readonly conversation: string;
+  readonly tool_call: string;
+  readonly lease: string;
+}
+
 /** Who follows a conversation now: one per client, however many sockets it has. */
 export interface Participant {
   /** The id that the client gave itself. */
@@ -688,7 +818,9 @@ export type Frame =
   | Unsubscribed
   | Snapshot
   | Live
-  | Presence;
+  | Presence
+  | CallTool
+  | CancelTool;
 
 /** A `BlockState` as it travels: defaults are left off. */
 export interface WireBlockState {
@@ -853,6 +985,7 @@ export interface WireToolCallState {
   readonly output?: string | null;
   readonly truncated?: boolean;
   readonly artifact?: string | null;
+  readonly display?: readonly Display[];
   readonly actions?: readonly Action[];
   readonly duration_ms?: number | null;
 }
@@ -885,6 +1018,7 @@ export interface ToolCallState {
   output: string | null;
   truncated: boolean;
   artifact: string | null;
+  display: Display[];
   actions: Action[];
   duration_ms: number | null;
 }
@@ -906,6 +1040,7 @@ export function fillToolCallState(wire: WireToolCallState): ToolCallState {
     duration_ms: null,
     ...wire,
     approval: wire.approval ? fillApprovalState(wire.approval) : null,
+    display: [...(wire.display ?? [])],
     actions: [...(wire.actions ?? [])],
   };
 }
@@ -1049,6 +1184,8 @@ export const FRAME_TYPES: ReadonlySet<string> = new Set([
   "snapshot",
   "live",
   "presence",
+  "tool.call",
+  "tool.cancel",
 ]);
 
 /** The limits that a server has unless its `hello` says otherwise. */

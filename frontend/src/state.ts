@@ -295,6 +295,7 @@ export class Fold {
         call.output = event.output;
         call.truncated = event.truncated ?? false;
         call.artifact = event.artifact ?? null;
+        call.display = [...(event.display ?? [])];
         call.actions = [...(event.actions ?? [])];
         call.duration_ms = event.duration_ms ?? null;
         call.progress_message = null;

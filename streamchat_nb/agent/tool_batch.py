@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 from collections import deque
 from contextlib import aclosing
 from functools import partial
@@ -92,6 +93,8 @@ class ToolBatch:
         self._monotonic = monotonic
         self._ready: deque[AgentEvent] = deque()
         self._progress: dict[str, ToolProgress] = {}
+        self._status: TurnStatus | None = None
+        self._lost: list[tuple[Tool, ToolUseBlock]] = []
         self._woken = asyncio.Event()
 
     async def events(self) -> AsyncGenerator[AgentEvent]:
@@ -217,20 +220,30 @@ class ToolBatch:
         try:
             for tool, call in group:
                 # Whoever consumes this has written it before the tool is told.
-                yield ToolStarted(tool_call=call.id)
+                started = _attempt(tool, call, 1)
+                yield started
                 self.started = True
-                tasks.add(asyncio.create_task(self._run(tool, call)))
+                tasks.add(asyncio.create_task(self._run(tool, call, started)))
             while self._ready or not all(call.id in self.outcomes for _, call in group):
                 await self._woken.wait()
                 for event in self._drained():
                     yield event
+                # Again, for what does no harm twice, once the new lease is written.
+                for tool, call in self._lost_leases():
+                    started = _attempt(tool, call, 2)
+                    yield started
+                    tasks.add(asyncio.create_task(self._run(tool, call, started)))
         finally:
             for task in tasks:
                 task.cancel()
             if tasks:
                 await asyncio.wait(tasks, timeout=_CLOSE_GRACE_S)
 
-    async def _run(self, tool: Tool, call: ToolUseBlock) -> None:
+    def _lost_leases(self) -> list[tuple[Tool, ToolUseBlock]]:
+        lost, self._lost = self._lost, []
+        return lost
+
+    async def _run(self, tool: Tool, call: ToolUseBlock, started: ToolStarted) -> None:
         began = self._monotonic()
         try:
             outcome = await run_tool(
@@ -241,15 +254,26 @@ class ToolBatch:
                 report=partial(self._report, call.id),
                 timeout_s=min(tool.timeout_s, self._timeout_s),
                 output_limit_bytes=self._output_limit_bytes,
+                lease=started.lease or "",
+                attempt=started.attempt,
+                wait=self._wait,
             )
         except Exception:
             logger.exception("Running tool %s failed", tool.name)
             outcome = Outcome(status="error", output="The server could not run it.")
+        if outcome.is_lease_lost and tool.idempotent and started.attempt == 1:
+            self._lost.append((tool, call))
+            self._woken.set()
+            return
         duration_ms = round((self._monotonic() - began) * 1000)
         progress = self._progress.pop(call.id, None)
         if progress is not None:
             self._ready.append(progress)
         self._ready.append(self._end(call, outcome, duration_ms))
+        self._woken.set()
+
+    def _wait(self, text: str) -> None:
+        self._status = TurnStatus(phase="waiting_kernel", label=text)
         self._woken.set()
 
     def _report(self, tool_call: str, text: str, fraction: float | None) -> None:
@@ -262,7 +286,9 @@ class ToolBatch:
         self._woken.set()
 
     def _drained(self) -> list[AgentEvent]:
-        events = [*self._ready, *self._progress.values()]
+        waiting = [] if self._status is None else [self._status]
+        events = [*waiting, *self._ready, *self._progress.values()]
+        self._status = None
         self._ready.clear()
         self._progress.clear()
         self._woken.clear()
@@ -277,9 +303,20 @@ class ToolBatch:
             status=outcome.status,
             output=outcome.output,
             truncated=outcome.truncated,
+            display=outcome.display or None,
             actions=outcome.actions or None,
             duration_ms=duration_ms,
         )
+
+
+def _attempt(tool: Tool, call: ToolUseBlock, attempt: int) -> ToolStarted:
+    remote = tool.where != "server"
+    return ToolStarted(
+        tool_call=call.id,
+        attempt=attempt,
+        executor=tool.where,
+        lease=f"l_{secrets.token_hex(10)}" if remote else None,
+    )
 
 
 def _nobody_to_ask(tool: Tool) -> Outcome:

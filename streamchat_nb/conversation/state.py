@@ -28,6 +28,7 @@ from streamchat_nb.protocol.content import (
     Action,
     Author,
     ContentBlock,
+    Display,
     ErrorBody,
     ProviderBlock,
     TextBlock,
@@ -159,6 +160,7 @@ class ToolCallState(Struct, kw_only=True, omit_defaults=True):
     output: str | None = None
     truncated: bool = False
     artifact: str | None = None
+    display: list[Display] = []
     actions: list[Action] = []
     duration_ms: int | None = None
 
@@ -396,6 +398,7 @@ class Fold:
                 call.output = event.output
                 call.truncated = event.truncated
                 call.artifact = event.artifact
+                call.display = event.display or []
                 call.actions = event.actions or []
                 call.duration_ms = event.duration_ms
                 # What was on the way there is over, and may be gone from the log.

@@ -6,14 +6,15 @@ one ``ack`` or ``error`` with that id in ``re``.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
-from streamchat_nb.protocol.content import Identifier, UserBlock
-from streamchat_nb.protocol.events import ApprovalDecision
+from streamchat_nb.protocol.content import Action, Display, Identifier, UserBlock
+from streamchat_nb.protocol.events import ApprovalDecision, Risk
 
 __all__ = [
+    "AcceptTool",
     "Approve",
     "Authenticate",
     "Cancel",
@@ -23,10 +24,14 @@ __all__ = [
     "CommandId",
     "Cursor",
     "EditQueued",
+    "FinishTool",
+    "OfferTools",
     "Ping",
+    "ReportTool",
     "Send",
     "SendNow",
     "Subscribe",
+    "ToolOffer",
     "Unsubscribe",
 ]
 
@@ -140,6 +145,80 @@ class Approve(CommandBase, frozen=True, kw_only=True, tag="approve"):
     reason: str | None = None
 
 
+class ToolOffer(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A function that a client lends to the agents of a conversation.
+
+    Attributes:
+        name: What the model calls it.
+        description: For the model: what it does and when to use it.
+        input_schema: JSON Schema of its input, an object.
+        label: For people while it runs; ``Using {name}…`` when empty.
+        risk: What it may do.
+        needs_approval: Whether a person must agree; absent: unless it only reads.
+        timeout_ms: Longest run, once it runs.
+        idempotent: Running it twice does no more than running it once.
+        sequential: Never beside another call of the same turn.
+    """
+
+    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}\Z")]
+    description: Annotated[str, Meta(max_length=8_192)]
+    input_schema: dict[str, Any]
+    label: Annotated[str, Meta(max_length=200)] = ""
+    risk: Risk = "read"
+    needs_approval: bool | None = None
+    timeout_ms: Annotated[int, Meta(ge=1, le=86_400_000)] = 120_000
+    idempotent: bool = False
+    sequential: bool = True
+
+
+class OfferTools(CommandBase, frozen=True, kw_only=True, tag="tools.offer"):
+    """Lend these functions to a conversation; replaces what this client lent before."""
+
+    id: CommandId
+    conversation: Identifier
+    tools: Annotated[list[ToolOffer], Meta(max_length=128)]
+
+
+class AcceptTool(CommandBase, frozen=True, kw_only=True, tag="tool.accept"):
+    """Take a ``tool.call``; it may run once this is acknowledged."""
+
+    id: CommandId
+    conversation: Identifier
+    tool_call: Identifier
+    lease: Identifier
+
+
+class ReportTool(CommandBase, frozen=True, kw_only=True, tag="tool.progress"):
+    """News of an accepted call; not answered.
+
+    ``running`` = false: it waits, for the main thread to be free.
+    """
+
+    conversation: Identifier
+    tool_call: Identifier
+    lease: Identifier
+    id: CommandId | None = None
+    message: str | None = None
+    fraction: float | None = None
+    running: bool = True
+
+
+class FinishTool(CommandBase, frozen=True, kw_only=True, tag="tool.result"):
+    """The result of a call; sent again under the same lease until acknowledged.
+
+    ``display`` is what people are shown beside the text that a model reads.
+    """
+
+    id: CommandId
+    conversation: Identifier
+    tool_call: Identifier
+    lease: Identifier
+    status: Literal["ok", "error", "cancelled", "timeout"]
+    output: str
+    display: list[Display] | None = None
+    actions: list[Action] | None = None
+
+
 class Ping(CommandBase, frozen=True, kw_only=True, tag="ping"):
     """Ask for a ``pong`` with the heads of the subscribed conversations."""
 
@@ -147,6 +226,18 @@ class Ping(CommandBase, frozen=True, kw_only=True, tag="ping"):
 
 
 Command = (
-    Authenticate | Subscribe | Unsubscribe | Send | EditQueued | SendNow | Cancel | Ping
+    Authenticate
+    | Subscribe
+    | Unsubscribe
+    | Send
+    | EditQueued
+    | SendNow
+    | Cancel
+    | Approve
+    | OfferTools
+    | AcceptTool
+    | ReportTool
+    | FinishTool
+    | Ping
 )
 """The closed union of commands."""

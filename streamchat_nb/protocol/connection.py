@@ -28,13 +28,17 @@ from streamchat_nb.errors import (
 from streamchat_nb.protocol.close_codes import CloseCode
 from streamchat_nb.protocol.codec import decode_command
 from streamchat_nb.protocol.commands import (
+    AcceptTool,
     Approve,
     Authenticate,
     Cancel,
     ClientDescription,
     CommandId,
     EditQueued,
+    FinishTool,
+    OfferTools,
     Ping,
+    ReportTool,
     Send,
     SendNow,
     Subscribe,
@@ -63,6 +67,7 @@ __all__ = [
     "Perform",
     "Performed",
     "SendFrame",
+    "ToolCommand",
     "VerifyToken",
     "error_frame",
 ]
@@ -107,8 +112,19 @@ class VerifyToken:
     client: ClientDescription | None
 
 
+ToolCommand = OfferTools | AcceptTool | ReportTool | FinishTool
+"""What clients that lend functions say."""
+
 Performed = (
-    Subscribe | Unsubscribe | Send | EditQueued | SendNow | Cancel | Approve | Ping
+    Subscribe
+    | Unsubscribe
+    | Send
+    | EditQueued
+    | SendNow
+    | Cancel
+    | Approve
+    | ToolCommand
+    | Ping
 )
 """The commands that the host carries out."""
 

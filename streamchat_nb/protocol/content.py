@@ -16,12 +16,16 @@ __all__ = [
     "AssistantBlock",
     "Author",
     "ContentBlock",
+    "Display",
     "DocumentBlock",
     "ErrorBody",
     "Identifier",
     "ImageBlock",
+    "ImageDisplay",
     "ProviderBlock",
+    "TableDisplay",
     "TextBlock",
+    "TextDisplay",
     "ThinkingBlock",
     "ToolUseBlock",
     "Usage",
@@ -109,6 +113,34 @@ class Action(Value, frozen=True, kw_only=True):
     label: str
     href: str | None = None
     send: str | None = None
+
+
+class TableDisplay(Value, frozen=True, kw_only=True, tag="table", tag_field="type"):
+    """A table for people: the first rows of ``total_rows``, every cell as text."""
+
+    columns: list[str]
+    rows: list[list[str]]
+    total_rows: int
+    title: str = ""
+
+
+class ImageDisplay(Value, frozen=True, kw_only=True, tag="image", tag_field="type"):
+    """A picture for people, and for models that take them; ``data`` is base64."""
+
+    media_type: Literal["image/png", "image/jpeg"]
+    data: str
+    alt: str = ""
+
+
+class TextDisplay(Value, frozen=True, kw_only=True, tag="text", tag_field="type"):
+    """Text for people that a model is not sent, for example what a tool printed."""
+
+    text: str
+    language: str = ""
+
+
+Display = TableDisplay | ImageDisplay | TextDisplay
+"""What a tool's result looks like to people, beside the text that a model reads."""
 
 
 class Author(Value, frozen=True, kw_only=True):

@@ -16,6 +16,7 @@ from streamchat_nb.protocol.content import (
     Action,
     Author,
     ContentBlock,
+    Display,
     ErrorBody,
     Usage,
 )
@@ -287,6 +288,7 @@ class ToolCompleted(EventBase, frozen=True, kw_only=True, tag="tool.completed"):
     output: str
     truncated: bool = False
     artifact: str | None = None
+    display: list[Display] | None = None
     actions: list[Action] | None = None
     duration_ms: int | None = None
 

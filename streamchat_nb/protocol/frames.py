@@ -16,6 +16,8 @@ __all__ = [
     "Ack",
     "Authenticated",
     "AuthenticationTerms",
+    "CallTool",
+    "CancelTool",
     "ErrorFrame",
     "Frame",
     "GoingAway",
@@ -149,6 +151,30 @@ class Live(FrameBase, frozen=True, kw_only=True, tag="live"):
     seq: int
 
 
+class CallTool(FrameBase, frozen=True, kw_only=True, tag="tool.call"):
+    """Run a function that this client lends.
+
+    Answer with ``tool.accept`` at once, run it when that is acknowledged, then send
+    ``tool.result``. The same lease again is the same call: it must not run twice.
+    """
+
+    conversation: str
+    tool_call: str
+    lease: str
+    attempt: int
+    name: str
+    input: dict[str, Any]
+    timeout_ms: int
+
+
+class CancelTool(FrameBase, frozen=True, kw_only=True, tag="tool.cancel"):
+    """Nobody waits for this call any more: stop it if it can be stopped."""
+
+    conversation: str
+    tool_call: str
+    lease: str
+
+
 class Participant(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Who follows a conversation now: one per client, however many sockets it has.
 
@@ -186,6 +212,8 @@ Frame = (
     | Snapshot
     | Live
     | Presence
+    | CallTool
+    | CancelTool
 )
 """The closed union of frames to one connection."""
 

@@ -52,17 +52,16 @@ class ApprovalDesk:
     async def answer(self, approval: str) -> ToolApprovalResolved:
         """Wait until the log says how an approval was answered. Cancel safe.
 
-        Raises:
-            NotFound: There is no such approval in this conversation.
+        The request itself may still be on its way to the log.
         """
         changed = asyncio.Event()
         unwatch = self._log.watch(changed.set)
         try:
             while True:
                 changed.clear()
-                call = self._call_of(approval)
-                asked = call.approval
-                if asked is not None and asked.decision is not None:
+                call = self._find_call(approval)
+                asked = None if call is None else call.approval
+                if call and asked and asked.decision is not None:
                     return ToolApprovalResolved(
                         approval=approval,
                         tool_call=call.tool_call,
@@ -96,7 +95,9 @@ class ApprovalDesk:
             InvalidInput: The edited input is not what the tool takes, or what runs
                 any code was to be remembered.
         """
-        call = self._call_of(given.approval)
+        call = self._find_call(given.approval)
+        if call is None:
+            raise NotFound("This conversation has no such approval.")
         recorded = self._recorded(call, given.approval)
         if recorded == given.decision:
             return None
@@ -123,11 +124,11 @@ class ApprovalDesk:
         committed.add_done_callback(lambda _: self._deciding.pop(given.approval, None))
         return committed
 
-    def _call_of(self, approval: str) -> ToolCallState:
+    def _find_call(self, approval: str) -> ToolCallState | None:
         for call in reversed(self._log.state.tool_calls):
             if call.approval is not None and call.approval.approval == approval:
                 return call
-        raise NotFound("This conversation has no such approval.")
+        return None
 
     def _recorded(self, call: ToolCallState, approval: str) -> ApprovalDecision | None:
         known = None if call.approval is None else call.approval.decision

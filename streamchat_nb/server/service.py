@@ -333,6 +333,16 @@ class Service:
         self._refuse_when_unavailable()
         return await turns.send_now(turn)
 
+    async def conversation_turns(
+        self, principal: Principal, conversation: str
+    ) -> ConversationTurns:
+        """Return where a conversation of this principal lends and runs tools.
+
+        Raises:
+            NotFound: There is none, or it is somebody else's.
+        """
+        return await self._open_turns(principal, conversation)
+
     async def approve(
         self, principal: Principal, conversation: str, answer: ToolApprovalResolved
     ) -> int | None:

@@ -30,17 +30,20 @@ from streamchat_nb.protocol.events import (
     TurnStarted,
 )
 from streamchat_nb.server.approvals import ApprovalDesk
+from streamchat_nb.server.tool_desk import ToolDesk
+from streamchat_nb.tools.registry import ToolSet
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from streamchat_nb.agent.agent import Agent
     from streamchat_nb.conversation.log import ConversationLog
+    from streamchat_nb.protocol.commands import ToolOffer
     from streamchat_nb.protocol.content import Author, UserBlock
     from streamchat_nb.protocol.events import ToolApprovalResolved
+    from streamchat_nb.protocol.frames import Frame
     from streamchat_nb.server.settings import Settings
     from streamchat_nb.server.turn_slots import TurnSlots
-    from streamchat_nb.tools.registry import ToolSet
 
 __all__ = ["ConversationTurns", "Receipt", "new_id"]
 
@@ -111,6 +114,7 @@ class ConversationTurns:
 
     Attributes:
         approvals: Where tool calls ask a person.
+        desk: Where clients lend tools.
         used_at: Monotonic time at which somebody last asked for the conversation.
     """
 
@@ -125,7 +129,8 @@ class ConversationTurns:
     ) -> None:
         self.log = log
         self._agent = agent
-        self._tools = tools
+        self.desk = ToolDesk()
+        self._server_tools = tools
         self._settings = settings
         self._slots = slots
         self._queue: list[_Waiting] = []
@@ -133,7 +138,7 @@ class ConversationTurns:
         self._waits_for_slot = False
         self._holding = False
         self.used_at = time.monotonic()
-        self.approvals = ApprovalDesk(log, tools=tools)
+        self.approvals = ApprovalDesk(log, tools=self._tools)
         self._sent: dict[str, _Sent] = {}
         self._restore_sent()
 
@@ -145,7 +150,18 @@ class ConversationTurns:
     @property
     def idle(self) -> bool:
         """Nothing runs, waits or is watched."""
-        return self._active is None and not self._queue and self.log.idle
+        nobody = self.desk.idle and self.log.idle
+        return self._active is None and not self._queue and nobody
+
+    def _tools(self) -> ToolSet:
+        """Return the tools that there are now: the server's and those lent to it."""
+        return ToolSet([*self._server_tools().values(), *self.desk.tools()])
+
+    def offer_tools(
+        self, client: str, offers: list[ToolOffer], say: Callable[[Frame], None]
+    ) -> None:
+        """Take what a client lends, as ``ToolDesk.offer``."""
+        self.desk.offer(client, offers, say, taken=self._server_tools())
 
     # what is asked for
 

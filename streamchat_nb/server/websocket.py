@@ -23,11 +23,15 @@ from streamchat_nb.errors import (
 )
 from streamchat_nb.protocol.close_codes import CloseCode
 from streamchat_nb.protocol.commands import (
+    AcceptTool,
     Approve,
     Cancel,
     ClientDescription,
     EditQueued,
+    FinishTool,
+    OfferTools,
     Ping,
+    ReportTool,
     Send,
     SendNow,
     Subscribe,
@@ -49,11 +53,15 @@ from streamchat_nb.protocol.frames import Ack, GoingAway, Pong
 from streamchat_nb.server.base import RESOURCE, Runtime
 from streamchat_nb.server.delivery import Delivery
 from streamchat_nb.server.identity import origin_is_ours, principal_of
+from streamchat_nb.server.lending import Lending
 from streamchat_nb.server.presence import participant_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tornado.iostream import IOStream
+
+    from streamchat_nb.protocol.connection import ToolCommand
     from streamchat_nb.protocol.frames import Frame
     from streamchat_nb.server.service import Principal, Service
 
@@ -78,6 +86,7 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
         self._connections = runtime.connections
         self._id = secrets.token_hex(8)
         self._delivery = Delivery(self._write, self._join)
+        self._lending: Lending | None = None
         self._machine: ConnectionMachine | None = None
         self._sender: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -234,6 +243,8 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
             self._timer.cancel()
         if self._sender is not None:
             self._sender.cancel()
+        if self._lending is not None:
+            self._lending.close()
         self._delivery.close()
         self._connections.discard(self)
         self._closed.set()
@@ -317,13 +328,16 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
                     self._say(Ack(re=command.id, seq=await self._steer(command)))
                 case Approve():
                     await self._approve(command)
+                case OfferTools() | AcceptTool() | ReportTool() | FinishTool():
+                    await self._lend(command)
                 case Ping():
                     heads = self._delivery.heads
                     self._say(Pong(re=command.id, heads=heads))
                 case _:
                     assert_never(command)
         except StreamchatError as error:
-            self._say(error_frame(error, command.id))
+            if command.id is not None:
+                self._say(error_frame(error, command.id))
 
     async def _subscribe(self, command: Subscribe) -> None:
         most = self.service.settings.limits.subscriptions
@@ -354,6 +368,15 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
                 return await self.service.send_now(*where)
             case Cancel():
                 return await self.service.cancel(*where, and_queued=command.and_queued)
+
+    async def _lend(self, command: ToolCommand) -> None:
+        described = None if self._machine is None else self._machine.client
+        client = self._id if described is None else described.id
+        if self._lending is None:
+            self._lending = Lending(self.service, self._say)
+        ack = await self._lending.perform(self.principal, client, command)
+        if ack is not None:
+            self._say(ack)
 
     async def _approve(self, command: Approve) -> None:
         answer = ToolApprovalResolved(
@@ -417,6 +440,11 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
             future = self.write_message(data)
         except WebSocketClosedError:
             raise ConnectionResetError from None
+        stream = self._stream
+        if stream is not None and not stream.writing():
+            await asyncio.sleep(0)  # the socket took it at once; others have a turn
+            return
+        future.add_done_callback(_forget)
         # Not wait_for: it would cancel Tornado's own future and lose the write.
         done, _ = await asyncio.wait({future}, timeout=STALL_S)
         if not done:
@@ -424,12 +452,14 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
         if future.exception() is not None:
             raise ConnectionResetError
 
+    @property
+    def _stream(self) -> IOStream | None:
+        return getattr(self.ws_connection, "stream", None)
+
     def _abort(self) -> None:
         """End the connection at TCP: no close frame reaches a stalled reader."""
-        connection = self.ws_connection
-        stream = None if connection is None else getattr(connection, "stream", None)
-        if stream is not None:
-            stream.close()
+        if self._stream is not None:
+            self._stream.close()
 
     async def _close_after_last_words(self, code: CloseCode, reason: str) -> None:
         if self._timer is not None:
@@ -463,3 +493,9 @@ def _close_code_of(error: StreamchatError) -> CloseCode:
     if isinstance(error, RateLimited):
         return CloseCode.RATE_LIMITED
     return CloseCode.OVERLOADED if error.retryable else CloseCode.INTERNAL_ERROR
+
+
+def _forget(write: asyncio.Future[None]) -> None:
+    """Take note of the failure of a write that nobody waits for any more."""
+    if not write.cancelled():
+        write.exception()

@@ -8,7 +8,7 @@ import traceback
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from streamchat_nb.errors import StreamchatError, ToolError
+from streamchat_nb.errors import LeaseLost, StreamchatError, ToolError
 from streamchat_nb.tools.actions import usable_actions
 from streamchat_nb.tools.output import clean_text, cut_middle, is_blank
 from streamchat_nb.tools.progress import ProgressReports
@@ -18,7 +18,7 @@ from streamchat_nb.tools.validation import faults_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from streamchat_nb.protocol.content import Action, ToolUseBlock
+    from streamchat_nb.protocol.content import Action, Display, ToolUseBlock
     from streamchat_nb.protocol.events import ToolStatus
     from streamchat_nb.tools.tool import Tool
 
@@ -44,12 +44,16 @@ class Outcome:
             marker where something was left out.
         truncated: Whether something was.
         actions: Links and buttons that can be shown, at most eight.
+        display: What people are shown beside the text.
+        is_lease_lost: Nobody can tell whether it ran.
     """
 
     status: ToolStatus
     output: str
     truncated: bool = False
     actions: list[Action] = field(default_factory=list["Action"])
+    display: list[Display] = field(default_factory=list["Display"])
+    is_lease_lost: bool = False
 
 
 def refusal_of(
@@ -80,6 +84,9 @@ async def run_tool(  # noqa: PLR0913 (facts of one call, by keyword)
     report: Callable[[str, float | None], None],
     timeout_s: float,
     output_limit_bytes: int,
+    lease: str = "",
+    attempt: int = 1,
+    wait: Callable[[str], None] | None = None,
 ) -> Outcome:
     """Run a call that ``refusal_of`` let through, to its one end.
 
@@ -99,6 +106,9 @@ async def run_tool(  # noqa: PLR0913 (facts of one call, by keyword)
             second, the last report always; must not raise.
         timeout_s: Longest run, in seconds.
         output_limit_bytes: As ``cut_middle`` takes it.
+        lease: For the tool's context.
+        attempt: For the tool's context.
+        wait: For the tool's context.
     """
     over = False
     reports = ProgressReports(report)
@@ -108,6 +118,9 @@ async def run_tool(  # noqa: PLR0913 (facts of one call, by keyword)
         tool_call=call.id,
         report=reports.report,
         is_cancelled=lambda: over,
+        lease=lease,
+        attempt=attempt,
+        wait=wait,
     )
     task = asyncio.get_running_loop().create_task(
         _contained(tool, call, context), name=f"streamchat tool {call.id}"
@@ -171,7 +184,10 @@ def _outcome(
             output=output,
             truncated=truncated,
             actions=usable_actions(result.actions),
+            display=list(result.display),
         )
+    except LeaseLost as error:
+        return Outcome(status="unknown", output=error.message, is_lease_lost=True)
     except StreamchatError as error:
         logger.info("Tool %s failed: %s", tool.name, error.code)
         return _failed(error.message or "The tool failed.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from streamchat_nb.protocol.content import Action
+    from streamchat_nb.protocol.content import Action, Display
     from streamchat_nb.protocol.events import Risk
 
 __all__ = ["Tool", "ToolContext", "ToolResult"]
@@ -23,11 +23,13 @@ class ToolResult:
         output: Text for the model and, folded, for the user; never empty.
         status: ``ok`` or how it failed.
         actions: Links and buttons for the final answer of the turn.
+        display: What people are shown beside the text: tables, pictures.
     """
 
     output: str
     status: Literal["ok", "error", "denied", "cancelled", "timeout", "unknown"] = "ok"
     actions: tuple[Action, ...] = field(default=())
+    display: tuple[Display, ...] = field(default=())
 
 
 class ToolContext:
@@ -42,9 +44,12 @@ class ToolContext:
         report: Receives ``(text, fraction)`` of each progress report; must be safe
             to call from any thread.
         is_cancelled: Says whether the turn was cancelled or the call timed out.
+        lease: Names this attempt where another process runs it.
+        attempt: 1 for the first.
+        wait: Receives why it cannot run yet, in words.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (facts of one call, by keyword)
         self,
         *,
         conversation: str,
@@ -52,10 +57,16 @@ class ToolContext:
         tool_call: str,
         report: Callable[[str, float | None], None],
         is_cancelled: Callable[[], bool],
+        lease: str = "",
+        attempt: int = 1,
+        wait: Callable[[str], None] | None = None,
     ) -> None:
         self.conversation = conversation
         self.turn = turn
         self.tool_call = tool_call
+        self.lease = lease
+        self.attempt = attempt
+        self._wait = wait
         self._report = report
         self._is_cancelled = is_cancelled
 
@@ -75,6 +86,11 @@ class ToolContext:
             fraction = min(1.0, max(0.0, float(fraction)))
         self._report(str(text)[:500], fraction)
 
+    def waiting(self, text: str) -> None:
+        """Tell every screen that the tool cannot run yet, and why."""
+        if self._wait is not None:
+            self._wait(text)
+
 
 class Tool(ABC):
     """Something a model may call.
@@ -89,6 +105,7 @@ class Tool(ABC):
         risk: What it may do: ``read`` looks, ``write`` changes something, ``exec``
             runs any code.
         needs_approval: A person must agree before it runs.
+        idempotent: Running it twice does no more than running it once.
         where: Which side runs it.
     """
 
@@ -100,6 +117,7 @@ class Tool(ABC):
     sequential: bool = False
     risk: Risk = "read"
     needs_approval: bool = False
+    idempotent: bool = False
     where: Literal["server", "kernel", "provider"] = "server"
 
     @abstractmethod
