@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.soak import clock_jumps, cuts, disk_full, store_kills, store_locks
+from tests.soak import (
+    clock_jumps,
+    cuts,
+    disk_full,
+    duplicate_sends,
+    server_kills,
+    store_kills,
+    store_locks,
+)
 
 if TYPE_CHECKING:
     from tests.soak.outcome import Fault
@@ -13,6 +21,8 @@ __all__ = ["FAULTS"]
 
 FAULTS: tuple[Fault, ...] = (
     cuts.FAULT,
+    server_kills.FAULT,
+    duplicate_sends.FAULT,
     store_kills.FAULT,
     disk_full.FAULT,
     store_locks.FAULT,

@@ -10,14 +10,16 @@ import asyncio
 import base64
 import json
 import os
+import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
+from streamchat_nb.protocol.codec import decode_frame
 from streamchat_nb.protocol.commands import Cursor
-from streamchat_nb.protocol.frames import Authenticated, ErrorFrame, Hello
+from streamchat_nb.protocol.frames import Authenticated, ErrorFrame
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -26,11 +28,22 @@ if TYPE_CHECKING:
     from streamchat_nb.protocol.frames import Frame
     from streamchat_nb.testing.history import Seat
 
-__all__ = ["Address", "Follower", "SocketFollower", "StreamFollower", "call"]
+__all__ = [
+    "Address",
+    "AuthenticationRefused",
+    "Follower",
+    "Line",
+    "SocketFollower",
+    "StreamFollower",
+    "call",
+    "chat_token",
+    "open_socket",
+]
 
 CALL_S = 30.0
 RETRY_S = 0.01
 LARGEST_LINE_BYTES = 16_777_216
+LONG = 126
 ENDED = (OSError, EOFError)
 """What a connection raises that was cut, or that has been silent for too long."""
 
@@ -56,38 +69,143 @@ class Address:
         return "\r\n".join([*lines, "", ""]).encode() + body
 
 
+class AuthenticationRefused(ConnectionRefusedError):
+    """The token is not, or no longer, one of this server's."""
+
+
 class Line:
     """One connection: a request, the head of its response, and what follows."""
 
     def __init__(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        self.reader = reader
-        self.writer = writer
+        self._reader = reader
+        self._writer = writer
         self.status = 0
-        self.headers: dict[str, str] = {}
+        self._body_bytes = 0
 
     @staticmethod
-    async def opened(port: int, request: bytes) -> Line:
-        """Connect, send a request and read the head of its response."""
+    async def opened(port: int, request: bytes, *, status: int | None = None) -> Line:
+        """Connect, send a request and read the head of its response.
+
+        Raises:
+            ConnectionRefusedError: The server cannot serve now.
+            AssertionError: The response has another status than the one given.
+        """
         reader, writer = await asyncio.open_connection(
             "127.0.0.1", port, limit=LARGEST_LINE_BYTES
         )
         line = Line(reader, writer)
         try:
             writer.write(request)
-            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+            await line._read_head(status)
         except BaseException:
             line.close()
             raise
-        line.status = int(head[0].split()[1])
-        pairs = (entry.split(":", 1) for entry in head[1:] if ":" in entry)
-        line.headers = {name.lower(): value.strip() for name, value in pairs}
         return line
+
+    async def _read_head(self, status: int | None) -> None:
+        head = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
+        self.status = int(head.split()[1])
+        length = re.search(r"\r\ncontent-length: (\d+)", head)
+        self._body_bytes = int(length[1]) if length else 0
+        if self.status in (502, 503):
+            raise ConnectionRefusedError
+        assert status in (None, self.status), head
 
     def close(self) -> None:
         """Let go of it at once."""
-        self.writer.transport.abort()
+        self._writer.transport.abort()
+
+    async def body(self) -> bytes:
+        """Read a body of a known length."""
+        return await self._reader.readexactly(self._body_bytes)
+
+    async def chunk(self) -> bytes:
+        """Read the next chunk of a chunked body.
+
+        Raises:
+            EOFError: It was the last one, or the connection is closed.
+        """
+        size = int((await self._reader.readuntil(b"\r\n")).strip(), 16)
+        data = await self._reader.readexactly(size + 2)
+        if not size:
+            raise EOFError
+        return data[:-2]
+
+    async def message(self) -> bytes:
+        """Read the next text message of a WebSocket; answer pings.
+
+        Raises:
+            EOFError: The connection is closed.
+        """
+        while True:
+            kind, length = await self._reader.readexactly(2)
+            if length >= LONG:
+                size = 2 if length == LONG else 8
+                length = int.from_bytes(await self._reader.readexactly(size))
+            payload = await self._reader.readexactly(length)
+            match kind:
+                case 0x81:
+                    return payload
+                case 0x88:
+                    raise EOFError
+                case 0x89:
+                    self._write_frame(0x8A, payload)
+                case _:
+                    raise AssertionError(f"a frame of an unexpected kind: {kind:#x}")
+
+    def say(self, **fields: Any) -> None:
+        """Send a command over a WebSocket."""
+        self._write_frame(0x81, json.dumps(fields).encode())
+
+    def _write_frame(self, kind: int, payload: bytes) -> None:
+        """Write a frame, masked as a client's has to be: with zeros."""
+        length = len(payload)
+        sizes = (
+            bytes([0x80 | length])
+            if length < LONG
+            else bytes([0x80 | LONG]) + length.to_bytes(2)
+        )
+        self._writer.write(bytes([kind]) + sizes + bytes(4) + payload)
+
+
+async def open_socket(address: Address, token: str) -> Line:
+    """Open a WebSocket and authenticate.
+
+    Raises:
+        AuthenticationRefused: The token is not one of this server's.
+    """
+    request = address.request(
+        *("GET", "ws", "Upgrade: websocket", "Connection: Upgrade"),
+        f"Sec-WebSocket-Key: {base64.b64encode(os.urandom(16)).decode()}",
+        *("Sec-WebSocket-Version: 13", "Sec-WebSocket-Protocol: streamchat.v1"),
+    )
+    line = await Line.opened(address.port, request, status=101)
+    try:
+        line.say(type="authenticate", id=0, token=token)
+        await _authenticated(line)
+    except BaseException:
+        line.close()
+        raise
+    return line
+
+
+async def _authenticated(line: Line) -> None:
+    while True:
+        match decode_frame(await line.message()):
+            case Authenticated():
+                return
+            case ErrorFrame(code=code):
+                raise AuthenticationRefused(code)
+            case _:
+                pass
+
+
+async def chat_token(address: Address) -> str:
+    """Return a fresh chat token."""
+    _, answer = await call(address, "POST", "token")
+    return answer["token"]
 
 
 async def call(
@@ -108,8 +226,7 @@ async def call(
     async with asyncio.timeout(CALL_S):
         line = await Line.opened(address.port, request)
         try:
-            length = int(line.headers.get("content-length", "0"))
-            answer = await line.reader.readexactly(length)
+            answer = await line.body()
         finally:
             line.close()
     return line.status, json.loads(answer) if answer else None
@@ -175,11 +292,8 @@ class Follower(ABC):
             AssertionError: The server refused something.
         """
         async with asyncio.timeout(self.silence_s):
-            line = await Line.opened(self.address.port, self.request())
+            line = await self.open()
         try:
-            if line.status in (502, 503):
-                raise ConnectionRefusedError
-            assert line.status == self.status, f"{type(self).__name__}: {line.status}"
             await self.read(line)
         finally:
             line.close()
@@ -188,12 +302,9 @@ class Follower(ABC):
         """Forget what was seen."""
         self.seat.connect(None)
 
-    status: int
-    """The status of a response that is not a refusal."""
-
     @abstractmethod
-    def request(self) -> bytes:
-        """Return the request that opens a connection."""
+    async def open(self) -> Line:
+        """Open a connection over which one may read."""
 
     @abstractmethod
     async def read(self, line: Line) -> None:
@@ -203,49 +314,39 @@ class Follower(ABC):
 class SocketFollower(Follower):
     """Follows over WebSockets."""
 
-    status = 101
     token = ""
-    """A chat token of the server; set it before it runs."""
+    """A chat token of the server; a fresh one is fetched when it has none."""
 
     @override
-    def request(self) -> bytes:
-        return self.address.request(
-            *("GET", "ws", "Upgrade: websocket", "Connection: Upgrade"),
-            f"Sec-WebSocket-Key: {base64.b64encode(os.urandom(16)).decode()}",
-            *("Sec-WebSocket-Version: 13", "Sec-WebSocket-Protocol: streamchat.v1"),
-        )
+    async def open(self) -> Line:
+        if not self.token:
+            self.token = await chat_token(self.address)
+        try:
+            return await open_socket(self.address, self.token)
+        except AuthenticationRefused:
+            self.token = ""
+            raise
 
     @override
     async def read(self, line: Line) -> None:
         connection = self.seat.connect(self.seat.cursor)
+        since = connection.since
+        line.say(
+            type="subscribe",
+            id=1,
+            conversation=self.conversation,
+            since=since and {"log": since.log, "seq": since.seq},
+        )
         while True:
             async with asyncio.timeout(self.silence_s):
-                message = await _read_message(line)
+                message = await line.message()
             received = connection.receive(message)
+            assert not isinstance(received, ErrorFrame), received.code
             self.on_receive(received)
-            match received:
-                case Hello():
-                    _say(line, type="authenticate", id=1, token=self.token)
-                case Authenticated():
-                    since = connection.since
-                    cursor = since and {"log": since.log, "seq": since.seq}
-                    _say(
-                        line,
-                        type="subscribe",
-                        id=2,
-                        conversation=self.conversation,
-                        since=cursor,
-                    )
-                case ErrorFrame():
-                    raise AssertionError(f"refused: {received.code}")
-                case _:
-                    pass
 
 
 class StreamFollower(Follower):
     """Follows over server-sent events, by ``Last-Event-ID``."""
-
-    status = 200
 
     _last_id = ""
 
@@ -255,10 +356,11 @@ class StreamFollower(Follower):
         self._last_id = ""
 
     @override
-    def request(self) -> bytes:
+    async def open(self) -> Line:
         last = [f"Last-Event-ID: {self._last_id}"] if self._last_id else []
         path = f"conversations/{self.conversation}/events"
-        return self.address.request("GET", path, "Accept: text/event-stream", *last)
+        request = self.address.request("GET", path, "Accept: text/event-stream", *last)
+        return await Line.opened(self.address.port, request, status=200)
 
     @override
     async def read(self, line: Line) -> None:
@@ -274,57 +376,8 @@ class StreamFollower(Follower):
         text = b""
         while True:
             async with asyncio.timeout(self.silence_s):
-                text += await _read_chunk(line)
+                text += await line.chunk()
             *events, text = text.split(b"\n\n")
             for event in events:
                 pairs = (entry.partition(":") for entry in event.decode().split("\n"))
                 yield {name: value.removeprefix(" ") for name, _, value in pairs}
-
-
-def _say(line: Line, **fields: Any) -> None:
-    """Send a command as a masked text frame; the mask is all zeros."""
-    data = json.dumps(fields).encode()
-    assert len(data) < 65_536
-    length = (
-        bytes([0x80 | len(data)])
-        if len(data) < 126
-        else bytes([0x80 | 126]) + len(data).to_bytes(2)
-    )
-    line.writer.write(b"\x81" + length + bytes(4) + data)
-
-
-async def _read_message(line: Line) -> bytes:
-    """Read the next text message; answer pings.
-
-    Raises:
-        EOFError: The connection is closed.
-    """
-    while True:
-        head = await line.reader.readexactly(2)
-        length = head[1]
-        if length >= 126:
-            size = 2 if length == 126 else 8
-            length = int.from_bytes(await line.reader.readexactly(size))
-        payload = await line.reader.readexactly(length)
-        match head[0]:
-            case 0x81:
-                return payload
-            case 0x88:
-                raise EOFError
-            case 0x89:
-                line.writer.write(bytes([0x8A, 0x80 | length]) + bytes(4) + payload)
-            case _:
-                raise AssertionError(f"a frame of a kind not expected: {head[0]:#x}")
-
-
-async def _read_chunk(line: Line) -> bytes:
-    """Read the next chunk of a chunked body.
-
-    Raises:
-        EOFError: It was the last one, or the connection is closed.
-    """
-    size = int((await line.reader.readuntil(b"\r\n")).strip(), 16)
-    data = await line.reader.readexactly(size + 2)
-    if not size:
-        raise EOFError
-    return data[:-2]

@@ -32,7 +32,7 @@ CENSUS_S = 10.0
 LIMITS = {
     "frames_per_window": 1_000_000,
     "pending_sockets_per_address": 2_000,
-    "queued_turns": 100,
+    "queued_turns": 1_000,
     "running_turns_per_user": 100,
     "sockets_per_user": 5_000,
 }

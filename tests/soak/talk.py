@@ -13,7 +13,7 @@ from streamchat_nb.protocol.content import TextBlock
 from streamchat_nb.protocol.events import EventBase, TurnFinished
 from streamchat_nb.protocol.frames import Ack
 from streamchat_nb.testing.history import History
-from tests.soak.raw_client import SocketFollower, StreamFollower, call
+from tests.soak.raw_client import SocketFollower, StreamFollower, call, chat_token
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
@@ -57,9 +57,9 @@ class Talk:
     @classmethod
     async def begin(cls, server: RealServer) -> Self:
         """Make a conversation."""
-        _, token = await call(server.address, "POST", "token")
+        token = await chat_token(server.address)
         _, made = await call(server.address, "POST", "conversations", {})
-        return cls(server, made["id"], token["token"])
+        return cls(server, made["id"], token)
 
     async def __aenter__(self) -> Self:
         witness = self.socket_follower("the witness", self.server.address.port)
@@ -104,10 +104,10 @@ class Talk:
         await self.until(lambda: turn in self.finished)
         return self.finished[turn]
 
-    def record(self, text: str) -> Sent:
+    def record(self, text: str, *, seat: str = "who asks") -> Sent:
         """Write down a message that is about to be sent."""
         id_ = f"w{len(self.history.sends)}"
-        return self.history.send(id_, [TextBlock(text=text)])
+        return self.history.send(id_, [TextBlock(text=text)], seat=seat)
 
     async def until(self, is_so: Callable[[], bool]) -> None:
         """Wait until the witness has seen to it."""

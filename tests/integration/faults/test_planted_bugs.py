@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.soak import cuts
+from tests.soak import cuts, duplicate_sends
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,9 @@ def test_bug_in_the_server_is_found_by_cutting_connections(
     outcome = cuts.run(150, 1, bug=bug)
 
     assert any(words.startswith(invariant) for words in outcome.violations), outcome
+
+
+def test_bug_in_the_server_is_found_by_sending_again() -> None:
+    outcome = duplicate_sends.run(100, 1, bug="forget_what_was_sent")
+
+    assert any(words.startswith("I2") for words in outcome.violations), outcome
