@@ -159,6 +159,8 @@ class FakeEndpoint:
             if not body.get("stream"):
                 return await self._answer_json(request, body)
             return await self._answer(request, body, _frames(body, self._pace_s))
+        except ConnectionResetError:
+            return web.Response()  # for nobody: who asked has gone
         except _HttpError as error:
             default = "api_error" if error.status >= 500 else "invalid_request_error"  # noqa: PLR2004
             error_type = _ERROR_TYPES.get(error.status, default)

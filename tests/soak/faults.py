@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.soak import (
+    cancel_races,
     clock_jumps,
     cuts,
     disk_full,
     duplicate_sends,
+    late_joiners,
     server_kills,
+    stalled_readers,
     store_kills,
     store_locks,
 )
@@ -23,6 +26,9 @@ FAULTS: tuple[Fault, ...] = (
     cuts.FAULT,
     server_kills.FAULT,
     duplicate_sends.FAULT,
+    cancel_races.FAULT,
+    late_joiners.FAULT,
+    stalled_readers.FAULT,
     store_kills.FAULT,
     disk_full.FAULT,
     store_locks.FAULT,

@@ -117,11 +117,16 @@ def _beyond(before: Census, now: Census) -> Leftovers:
 
 @contextlib.contextmanager
 def real_server(
-    *, bug: str = "", tool_delay_s: float = 0.02, **settings: object
+    *,
+    environment: dict[str, str] | None = None,
+    bug: str = "",
+    tool_delay_s: float = 0.02,
+    **settings: object,
 ) -> Generator[RealServer]:
     """Run a server with the offline demo and SQLite.
 
     Args:
+        environment: More environment variables.
         bug: A bug to plant; see ``tests.soak.server_application``.
         tool_delay_s: How long a search takes at least, in seconds.
         settings: Traits of ``StreamchatExtension`` that differ.
@@ -134,6 +139,7 @@ def real_server(
             ),
             "STREAMCHAT_NB_DEMO_TOOL_DELAY_S": str(tool_delay_s),
             PLANTED_BUG: bug,
+            **(environment or {}),
         },
     )
     traits = {

@@ -10,13 +10,14 @@ from dataclasses import replace
 
 import msgspec
 
+from streamchat_nb.agent import closing, runner
 from streamchat_nb.conversation import log as log_module
 from streamchat_nb.conversation.delta_merge import merge_deltas
 from streamchat_nb.conversation.log import ConversationLog
 from streamchat_nb.conversation.snapshot import SnapshotParts, encode_parts
 from streamchat_nb.conversation.store import StoredEvent
 from streamchat_nb.protocol.codec import decode_event, encode
-from streamchat_nb.protocol.events import BlockDelta, TurnFinished
+from streamchat_nb.protocol.events import BlockDelta, MessageCompleted, TurnFinished
 from streamchat_nb.server import delivery
 from streamchat_nb.server.turns import ConversationTurns
 
@@ -92,6 +93,18 @@ def forget_what_was_sent() -> None:
         return await accept(turns, **message)  # type: ignore[arg-type]
 
     ConversationTurns.send = send  # type: ignore[method-assign, assignment]
+
+
+def forget_what_was_written_before_a_cancel() -> None:
+    def open_ends(*arguments: object, **more: object) -> list[object]:
+        return [
+            msgspec.structs.replace(end, content=[])
+            if isinstance(end, MessageCompleted)
+            else end
+            for end in closing.open_ends(*arguments, **more)  # type: ignore[arg-type]
+        ]
+
+    runner.open_ends = open_ends
 
 
 def _with(data: bytes, **fields: int) -> object:

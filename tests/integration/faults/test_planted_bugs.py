@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.soak import cuts, duplicate_sends
+from tests.soak import cancel_races, cuts, duplicate_sends
 
 
 @pytest.mark.parametrize(
@@ -29,3 +29,11 @@ def test_bug_in_the_server_is_found_by_sending_again() -> None:
     outcome = duplicate_sends.run(100, 1, bug="forget_what_was_sent")
 
     assert any(words.startswith("I2") for words in outcome.violations), outcome
+
+
+def test_bug_in_the_server_is_found_by_cancelling() -> None:
+    bug = "forget_what_was_written_before_a_cancel"
+
+    outcome = cancel_races.run(40, 1, bug=bug)
+
+    assert any("does not keep" in words for words in outcome.violations), outcome
