@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections import Counter
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from streamchat_nb.errors import RateLimited
 
-__all__ = ["Connection", "Connections"]
+if TYPE_CHECKING:
+    from tornado.iostream import IOStream
+
+__all__ = ["Connection", "Connections", "bound_send_buffer"]
+
+SEND_BUFFER_BYTES = 262_144
 
 
 class Connection(Protocol):
@@ -104,3 +110,13 @@ def _subtract(counter: Counter[str], key: str) -> None:
     counter[key] -= 1
     if counter[key] <= 0:
         del counter[key]
+
+
+def bound_send_buffer(stream: IOStream | None) -> None:
+    """Let the kernel hold 512 KiB at most of what a reader has not taken.
+
+    Without a bound it takes megabytes, and a reader that has stopped is noticed late.
+    """
+    if stream is not None and isinstance(stream.socket, socket.socket):
+        # The kernel takes the double of what it is told.
+        stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)

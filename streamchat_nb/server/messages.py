@@ -34,6 +34,7 @@ from streamchat_nb.server.base import (
     StreamchatHandler,
     allowed,
 )
+from streamchat_nb.server.connections import bound_send_buffer
 from streamchat_nb.server.delivery import Delivery
 from streamchat_nb.server.presence import participant_of
 from streamchat_nb.server.turns import new_id
@@ -147,6 +148,7 @@ class StreamHandler(StreamchatHandler):
                     pass
 
         delivery = Delivery(write, self._join_as(participant))
+        bound_send_buffer(getattr(self.request.connection, "stream", None))
         self.runtime.connections.add_stream(self)
         try:
             await delivery.subscribe(0, log, since)

@@ -51,6 +51,7 @@ from streamchat_nb.protocol.connection import (
 from streamchat_nb.protocol.events import ToolApprovalResolved
 from streamchat_nb.protocol.frames import Ack, GoingAway, Pong
 from streamchat_nb.server.base import RESOURCE, Runtime
+from streamchat_nb.server.connections import bound_send_buffer
 from streamchat_nb.server.delivery import Delivery
 from streamchat_nb.server.identity import origin_is_ours, principal_of
 from streamchat_nb.server.lending import Lending
@@ -196,6 +197,7 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
     def open(self, *args: str, **kwargs: str) -> None:
         """Greet, start the sender and the clock."""
         self.set_nodelay(True)
+        bound_send_buffer(self._stream)
         loop = asyncio.get_running_loop()
         if self._refusal is not None:
             self._refuse(_close_code_of(self._refusal), self._refusal)
