@@ -75,7 +75,7 @@ def _ask_command(words: list[str]) -> int:
     )
     options = parser.parse_args(words)
     # Not an option: an argument would be visible in the list of processes.
-    token = os.environ.get("JUPYTER_TOKEN")
+    token = os.environ.get("JUPYTER_TOKEN") if options.url else None
     try:
         return asyncio.run(_ask(options.text, options.url, token, options.conversation))
     except KeyboardInterrupt:

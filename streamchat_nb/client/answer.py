@@ -103,45 +103,47 @@ class AnswerText:
             return ""
         match event:
             case BlockDelta(kind="text"):
-                key = (event.message, event.block)
-                begins = self._last not in (None, key)
-                self._last = key
-                gap = PARAGRAPH if begins else ""
-                if event.message in self._shown:
-                    self._count(event.message, gap + event.delta)
-                else:
-                    self._count(event.message, event.delta)
-                return gap + event.delta
+                return self._add(event.message, event.block, event.delta)
             case MessageCompleted():
                 texts = (b.text for b in event.content if isinstance(b, TextBlock))
-                return self._rest(event.message, _paragraphs(texts))
+                return self._rest(event.message, "", _paragraphs(texts))
             case _:
                 return ""
 
     def catch_up(self, state: ConversationState) -> str:
         """Return what a state has of the text beyond what was shown."""
-        return "".join(
-            self._rest(
-                message.message,
-                _paragraphs(b.text for b in message.blocks if b.kind == "text"),
-            )
-            for message in state.messages
-            if message.turn == self._turn
-            and message.role == "assistant"
-            and message.status != "discarded"
-        )
+        pieces: list[str] = []
+        for message in state.messages:
+            if (
+                message.turn == self._turn
+                and message.role == "assistant"
+                and message.status != "discarded"
+            ):
+                blocks = [b for b in message.blocks if b.kind == "text" and b.text]
+                last = blocks[-1].block if blocks else ""
+                text = _paragraphs(block.text for block in blocks)
+                pieces.append(self._rest(message.message, last, text))
+        return "".join(pieces)
 
-    def _rest(self, message: str, text: str) -> str:
+    def _rest(self, message: str, block: str, text: str) -> str:
+        """Return what was not shown of a message, which ends with this block."""
+        begun = message in self._shown
         rest = text[self._shown.get(message, 0) :]
         if not rest:
             return ""
-        gap = PARAGRAPH if self._last and message not in self._shown else ""
-        self._last = (message, "")
-        self._count(message, rest)
+        gap = PARAGRAPH if self._shown and not begun else ""
+        self._shown[message] = len(text)
+        self._last = (message, block)
         return gap + rest
 
-    def _count(self, message: str, piece: str) -> None:
-        self._shown[message] = self._shown.get(message, 0) + len(piece)
+    def _add(self, message: str, block: str, delta: str) -> str:
+        begun = message in self._shown
+        gap = PARAGRAPH if self._last not in (None, (message, block)) else ""
+        self._last = (message, block)
+        # An empty line between two messages is of neither.
+        own = gap + delta if begun else delta
+        self._shown[message] = self._shown.get(message, 0) + len(own)
+        return gap + delta
 
 
 def _paragraphs(texts: Iterable[str]) -> str:

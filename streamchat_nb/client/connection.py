@@ -13,7 +13,7 @@ import asyncio
 import contextlib
 import itertools
 import random
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from streamchat_nb.client.poll_session import PollSession
 from streamchat_nb.client.session import Session, Transport, TransportBlocked
@@ -27,6 +27,8 @@ from streamchat_nb.errors import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from streamchat_nb.client.command_requests import ConversationCommand
     from streamchat_nb.client.followed_log import FollowedLog
     from streamchat_nb.client.http import HttpApi
@@ -43,6 +45,8 @@ RETRY_S = 2.0
 COMMAND_TIMEOUT_S = 60.0
 MOST_FOLLOWED = 16
 SOCKET_ATTEMPTS = 2
+
+Result = TypeVar("Result")
 
 _TRANSPORTS: tuple[Transport, ...] = ("websocket", "sse", "rest")
 _SESSIONS = {
@@ -166,7 +170,14 @@ class Connection:
                 raise
 
     async def perform(self, command: ConversationCommand) -> Ack:
-        """Carry out a command; tried again over reconnects until the server answers.
+        """Carry out a command, as ``persist`` does."""
+        return await self.persist(lambda session: session.perform(command))
+
+    async def persist(self, attempt: Callable[[Session], Awaitable[Result]]) -> Result:
+        """Try something over reconnects until the server answers.
+
+        Args:
+            attempt: Does it; it must do no harm to do it twice.
 
         Raises:
             StreamchatError: The server refused it.
@@ -174,7 +185,7 @@ class Connection:
         """
         try:
             async with asyncio.timeout(COMMAND_TIMEOUT_S):
-                return await self._perform(command)
+                return await self._persist(attempt)
         except TimeoutError:
             raise ConnectError(
                 f"The server did not take it in {COMMAND_TIMEOUT_S:g} s. "
@@ -182,14 +193,14 @@ class Connection:
                 "client_message_id does not send it twice."
             ) from None
 
-    async def _perform(self, command: ConversationCommand) -> Ack:
+    async def _persist(self, attempt: Callable[[Session], Awaitable[Result]]) -> Result:
         while True:
             await self._is_ready.wait()
             session = self._session
             if session is None:
                 raise self._failure or ConnectError("This client is not open.")
             try:
-                return await session.perform(command)
+                return await attempt(session)
             except ConnectError:
                 pass  # it may not have arrived
             except Unavailable as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from functools import partial
-from typing import TYPE_CHECKING, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Literal, Protocol, Self, TypeVar
 
 from streamchat_nb.client.answer import Answer, AnswerText, answer_of
 from streamchat_nb.client.event_page import fetch_page
@@ -17,10 +17,12 @@ from streamchat_nb.protocol.content import TextBlock
 from streamchat_nb.protocol.events import TurnFinished
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from streamchat_nb.client.command_requests import ConversationCommand
+    from streamchat_nb.client.event_page import EventPage
     from streamchat_nb.client.http import HttpApi
+    from streamchat_nb.client.session import Session
     from streamchat_nb.conversation.state import ConversationState, TurnState
     from streamchat_nb.errors import StreamchatError
     from streamchat_nb.protocol.commands import Cursor
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AnswerStream", "ClientConversation", "IfActive"]
 
+Result = TypeVar("Result")
 IfActive = Literal["queue", "reject", "interrupt"]
 """What to do with a message while a turn runs."""
 
@@ -47,6 +50,10 @@ class ConversationHost(LogHost, Protocol):
 
     async def perform(self, command: ConversationCommand) -> Ack:
         """Carry out a command, over reconnects."""
+        ...
+
+    async def persist(self, attempt: Callable[[Session], Awaitable[Result]]) -> Result:
+        """Try something over reconnects until the server answers."""
         ...
 
 
@@ -222,8 +229,7 @@ class ClientConversation:
         Args:
             since: Begin after this cursor of before; ``None`` begins at this moment.
         """
-        fetch = partial(fetch_page, self._host.http, self.id)
-        events = ConversationEvents(self._log, fetch, since)
+        events = ConversationEvents(self._log, self._fetch, since)
         self._log.listen(events)
         return events
 
@@ -288,13 +294,17 @@ class ClientConversation:
 
     async def rename(self, title: str) -> None:
         """Give the conversation a title."""
-        await self._host.http.request(
-            "PATCH", f"conversations/{self.id}", {"title": title}
-        )
+        path, body = f"conversations/{self.id}", {"title": title}
+        http = self._host.http
+        await self._host.persist(lambda _: http.request("PATCH", path, body))
 
     async def delete(self) -> None:
         """Delete the conversation for good."""
         await self._host.http.request("DELETE", f"conversations/{self.id}")
+
+    async def _fetch(self, since: Cursor) -> EventPage:
+        http = self._host.http
+        return await self._host.persist(lambda _: fetch_page(http, self.id, since))
 
 
 class AnswerStream:

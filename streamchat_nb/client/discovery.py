@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -13,6 +14,8 @@ from streamchat_nb.errors import ConnectError, UsageError
 __all__ = ["ServerAddress", "find_server", "read_connection_file"]
 
 CONNECTION_VARIABLE = "STREAMCHAT_NB_CONNECTION"
+URL_VARIABLE = "STREAMCHAT_NB_URL"
+TOKEN_VARIABLE = "STREAMCHAT_NB_TOKEN"  # noqa: S105 - the name of a variable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,27 +40,37 @@ class ServerAddress:
 def find_server(url: str | None = None, token: str | None = None) -> ServerAddress:
     """Return the server to talk to.
 
-    The first that is given wins: the arguments; the file named by
-    ``STREAMCHAT_NB_CONNECTION`` (set by the server for its kernels); the hub's
-    variables; the server that is this process's parent; the only running server.
+    The first that is given wins: the arguments; ``STREAMCHAT_NB_URL`` and
+    ``STREAMCHAT_NB_TOKEN``; the file named by ``STREAMCHAT_NB_CONNECTION`` (set by the
+    server for its kernels); the hub's variables; the server that is this process's
+    parent; the only running server. A token is never taken from one of these places
+    and an address from another.
 
     Args:
         url: Base address of the Jupyter server.
         token: Its token.
 
     Raises:
-        UsageError: ``url`` is not an http address.
+        UsageError: ``url`` is not an http address, or ``token`` cannot be one.
         ConnectError: No server was found (``server_not_found``).
     """
     if url:
         return _explicit(url, token)
-    for find in (_from_connection_file, _from_hub, _from_running_servers):
+    if token:
+        raise UsageError("A token alone leads nowhere; give the server's url, too.")
+    for find in (
+        _from_variables,
+        _from_connection_file,
+        _from_hub,
+        _from_running_servers,
+    ):
         address = find()
         if address is not None:
             return address
     raise ConnectError(
         "No Jupyter server with streamchat_nb was found. Start one (jupyter lab, or "
-        "jupyter streamchat), or give its url and token.",
+        "jupyter streamchat), or say where it is: give its url and token, or set "
+        f"{URL_VARIABLE} and {TOKEN_VARIABLE}.",
         code="server_not_found",
     )
 
@@ -66,6 +79,8 @@ def _explicit(url: str, token: str | None) -> ServerAddress:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise UsageError("The server's url must begin with http:// or https://.")
+    if token and not re.fullmatch(r"[!-~]+", token):
+        raise UsageError("The token has characters that no token has; copy it again.")
     base = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}/"
     return ServerAddress(url=base, token=token or "")
 
@@ -77,6 +92,11 @@ def read_connection_file(path: Path) -> ServerAddress | None:
         return _explicit(content["url"], content["token"])
     except (OSError, ValueError, KeyError, TypeError, UsageError):
         return None
+
+
+def _from_variables() -> ServerAddress | None:
+    url = os.environ.get(URL_VARIABLE)
+    return _explicit(url, os.environ.get(TOKEN_VARIABLE)) if url else None
 
 
 def _from_connection_file() -> ServerAddress | None:

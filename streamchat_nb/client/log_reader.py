@@ -11,6 +11,7 @@ from streamchat_nb.conversation.state import ConversationState
 from streamchat_nb.errors import BadFrame
 from streamchat_nb.protocol.codec import decode_event
 from streamchat_nb.protocol.frames import (
+    FrameBase,
     Live,
     Presence,
     Snapshot,
@@ -23,10 +24,7 @@ if TYPE_CHECKING:
     from streamchat_nb.client.followed_log import FollowedLog
     from streamchat_nb.protocol.commands import CommandId
     from streamchat_nb.protocol.events import Event, UnknownEvent
-
-    Delivered = (
-        Subscribed | Snapshot | Live | Presence | Unsubscribed | Event | UnknownEvent
-    )
+    from streamchat_nb.protocol.frames import Frame
 
 __all__ = ["LogReader", "Reading"]
 
@@ -52,8 +50,8 @@ class LogReader:
         self._parts: list[ConversationState] = []
         self._in_snapshot = False
 
-    def take(self, frame: Delivered) -> Reading:
-        """Take the next frame or event."""
+    def take(self, frame: Frame | Event | UnknownEvent) -> Reading:
+        """Take the next frame or event; frames of another purpose change nothing."""
         if isinstance(frame, Subscribed):
             if frame.re == self._re:
                 self._has_begun = True
@@ -70,6 +68,8 @@ class LogReader:
                 self.log.take_presence(frame.participants)
             case Unsubscribed():
                 return frame.reason
+            case FrameBase():
+                pass
             case _:
                 fits = self._in_snapshot or self.log.take_event(frame)
                 return "read" if fits else "gap"

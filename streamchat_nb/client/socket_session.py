@@ -66,6 +66,7 @@ __all__ = ["SocketSession"]
 
 HELLO_TIMEOUT_S = 5.0
 ANSWER_TIMEOUT_S = 15.0
+MOST_SILENCE_S = 20.0
 PONG_TIMEOUT_S = 10.0
 BEHIND_TIMEOUT_S = 3.0
 CLOSE_TIMEOUT_S = 1.0
@@ -120,7 +121,8 @@ class SocketSession:
         self._limits = hello.limits
         await self._authenticate(token)
         self._is_open = True
-        self._own(self._listen_for_silence(hello.heartbeat_ms / 1000))
+        silence_s = min(MOST_SILENCE_S, hello.heartbeat_ms / 1000)
+        self._own(self._listen_for_silence(silence_s))
 
     async def follow(self, log: FollowedLog) -> None:
         """Subscribe from the conversation's cursor on."""
@@ -270,13 +272,13 @@ class SocketSession:
         if slot > now:
             await asyncio.sleep(slot - now)
 
-    async def _listen_for_silence(self, heartbeat_s: float) -> None:
+    async def _listen_for_silence(self, most_s: float) -> None:
         """Ask for a sign of life after each silence, and see whether all came."""
         loop = asyncio.get_running_loop()
         while True:
             silence_s = loop.time() - self._heard_at
-            if silence_s < heartbeat_s:
-                await asyncio.sleep(heartbeat_s - silence_s)
+            if silence_s < most_s:
+                await asyncio.sleep(most_s - silence_s)
                 continue
             try:
                 pong = await self._command(
@@ -326,7 +328,7 @@ class SocketSession:
             case GoingAway():
                 self._restarts = server_restarts(frame)
             case _:
-                reader = self._readers.get(frame.conversation)
+                reader = self._readers.get(getattr(frame, "conversation", ""))
                 if reader is not None:
                     self._settle(reader.log, reader.take(frame))
                 if isinstance(frame, Subscribed):

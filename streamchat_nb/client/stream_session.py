@@ -16,15 +16,7 @@ from streamchat_nb.client.session import (
 )
 from streamchat_nb.errors import AuthenticationError, ConnectError, StreamchatError
 from streamchat_nb.protocol.codec import decode_frame
-from streamchat_nb.protocol.frames import (
-    Ack,
-    Authenticated,
-    ErrorFrame,
-    GoingAway,
-    Hello,
-    Pong,
-    TokenExpiring,
-)
+from streamchat_nb.protocol.frames import GoingAway
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -34,6 +26,7 @@ if TYPE_CHECKING:
     from streamchat_nb.client.followed_log import FollowedLog
     from streamchat_nb.client.log_reader import Reading
     from streamchat_nb.client.session import SessionHost
+    from streamchat_nb.protocol.frames import Ack
 
 __all__ = ["EventStream", "StreamSession"]
 
@@ -199,12 +192,6 @@ class StreamSession:
 
 def _take(reader: LogReader, data: bytes) -> Reading:
     frame = decode_frame(data)
-    match frame:
-        case GoingAway():
-            raise server_restarts(frame)
-        case Hello() | Authenticated() | Ack() | ErrorFrame() | TokenExpiring():
-            return "read"
-        case Pong():
-            return "read"
-        case _:
-            return reader.take(frame)
+    if isinstance(frame, GoingAway):
+        raise server_restarts(frame)
+    return reader.take(frame)

@@ -114,7 +114,11 @@ def test_conversation_goes_on_after_an_orderly_restart() -> None:
                 with pytest.raises(NotFound):
                     await waiting
 
-    with ServerProcess(["--StreamchatExtension.offline_pace_s=0.005"]) as server:
+    arguments = [
+        "--StreamchatExtension.offline_pace_s=0.005",
+        "--StreamchatExtension.drain_timeout_s=1",
+    ]
+    with ServerProcess(arguments) as server:
         asyncio.run(scenario(server))
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 def _bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in (
         "STREAMCHAT_NB_CONNECTION",
+        "STREAMCHAT_NB_TOKEN",
+        "STREAMCHAT_NB_URL",
         "JUPYTERHUB_API_TOKEN",
         "JUPYTERHUB_SERVICE_URL",
         "JPY_PARENT_PID",
@@ -37,6 +39,28 @@ def test_explicit_address_wins_and_is_normalised() -> None:
 def test_address_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(UsageError, match="http"):
         find_server(url)
+
+
+@pytest.mark.parametrize("token", ["two words", "a\nb", "é", "tab\t"])
+def test_token_that_is_none_is_refused_and_not_repeated(token: str) -> None:
+    with pytest.raises(UsageError, match="copy it again") as caught:
+        find_server("http://localhost:8888/", token)
+    assert token not in str(caught.value)
+
+
+def test_token_without_an_address_is_refused() -> None:
+    with pytest.raises(UsageError, match="url"):
+        find_server(token="t")
+
+
+def test_variables_name_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STREAMCHAT_NB_TOKEN", "t")
+    with pytest.raises(ConnectError, match="STREAMCHAT_NB_URL"):
+        find_server()
+    monkeypatch.setenv("STREAMCHAT_NB_URL", "http://localhost:8888")
+    assert find_server() == ServerAddress(url="http://localhost:8888/", token="t")
+    # Another server does not get this one's token.
+    assert find_server("http://localhost:9999").token == ""
 
 
 def test_connection_file_of_the_server_is_used(
