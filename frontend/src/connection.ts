@@ -23,6 +23,9 @@ import {
 const SUBPROTOCOL = "streamchat.v1";
 /** What a request may take beyond the time that the server may hold it. */
 const POLL_MARGIN_MS = 10_000;
+/** After a sleep the browser may use connections that are dead: ask on another one. */
+const SILENCE_MS = 1_500;
+const MOST_ATTEMPTS = 4;
 
 /** What a connection tells; called after its own state has changed. */
 export interface ConnectionListener {
@@ -249,7 +252,8 @@ export class Connection {
 
   async #fetchToken(id: number): Promise<void> {
     try {
-      const token = textOf(await this.#post("token", {}), "token");
+      const ask = (): Promise<unknown> => this.#post("token", {});
+      const token = textOf(await askAgainInSilence(ask), "token");
       this.dispatch({ type: "token", id, token });
     } catch (error) {
       this.dispatch({ type: "token_failed", id, failure: failureOf(error) });
@@ -397,6 +401,23 @@ function eventsPath(
     query.set("wait_ms", String(waitMs));
   }
   return `conversations/${encodeURIComponent(conversation)}/events?${query}`;
+}
+
+/** Ask, and beside it again and again while there is no answer; the first one counts. */
+async function askAgainInSilence(ask: () => Promise<unknown>): Promise<unknown> {
+  const attempts = [ask()];
+  for (;;) {
+    const silence = new Promise((resolve) => {
+      setTimeout(resolve, SILENCE_MS, attempts);
+    });
+    const answer = await Promise.race([...attempts, silence]);
+    if (answer !== attempts) {
+      return answer;
+    }
+    if (attempts.length < MOST_ATTEMPTS) {
+      attempts.push(ask());
+    }
+  }
 }
 
 function textOf(answer: unknown, key: string): string {

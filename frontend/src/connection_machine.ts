@@ -437,7 +437,8 @@ export class ConnectionMachine {
   }
 
   #wait(reason: WaitReason, leastMs: number, now: number): void {
-    const pause = backoffMs(this.#attempt, this.#options.random(), leastMs);
+    const isInSight = !this.#isHidden;
+    const pause = backoffMs(this.#attempt, this.#options.random(), isInSight, leastMs);
     this.#attempt += 1;
     this.#phase = { name: "waiting", until: now + pause, reason };
     this.#endProbing();

@@ -1,28 +1,18 @@
 from __future__ import annotations
 
-import os
 import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from streamchat_nb.testing.server_process import ServerProcess
+from tests.browser.chromium import ROOT, launch_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from playwright.sync_api import Page
 
-ROOT = Path(__file__).parents[2]
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 LAB_ARGUMENTS = ["--LabApp.expose_app_in_browser=True"]
 
 
@@ -31,23 +21,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker("browser")
 
 
-def _browser_path() -> str:
-    note = ROOT / ".venv" / "browser-path"
-    candidates = [
-        os.environ.get("STREAMCHAT_BROWSER", ""),
-        note.read_text().strip() if note.exists() else "",
-        shutil.which("chromium") or "",
-        shutil.which("google-chrome") or "",
-    ]
-    for candidate in candidates:
-        if candidate and Path(candidate).exists():
-            return candidate
-    raise RuntimeError("no Chromium was found; run `make browser`, which installs one")
-
-
 @pytest.fixture(scope="session")
 def browser_type_launch_args() -> dict[str, Any]:
-    return {"executable_path": _browser_path(), "args": FLAGS, "headless": True}
+    return launch_arguments()
 
 
 @pytest.fixture(scope="session")

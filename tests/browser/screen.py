@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.request import Request, urlopen
 
 from playwright.sync_api import Locator, Page, expect
 
@@ -11,6 +14,7 @@ if TYPE_CHECKING:
     from streamchat_nb.testing.server_process import ServerProcess
 
 ANSWER_TIMEOUT_MS = 30_000
+IMAGES = Path(os.environ.get("STREAMCHAT_IMAGES", "/nonexistent"))
 # Notes, for each animation frame in which it changed, when it was and what the last
 # answer and the status said.
 RECORDER = """(root) => {
@@ -93,3 +97,71 @@ def open_lab(
 def command(page: Page, name: str) -> None:
     """Run a JupyterLab command without waiting for its end."""
     page.evaluate("(name) => { void window.jupyterapp.commands.execute(name); }", name)
+
+
+def stop_button(scope: Page | Locator) -> Locator:
+    """What ends the answer that runs; there is none while nothing does."""
+    return scope.get_by_role("button", name="Stop")
+
+
+def connection(scope: Page | Locator) -> Locator:
+    """The badge that says how the server is reached."""
+    return scope.get_by_role("button", name="Connection:")
+
+
+def transcript(scope: Page | Locator) -> str:
+    """The text of the conversation, as it is shown."""
+    return scope.get_by_role("log").first.inner_text()
+
+
+def transcript_elements(scope: Page | Locator) -> str:
+    """The conversation, element by element."""
+    return scope.locator(".streamchat-transcript").first.inner_html()
+
+
+def conversation_of(page: Page) -> str:
+    """The id of a page's conversation; empty while it has none."""
+    return page.evaluate("() => location.hash.slice(1)")
+
+
+def ask_server(
+    server: ServerProcess, path: str, body: dict[str, Any] | None = None
+) -> Any:
+    """Ask the API for JSON: by ``GET``, with a body by ``POST``."""
+    request = Request(  # noqa: S310 - our own server
+        server.address.api + path,
+        headers={
+            "Authorization": f"token {server.address.token}",
+            "Content-Type": "application/json",
+        },
+        data=None if body is None else json.dumps(body).encode(),
+    )
+    with urlopen(request, timeout=20) as response:  # noqa: S310
+        return json.load(response)
+
+
+def state_of(server: ServerProcess, conversation: str) -> Any:
+    """A conversation's state, as the server has it."""
+    return ask_server(server, f"conversations/{conversation}")["state"]
+
+
+def questions_of(state: Any) -> list[str]:
+    """What people wrote, in the order in which it was accepted."""
+    return [
+        "".join(block.get("text", "") for block in message["blocks"])
+        for message in state["messages"]
+        if message["role"] == "user"
+    ]
+
+
+def events_of(server: ServerProcess, conversation: str) -> list[Any]:
+    """All events of a conversation's log."""
+    log = ask_server(server, f"conversations/{conversation}")["log"]
+    path = f"conversations/{conversation}/events?since={log}:0"
+    return ask_server(server, path)["events"]
+
+
+def shoot(page: Page, name: str) -> None:
+    """Write a picture for the docs, where STREAMCHAT_IMAGES names a folder."""
+    if IMAGES.is_dir():
+        page.screenshot(path=IMAGES / f"{name}.png")

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from playwright.sync_api import BrowserContext, Locator, Page, expect
@@ -18,6 +16,7 @@ from tests.browser.screen import (
     open_lab,
     record_frames,
     say,
+    shoot,
 )
 
 if TYPE_CHECKING:
@@ -27,7 +26,6 @@ NOTEBOOK = "chat.ipynb"
 FINISHED = "Draft a mail to Ada Lovelace"
 CHANGE_THEME = """(theme) =>
   window.jupyterapp.commands.execute("apputils:change-theme", {theme})"""
-IMAGES = Path(os.environ.get("STREAMCHAT_IMAGES", "/nonexistent"))
 
 
 def write_notebook(server: ServerProcess, *cells: str, name: str = NOTEBOOK) -> str:
@@ -120,7 +118,7 @@ def test_answer_streams_frame_by_frame_in_the_cell(
     record_frames(chat)
     say(chat, "Who is Ada?")
     expect(running_tool(chat)).to_be_visible()
-    _shot(page, "tool-running")
+    shoot(page, "tool-running")
     finished(chat)
     shown = [frame["text"] for frame in frames(page)]
     thinking = next(n for n, text in enumerate(shown) if "thinking" in text.lower())
@@ -129,13 +127,13 @@ def test_answer_streams_frame_by_frame_in_the_cell(
     assert thinking < using < used < len(shown) - 1
     assert len({text.count(" ") for text in shown[used:]}) >= 10
     page.mouse.move(0, 0)
-    _shot(page, "quickstart-light")
+    shoot(page, "quickstart-light")
     page.evaluate(CHANGE_THEME, "JupyterLab Dark")
     expect(page.locator("body[data-jp-theme-light='false']")).to_be_attached()
     colour = chat.evaluate("(e) => getComputedStyle(e).backgroundColor")
     assert max(map(int, re.findall(r"\d+", colour)[:3])) < 90
     page.wait_for_timeout(500)
-    _shot(page, "quickstart-dark")
+    shoot(page, "quickstart-dark")
     page.evaluate(CHANGE_THEME, "JupyterLab Light")
 
 
@@ -259,9 +257,3 @@ def test_saved_notebook_holds_no_secret(
     for secret in secrets:
         assert secret not in saved
         assert secret not in lab_server.log.replace(f"token={secret}", "")
-
-
-def _shot(page: Page, name: str) -> None:
-    """Write a picture for the docs, where STREAMCHAT_IMAGES names a folder."""
-    if IMAGES.is_dir():
-        page.screenshot(path=IMAGES / f"{name}.png")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
-from urllib.request import Request, urlopen
 
 from playwright.sync_api import BrowserContext, Page, expect
 
@@ -12,11 +10,18 @@ from streamchat_nb.testing.fault_proxy import FaultProxy
 from streamchat_nb.testing.server_process import ServerProcess
 from tests.browser.screen import (
     ANSWER_TIMEOUT_MS,
+    ask_server,
     composer,
+    connection,
+    conversation_of,
+    events_of,
     frames,
     open_page,
+    questions_of,
     record_frames,
     say,
+    state_of,
+    transcript,
 )
 
 if TYPE_CHECKING:
@@ -96,7 +101,7 @@ def test_reload_mid_answer_shows_all_of_it(
     expect(page.get_by_role("button", name="Stop")).not_to_be_visible(
         timeout=ANSWER_TIMEOUT_MS
     )
-    state = _state(page_server, _conversation(page))
+    state = state_of(page_server, conversation_of(page))
     text = state["messages"][-1]["blocks"][0]["text"]
     shown = page.locator(CHAT).first.inner_text()
     words = [word.strip(".,*`#") for word in text.split()]
@@ -110,13 +115,13 @@ def test_second_page_shows_the_same_state_at_once(
     say(quiet, "/demo long 150")
     expect(quiet.get_by_role("button", name="Stop")).to_be_visible()
     other = context.new_page()
-    open_page(other, page_server, fragment=f"#{_conversation(quiet)}")
+    open_page(other, page_server, fragment=f"#{conversation_of(quiet)}")
     expect(other.get_by_text("/demo long 150").first).to_be_visible()
     expect(other.get_by_role("button", name="Stop")).to_be_visible()
     other.get_by_role("button", name="Stop").click()
     for page in (quiet, other):
         expect(page.get_by_role("button", name="Stop")).not_to_be_visible()
-    assert _transcript(quiet) == _transcript(other)
+    assert transcript(quiet) == transcript(other)
 
 
 def test_stop_keeps_what_was_said(quiet: Page, page_server: ServerProcess) -> None:
@@ -127,7 +132,7 @@ def test_stop_keeps_what_was_said(quiet: Page, page_server: ServerProcess) -> No
     page.wait_for_timeout(500)
     page.get_by_role("button", name="Stop").click()
     expect(page.get_by_role("button", name="Stop")).not_to_be_visible()
-    state = _state(page_server, _conversation(page))
+    state = state_of(page_server, conversation_of(page))
     assert state["turns"][-1]["status"] == "cancelled"
     assert state["messages"][-1]["status"] == "partial"
     say(page, "What is 6*7?")
@@ -165,29 +170,29 @@ def test_failed_turn_says_what_happened_and_the_chat_goes_on(
     expect(page.get_by_text("42").last).to_be_visible(timeout=ANSWER_TIMEOUT_MS)
 
 
+def test_page_is_ready_and_makes_no_conversation_before_there_is_a_message(
+    quiet: Page, page_server: ServerProcess
+) -> None:
+    page = quiet
+    before = len(ask_server(page_server, "conversations")["conversations"])
+    for _ in range(3):
+        open_page(page, page_server)
+        expect(connection(page)).to_contain_text("Ready")
+        expect(page.get_by_text("Offline demo").first).to_be_visible()
+    composer(page).fill("A draft")
+    page.reload()
+    assert composer(page).input_value() == "A draft"
+    assert len(ask_server(page_server, "conversations")["conversations"]) == before
+    composer(page).press("Enter")
+    expect(connection(page)).to_contain_text("Live over WebSocket")
+    assert questions_of(state_of(page_server, conversation_of(page))) == ["A draft"]
+    assert len(ask_server(page_server, "conversations")["conversations"]) == before + 1
+
+
 def test_unknown_conversation_says_so(quiet: Page, page_server: ServerProcess) -> None:
     open_page(quiet, page_server, fragment="#c_ffffffffffffffffffffffffffffffff")
     notice = quiet.locator(".streamchat-notice")
     expect(notice).to_contain_text("is not on this server")
-
-
-def test_killed_server_comes_back_with_all_that_was_seen(quiet: Page) -> None:
-    page = quiet
-    with ServerProcess(["--StreamchatExtension.offline_pace_s=0.05"]) as server:
-        open_page(page, server)
-        say(page, "/demo long 2000")
-        page.wait_for_timeout(1500)
-        seen = _transcript(page)
-        server.kill()
-        expect(page.get_by_text("Reconnecting").first).to_be_visible()
-        server.start()
-        expect(page.get_by_text("Live over WebSocket").first).to_be_visible(
-            timeout=60_000
-        )
-        expect(page.get_by_role("button", name="Stop")).not_to_be_visible()
-        assert " ".join(seen.split()[:60]) in " ".join(_transcript(page).split())
-        state = _state(server, _conversation(page))
-        assert state["turns"][-1]["status"] == "interrupted"
 
 
 def test_blocked_websocket_falls_back_to_the_stream(
@@ -197,7 +202,8 @@ def test_blocked_websocket_falls_back_to_the_stream(
     with FaultProxy(page_server.port) as proxy:
         proxy.blocked = {"websocket"}
         open_page(page, page_server, port=proxy.port)
-        badge = page.get_by_role("button", name="Connection:")
+        say(page, "Hello")
+        badge = connection(page)
         expect(badge).to_contain_text("HTTP stream", timeout=20_000)
         badge.click()
         expect(page.get_by_text("blocks WebSockets").first).to_be_visible()
@@ -215,7 +221,8 @@ def test_blocked_stream_as_well_falls_back_to_requests(
     with FaultProxy(page_server.port) as proxy:
         proxy.blocked = {"websocket", "event-stream"}
         open_page(page, page_server, port=proxy.port)
-        badge = page.get_by_role("button", name="Connection:")
+        say(page, "Hello")
+        badge = connection(page)
         expect(badge).to_contain_text("HTTP requests", timeout=30_000)
         badge.click()
         expect(page.get_by_text("this network blocks").first).to_be_visible()
@@ -239,7 +246,7 @@ def test_first_token_is_on_the_screen_soon(quiet: Page, capsys: Any) -> None:
             first_word = page.evaluate("() => window.streamchatFirstWord")
             deltas = [
                 event
-                for event in _events(server, _conversation(page))
+                for event in events_of(server, conversation_of(page))
                 if event["type"] == "block.delta"
             ]
             first = next(d for d in deltas if d["turn"] == deltas[-1]["turn"])
@@ -257,30 +264,3 @@ def _spread(delays_ms: list[int]) -> str:
     ordered = sorted(delays_ms)
     middle, most = ordered[len(ordered) // 2], ordered[len(ordered) * 9 // 10]
     return f"p50 {middle} ms, p90 {most} ms, max {ordered[-1]} ms"
-
-
-def _conversation(page: Page) -> str:
-    return page.evaluate("() => location.hash.slice(1)")
-
-
-def _transcript(page: Page) -> str:
-    return page.get_by_role("log").first.inner_text()
-
-
-def _get(server: ServerProcess, path: str) -> Any:
-    request = Request(  # noqa: S310 - our own server
-        server.address.api + path,
-        headers={"Authorization": f"token {server.address.token}"},
-    )
-    with urlopen(request, timeout=20) as response:  # noqa: S310
-        return json.load(response)
-
-
-def _state(server: ServerProcess, conversation: str) -> Any:
-    return _get(server, f"conversations/{conversation}")["state"]
-
-
-def _events(server: ServerProcess, conversation: str) -> list[Any]:
-    log = _get(server, f"conversations/{conversation}")["log"]
-    page = _get(server, f"conversations/{conversation}/events?since={log}:0")
-    return page["events"]

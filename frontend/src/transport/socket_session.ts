@@ -27,7 +27,7 @@ const HELLO_TIMEOUT_MS = 5_000;
 const ANSWER_TIMEOUT_MS = 15_000;
 const PONG_TIMEOUT_MS = 10_000;
 /** The same where there is reason to doubt that the other end is there. */
-const DOUBT_TIMEOUT_MS = 4_000;
+const DOUBT_TIMEOUT_MS = 3_000;
 /** How long events may be under way that a `pong` knows of already. */
 const BEHIND_TIMEOUT_MS = 3_000;
 

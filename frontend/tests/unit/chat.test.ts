@@ -359,6 +359,23 @@ describe("a chat", () => {
   });
 });
 
+describe("a token", () => {
+  test("is asked for again where a dead connection swallows the question", async () => {
+    let asked = 0;
+    const swallowing: typeof fetch = async (input, init) => {
+      asked += String(input).endsWith("token") ? 1 : 0;
+      return asked === 1
+        ? await new Promise(() => undefined)
+        : await fetch(input, init);
+    };
+    const chat = open({ requests: requestsTo({ fetch: swallowing }) });
+
+    await until(chat, uses("websocket")(chat), 4_000);
+
+    expect(asked).toBe(2);
+  });
+});
+
 describe("credentials", () => {
   test("a missing XSRF cookie is fetched first", async () => {
     let cookie: string | null = null;

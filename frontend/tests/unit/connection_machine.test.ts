@@ -327,22 +327,29 @@ describe("a connection that breaks", () => {
     expect(world.subscribed(6).event(6).applied).toEqual([5, 6]);
   });
 
-  test("waits 0.5 s × 2 with full jitter, at most 30 s", () => {
-    const pauses: number[] = [];
-    const world = new Simulation({ random: () => 1 }).input({ type: "start" });
-    for (let attempt = 0; attempt < 9; attempt += 1) {
-      const { id } = world.last("fetch_token");
-      world.input({ type: "token_failed", id, failure: NO_ANSWER });
-      const opened = world.all("open_socket").length;
-      const start = world.now;
-      while (world.all("open_socket").length === opened) {
-        world.advance(250);
+  test.each([
+    ["visible", "5 s", [500, 1e3, 2e3, 4e3, 5e3, 5e3, 5e3, 5e3, 5e3]],
+    ["hidden", "30 s", [500, 1e3, 2e3, 4e3, 8e3, 16e3, 30e3, 30e3, 30e3]],
+  ] as const)(
+    "waits 0.5 s × 2 with full jitter, %s at most %s",
+    (type, _, expected) => {
+      const pauses: number[] = [];
+      const world = new Simulation({ random: () => 1 }).input({ type });
+      world.input({ type: "start" });
+      for (let attempt = 0; attempt < 9; attempt += 1) {
+        const { id } = world.last("fetch_token");
+        world.input({ type: "token_failed", id, failure: NO_ANSWER });
+        const opened = world.all("open_socket").length;
+        const start = world.now;
+        while (world.all("open_socket").length === opened) {
+          world.advance(250);
+        }
+        pauses.push(world.now - start);
       }
-      pauses.push(world.now - start);
-    }
 
-    expect(pauses).toEqual([500, 1e3, 2e3, 4e3, 8e3, 16e3, 30e3, 30e3, 30e3]);
-  });
+      expect(pauses).toEqual(expected);
+    },
+  );
 
   test("counts the seconds down in words", () => {
     const world = new Simulation({ random: () => 1 }).input({ type: "start" });
@@ -1153,7 +1160,7 @@ describe("a computer that slept", () => {
     sleep(world, 30_000);
     expect(world.commands("ping")).toHaveLength(1);
 
-    world.advance(3_999);
+    world.advance(2_999);
     expect(world.status).toBe("Live over WebSocket");
     world.advance(1);
 
