@@ -34,6 +34,21 @@ RECORDER = """(root) => {
 }"""
 
 
+# Writes elements line by line: attributes in order, texts side by side as one.
+OUTLINE = """(root) => {
+  const write = (node, indent) => {
+    if (node.nodeType === Node.TEXT_NODE) return [indent + JSON.stringify(node.data)];
+    const attributes = [...node.attributes].map(({name, value}) => `${name}=${value}`);
+    const head = [node.localName, ...attributes.sort()].join(" ");
+    const children = [...node.childNodes];
+    return [indent + head, ...children.flatMap((child) => write(child, indent + " "))];
+  };
+  const copy = root.cloneNode(true);
+  copy.normalize();
+  return write(copy, "").join("\\n");
+}"""
+
+
 KERNEL_READY = """async () => {
   const app = window.jupyterapp;
   await app.restored;
@@ -115,8 +130,8 @@ def transcript(scope: Page | Locator) -> str:
 
 
 def transcript_elements(scope: Page | Locator) -> str:
-    """The conversation, element by element."""
-    return scope.locator(".streamchat-transcript").first.inner_html()
+    """The conversation, element by element, one a line."""
+    return scope.locator(".streamchat-transcript").first.evaluate(OUTLINE)
 
 
 def conversation_of(page: Page) -> str:

@@ -17,6 +17,9 @@ from tests.browser.screen import (
     record_frames,
     say,
     shoot,
+    stop_button,
+    transcript,
+    transcript_elements,
 )
 
 if TYPE_CHECKING:
@@ -24,6 +27,10 @@ if TYPE_CHECKING:
 
 NOTEBOOK = "chat.ipynb"
 FINISHED = "Draft a mail to Ada Lovelace"
+RESTART_KERNEL = """async () => {
+  const notebook = window.jupyterapp.shell.currentWidget;
+  await notebook.sessionContext.session.kernel.restart();
+}"""
 CHANGE_THEME = """(theme) =>
   window.jupyterapp.commands.execute("apputils:change-theme", {theme})"""
 
@@ -208,6 +215,37 @@ def test_reload_keeps_the_conversation(quiet: Page, lab_server: ServerProcess) -
     connected(chat)
     say(chat, "Who is Ada?")
     finished(chat)
+
+
+def test_kernel_that_restarts_mid_answer_changes_nothing(
+    quiet: Page, lab_server: ServerProcess
+) -> None:
+    page = quiet
+    name = write_notebook(
+        lab_server,
+        "from streamchat_nb import Chat\n\nchat = Chat()\nchat",
+        "Chat(conversation=chat.conversation)",
+    )
+    open_lab(page, lab_server, name)
+    command(page, "notebook:run-all-cells")
+    first, second = chat_in(page, 0), chat_in(page, 1)
+    for chat in (first, second):
+        connected(chat)
+        expect(chat.get_by_role("button", name="3 here")).to_be_visible()
+    say(first, "/demo long 150")
+    say(first, "Who is Ada?")
+    expect(stop_button(first)).to_be_visible()
+    before = len(transcript(first).split())
+    page.evaluate(RESTART_KERNEL)
+    expect(stop_button(first)).to_be_visible()
+    assert len(transcript(first).split()) > before
+    finished(first)
+    for chat in (first, second):
+        expect(stop_button(chat)).not_to_be_visible()
+        connected(chat)
+    assert transcript_elements(first) == transcript_elements(second)
+    # The kernel's seat went with it; both cells stay.
+    expect(first.get_by_role("button", name="2 here")).to_be_visible(timeout=20_000)
 
 
 def test_blocked_networks_are_served_by_the_next_transport(

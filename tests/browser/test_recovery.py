@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import time
+from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
@@ -300,9 +301,13 @@ def test_computer_that_slept_notices_a_dead_socket_within_seconds(
 def _stop_renderers(browser: Browser) -> list[int]:
     """Stop all pages as sleep does: no timer goes off, and the clock goes on."""
     session = browser.new_browser_cdp_session()
-    processes = session.send("SystemInfo.getProcessInfo")["processInfo"]
+    answer: Any = session.send("SystemInfo.getProcessInfo")
     session.detach()
-    renderers = [p["id"] for p in processes if p["type"] == "renderer"]
+    renderers = [
+        int(process["id"])
+        for process in answer["processInfo"]
+        if process["type"] == "renderer"
+    ]
     for renderer in renderers:
         os.kill(renderer, signal.SIGSTOP)
     return renderers

@@ -11,10 +11,12 @@ from tests.soak import (
     disk_full,
     duplicate_sends,
     late_joiners,
+    page_reloads,
     server_kills,
     stalled_readers,
     store_kills,
     store_locks,
+    terminations,
 )
 
 if TYPE_CHECKING:
@@ -29,8 +31,10 @@ FAULTS: tuple[Fault, ...] = (
     cancel_races.FAULT,
     late_joiners.FAULT,
     stalled_readers.FAULT,
+    terminations.FAULT,
     store_kills.FAULT,
     disk_full.FAULT,
     store_locks.FAULT,
     clock_jumps.FAULT,
+    page_reloads.FAULT,
 )

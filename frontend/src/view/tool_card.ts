@@ -113,13 +113,10 @@ export class ToolCard {
     const fraction = running ? (call.progress_fraction ?? null) : null;
     setText(this.progressText, text);
     this.bar.hidden = fraction === null;
-    if (fraction !== null) {
-      this.bar.value = Math.min(1, Math.max(0, fraction));
-      this.bar.setAttribute(
-        "aria-label",
-        strings.toolProgress(removeHidden(call.name)),
-      );
-    }
+    this.bar.setAttribute("aria-label", strings.toolProgress(removeHidden(call.name)));
+    // What was is not left in the document: it depends on the state alone.
+    if (fraction === null) this.bar.removeAttribute("value");
+    else this.bar.value = Math.min(1, Math.max(0, fraction));
     this.progress.hidden = text === "" && fraction === null;
   }
 
