@@ -57,8 +57,8 @@ __all__ = ["StreamchatExtension"]
 _ID = r"([A-Za-z0-9._:-]{1,64})"
 MEMORY = "memory"
 STOP_S = 5.0
-INTERRUPT_S = 0.6
-LEAVE_S = 0.75
+INTERRUPT_S = 0.4
+LEAVE_S = 0.6
 
 
 class _Proposal(TypedDict):
@@ -244,7 +244,7 @@ class StreamchatExtension(ExtensionApp):
         """Let turns end, end those that do not, commit, let everybody go.
 
         Jupyter has ceased to listen by then and still serves who is connected. Takes
-        1.5 s more than ``drain_timeout_s`` (or than 5 s) at most, whatever hangs. A
+        a second more than ``drain_timeout_s`` (or than 5 s) at most, whatever hangs. A
         second call, by a second signal, ends running turns at once.
         """
         if self._ending is None:

@@ -70,8 +70,8 @@ __all__ = ["SocketHandler"]
 
 PING_INTERVAL_S = 20.0
 STALL_S = 15.0
-LAST_WORDS_S = 0.25
-CLOSED_S = 0.25
+LAST_WORDS_S = 0.2
+CLOSED_S = 0.2
 CLOSE_REASON_BYTES = 120
 RESTART_MS = 1000
 
@@ -254,7 +254,7 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
     async def go_away(self) -> None:
         """Give the reader what is left, say that the server restarts, close with 1012.
 
-        Takes 0.75 s at most, whether or not the peer reads.
+        Takes 0.6 s at most, whether or not the peer reads.
         """
         if self._machine is not None:
             self._machine.close()

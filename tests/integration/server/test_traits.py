@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from tornado.httpclient import HTTPClientError
 from traitlets import TraitError
 
 from streamchat_nb.client.client import Client
@@ -16,8 +17,10 @@ from streamchat_nb.testing.server_process import ServerProcess
 from tests.integration.server.wire import (
     api,
     authenticated,
+    close_code,
     fetch,
     frame,
+    http_client,
     open_socket,
     play,
     say,
@@ -272,3 +275,48 @@ def test_traits_of_stopping_and_of_unwatched_turns_become_settings() -> None:
     assert settings.on_no_subscribers == "cancel"
     assert settings.no_subscribers_timeout_s == 2.5
     assert settings.drain_timeout_s == 0
+
+
+def test_page_says_what_keeps_the_service_from_starting() -> None:
+    async def scenario(server: ServerProcess) -> None:
+        response = await http_client().fetch(
+            f"{server.address.url}streamchat/",
+            headers={"Authorization": f"token {server.address.token}"},
+            raise_error=False,
+        )
+        assert response.code == 500
+        assert response.headers["Content-Type"].startswith("text/html")
+        assert b"no_such_module:tool" in response.body
+        assert b"<script" not in response.body
+        with pytest.raises(HTTPClientError, match="500"):
+            await open_socket(server)
+        socket = await open_socket(server, headers=_headers_of_a_page(server))
+        assert "no_such_module:tool" in (await frame(socket) or {})["message"]
+        assert await close_code(socket) == 1011
+
+    with ServerProcess(["--StreamchatExtension.tools=no_such_module:tool"]) as server:
+        play(lambda: scenario(server))
+
+
+def test_page_with_too_many_sockets_is_told_on_the_socket() -> None:
+    async def scenario(server: ServerProcess) -> None:
+        await authenticated(server)
+        with pytest.raises(HTTPClientError, match="429"):
+            await open_socket(server)
+        socket = await open_socket(server, headers=_headers_of_a_page(server))
+        error = await frame(socket) or {}
+        assert (error["type"], error["code"]) == ("error", "rate_limited")
+        assert "close one of them" in error["message"]
+        assert await close_code(socket) == 4429
+
+    with ServerProcess(
+        ["--StreamchatExtension.limits={'sockets_per_user': 1}"]
+    ) as server:
+        play(lambda: scenario(server))
+
+
+def _headers_of_a_page(server: ServerProcess) -> dict[str, str]:
+    return {
+        "Origin": server.address.url.rstrip("/"),
+        "Authorization": f"token {server.address.token}",
+    }
