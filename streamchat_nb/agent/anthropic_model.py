@@ -85,6 +85,14 @@ class AnthropicModel(Model):
         ] = {}
 
     @override
+    def secrets(self) -> tuple[str, ...]:
+        client = self._given_client
+        found = [self._endpoint.api_key, self._endpoint.auth_token]
+        if client is not None:
+            found += [client.api_key, client.auth_token]
+        return tuple(secret for secret in found if secret)
+
+    @override
     async def warm(self) -> None:
         """Import the SDK and make this loop's client now, on another thread.
 

@@ -117,8 +117,14 @@ class Model(ABC):
                 ``model_request_invalid``, ``model_request_too_large``,
                 ``model_rate_limited``, ``model_overloaded``, ``model_server_error``,
                 ``model_unreachable``, ``model_timeout``, ``model_stalled``,
-                ``model_stream_truncated``, ``model_stream_malformed``.
+                ``model_stream_truncated``, ``model_stream_malformed``; of a cassette
+                also ``model_cassette_mismatch``, ``model_cassette_invalid``,
+                ``model_cassette_unwritable``.
         """
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return the credentials it uses, to keep them out of what is written."""
+        return ()
 
     async def warm(self) -> None:  # noqa: B027 - optional to override
         """Do now what would slow down the first answer. Best effort.

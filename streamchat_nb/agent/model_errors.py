@@ -80,6 +80,16 @@ _KINDS = {
     "model_stream_malformed": _Kind(
         True, "The model's endpoint sent something that is not a valid answer."
     ),
+    "model_cassette_mismatch": _Kind(
+        False, "The cassette has no answer to this request."
+    ),
+    "model_cassette_invalid": _Kind(
+        False,
+        "The cassette cannot be read. Mend it, or delete it and record it again.",
+    ),
+    "model_cassette_unwritable": _Kind(
+        False, "The answer cannot be recorded in the cassette."
+    ),
 }
 
 _CODES_BY_TYPE = {
