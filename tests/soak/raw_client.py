@@ -41,7 +41,7 @@ __all__ = [
 ]
 
 CALL_S = 30.0
-RETRY_S = 0.01
+RETRY_S = 0.05
 LARGEST_LINE_BYTES = 16_777_216
 LONG = 126
 ENDED = (OSError, EOFError)
@@ -283,24 +283,32 @@ class Follower(ABC):
             except ENDED:
                 await asyncio.sleep(0)
 
+    def begin_anew(self) -> None:
+        """Forget what was seen."""
+        self.seat.connect(None)
+
+    @abstractmethod
     async def follow(self) -> None:
-        """Follow over one connection until it ends.
+        """Follow until the connection ends.
 
         Raises:
             OSError: It was cut or silent.
             EOFError: It was closed.
             AssertionError: The server refused something.
         """
+
+
+class RawFollower(Follower):
+    """Follows over one bare connection at a time."""
+
+    @override
+    async def follow(self) -> None:
         async with asyncio.timeout(self.silence_s):
             line = await self.open()
         try:
             await self.read(line)
         finally:
             line.close()
-
-    def begin_anew(self) -> None:
-        """Forget what was seen."""
-        self.seat.connect(None)
 
     @abstractmethod
     async def open(self) -> Line:
@@ -311,7 +319,7 @@ class Follower(ABC):
         """Write down what comes over an open connection, until it ends."""
 
 
-class SocketFollower(Follower):
+class SocketFollower(RawFollower):
     """Follows over WebSockets."""
 
     token = ""
@@ -345,7 +353,7 @@ class SocketFollower(Follower):
             self.on_receive(received)
 
 
-class StreamFollower(Follower):
+class StreamFollower(RawFollower):
     """Follows over server-sent events, by ``Last-Event-ID``."""
 
     _last_id = ""

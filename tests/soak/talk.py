@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from typing import TYPE_CHECKING, Self
 
 import msgspec
@@ -28,6 +29,7 @@ __all__ = ["Talk", "following"]
 
 ANSWER_S = 60.0
 PATIENCE_S = 30.0
+CATCH_UP_S = 60.0
 
 
 class Talk:
@@ -40,13 +42,17 @@ class Talk:
         conversation: Its id.
         token: A chat token of the server.
         history: What everybody saw.
+        log: Identity of its log.
         head: How far the witness has seen the log.
         finished: The ends of turns that the witness saw, by turn.
     """
 
-    def __init__(self, server: RealServer, conversation: str, token: str) -> None:
+    def __init__(
+        self, server: RealServer, conversation: str, log: str, token: str
+    ) -> None:
         self.server = server
         self.conversation = conversation
+        self.log = log
         self.token = token
         self.history = History(conversation=conversation)
         self.head = 0
@@ -59,7 +65,7 @@ class Talk:
         """Make a conversation."""
         token = await chat_token(server.address)
         _, made = await call(server.address, "POST", "conversations", {})
-        return cls(server, made["id"], token)
+        return cls(server, made["id"], made["log"], token)
 
     async def __aenter__(self) -> Self:
         witness = self.socket_follower("the witness", self.server.address.port)
@@ -115,6 +121,19 @@ class Talk:
             while not is_so():
                 self._changed.clear()
                 await self._changed.wait()
+
+    async def caught_up(self, followers: Sequence[Follower]) -> None:
+        """Wait until all have seen what the witness has.
+
+        Raises:
+            AssertionError: Somebody has not within 60 s.
+        """
+        deadline = time.monotonic() + CATCH_UP_S
+        while lagging := [f for f in followers if f.seq < self.head]:
+            if time.monotonic() > deadline:
+                places = ", ".join(f"{f.seat.name} at {f.seq}" for f in lagging)
+                raise AssertionError(f"the log is at {self.head}, {places}")
+            await asyncio.sleep(0.01)
 
     async def close_the_books(self) -> History:
         """Write down the server's state and its store's log; return all."""
