@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast, overlo
 from typing_extensions import override
 
 from streamchat_nb.errors import UsageError
-from streamchat_nb.tools.output import encode_result
+from streamchat_nb.tools.figures import pyplot_figures
 from streamchat_nb.tools.schema import describe_function
 from streamchat_nb.tools.tool import Tool, ToolContext, ToolResult
+from streamchat_nb.tools.values import result_of
 from streamchat_nb.tools.worker_threads import WorkerThreads
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class FunctionTool(Tool, Generic[ParametersT, ReturnT]):
 
     A synchronous function runs on a worker thread (at most 32 of all such tools at
     once) in a copy of the context variables, an asynchronous one on the loop. It may
-    return text, a ``ToolResult``, or anything JSON can carry.
+    return text, a ``ToolResult``, or any value, of which ``result_of`` makes one.
 
     Args:
         function: The function; its hints and docstring describe it.
@@ -112,14 +113,15 @@ class FunctionTool(Tool, Generic[ParametersT, ReturnT]):
             self.function, *positional, **keywords
         )
         value: object
+        figures = pyplot_figures()
         if self._is_async:
             value = await bound()
         else:
             # Encoded there, too: a large result must not hold up the loop.
-            value = await _threads.run(lambda: _result_of(bound()))
+            value = await _threads.run(lambda: _result_of(bound(), figures))
             if inspect.isawaitable(value):
                 value = await value
-        return cast("ToolResult", _result_of(value))
+        return cast("ToolResult", _result_of(value, figures))
 
 
 @overload
@@ -155,11 +157,11 @@ def tool(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     return functools.partial(FunctionTool[..., Any], **options)
 
 
-def _result_of(value: object) -> object:
+def _result_of(value: object, figures: frozenset[int]) -> object:
     """Return a value as a ``ToolResult``; one that is yet to be awaited stays."""
     if isinstance(value, ToolResult) or inspect.isawaitable(value):
         return value
-    return ToolResult(output=encode_result(value))
+    return result_of(value, figures_before=figures)
 
 
 def _checked_name(function: Callable[..., Any], name: str | None) -> str:

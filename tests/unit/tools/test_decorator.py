@@ -101,13 +101,32 @@ def test_call_passes_a_result_through() -> None:
     assert run(f) is result
 
 
-def test_call_of_unencodable_value_is_a_clear_error() -> None:
+def test_call_of_value_that_reading_uses_up_is_a_clear_error() -> None:
     @tool
     def f() -> object:
-        return object()
+        return map(str, [1, 2])
 
-    with pytest.raises(ToolError, match="returned a object"):
+    with pytest.raises(ToolError, match="returned a map, which gives its values only"):
         run(f)
+
+
+def test_call_that_draws_leaves_no_figure_in_pyplot() -> None:
+    pyplot: Any = pytest.importorskip("matplotlib.pyplot")
+    pyplot.switch_backend("Agg")
+    kept = pyplot.figure()
+
+    @tool
+    def draw() -> object:
+        return pyplot.figure()
+
+    @tool
+    def show() -> object:
+        return kept
+
+    for drawing in (draw, show):
+        assert run(drawing).output.startswith("matplotlib Figure")
+        assert pyplot.get_fignums() == [kept.number]
+    pyplot.close(kept)
 
 
 def test_call_injects_the_context() -> None:
