@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-import weakref
 from typing import TYPE_CHECKING, Literal, Self
 from urllib.parse import urlencode
 
@@ -116,9 +115,6 @@ class Client:
             id=f"k_{secrets.token_hex(8)}", name=name, version=__version__, kind=kind
         )
         self._connection = Connection(self._http, description, transport=transport)
-        self._conversations: weakref.WeakValueDictionary[str, ClientConversation] = (
-            weakref.WeakValueDictionary()
-        )
 
     async def __aenter__(self) -> Self:
         try:
@@ -168,11 +164,7 @@ class Client:
         Raises:
             UsageError: This cannot be an id.
         """
-        known = self._conversations.get(id_)
-        if known is None or known.failure is not None:
-            known = ClientConversation(id_, self._connection)
-            self._conversations[id_] = known
-        return known
+        return ClientConversation(id_, self._connection)
 
     async def create(self, title: str = "") -> ClientConversation:
         """Make a new conversation.

@@ -13,8 +13,10 @@ import asyncio
 import contextlib
 import itertools
 import random
+import weakref
 from typing import TYPE_CHECKING, Literal, TypeVar
 
+from streamchat_nb.client.followed_log import FollowedLog
 from streamchat_nb.client.poll_session import PollSession
 from streamchat_nb.client.session import Session, Transport, TransportBlocked
 from streamchat_nb.client.socket_session import SocketSession
@@ -24,13 +26,13 @@ from streamchat_nb.errors import (
     ConnectError,
     StreamchatError,
     Unavailable,
+    UsageError,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from streamchat_nb.client.command_requests import ConversationCommand
-    from streamchat_nb.client.followed_log import FollowedLog
     from streamchat_nb.client.http import HttpApi
     from streamchat_nb.protocol.commands import ClientDescription
     from streamchat_nb.protocol.frames import Ack
@@ -89,6 +91,9 @@ class Connection:
         self._opening = asyncio.Lock()
         self._keeper: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._logs: weakref.WeakValueDictionary[str, FollowedLog] = (
+            weakref.WeakValueDictionary()
+        )
         self._followed: dict[str, FollowedLog] = {}
         self._ids = itertools.count(1)
 
@@ -136,15 +141,22 @@ class Connection:
 
     async def close(self) -> None:
         """Disconnect and release who waits. Idempotent."""
+        session, self._session = self._session, None
+        self._end(ConnectError("This client was closed.", retryable=False))
         tasks = [*self._tasks, *([] if self._keeper is None else [self._keeper])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._keeper = None
-        session, self._session = self._session, None
         if session is not None:
             await session.close()
-        self._end(ConnectError("This client was closed.", retryable=False))
+
+    def log(self, id_: str) -> FollowedLog:
+        """Return the log of a conversation; all its users share it."""
+        known = self._logs.get(id_)
+        if known is None or known.failure is not None:
+            known = FollowedLog(id_, self)
+            self._logs[id_] = known
+        return known
 
     async def follow(self, log: FollowedLog) -> None:
         """Deliver a conversation from now on, over reconnects too.
@@ -156,14 +168,13 @@ class Connection:
             StreamchatError: The connection has ended for good.
         """
         async with log.following:
-            if self._failure is not None:
-                raise self._failure
+            self._check_open()
             known = self._followed.pop(log.id, None)
+            await self._unfollow_idle()
             self._followed[log.id] = log
             if known is not None or self._session is None:
                 return
             try:
-                await self._unfollow_idle(self._session)
                 await self._follow_or_end(self._session, log)
             except asyncio.CancelledError:
                 self._followed.pop(log.id, None)
@@ -183,6 +194,7 @@ class Connection:
             StreamchatError: The server refused it.
             ConnectError: No answer for 60 s.
         """
+        self._check_open()
         try:
             async with asyncio.timeout(COMMAND_TIMEOUT_S):
                 return await self._persist(attempt)
@@ -198,7 +210,7 @@ class Connection:
             await self._is_ready.wait()
             session = self._session
             if session is None:
-                raise self._failure or ConnectError("This client is not open.")
+                raise self._failure or ConnectError("This client was closed.")
             try:
                 return await attempt(session)
             except ConnectError:
@@ -240,7 +252,7 @@ class Connection:
         self, session: Session, log: FollowedLog, pause_s: float
     ) -> None:
         await asyncio.sleep(pause_s)
-        if self._followed.get(log.id) is log:
+        if self._followed.get(log.id) is log and not session.ended.done():
             await self._follow_or_end(session, log)
 
     # following
@@ -270,12 +282,20 @@ class Connection:
             else:
                 self.gone(log, error)
 
-    async def _unfollow_idle(self, session: Session) -> None:
-        idle = [c for c in self._followed.values() if not c.is_held]
-        for log in idle[: max(0, len(self._followed) - MOST_FOLLOWED)]:
+    async def _unfollow_idle(self) -> None:
+        """Make room for one more, where nobody relies on those that are followed."""
+        idle = [log for log in self._followed.values() if not log.is_held]
+        for log in idle[: max(0, len(self._followed) + 1 - MOST_FOLLOWED)]:
             del self._followed[log.id]
             log.pause()
-            await session.unfollow(log)
+            if self._session is not None:
+                await self._session.unfollow(log)
+
+    def _check_open(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+        if self._keeper is None:
+            raise UsageError("Open the client first: async with connect() as client.")
 
     # connecting
 

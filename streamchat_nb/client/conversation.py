@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, Self, TypeVar
 from streamchat_nb.client.answer import Answer, AnswerText, answer_of
 from streamchat_nb.client.event_page import fetch_page
 from streamchat_nb.client.events import ConversationEvents, StateReplaced
-from streamchat_nb.client.followed_log import FollowedLog, LogHost
+from streamchat_nb.client.followed_log import LogHost
 from streamchat_nb.errors import UsageError
 from streamchat_nb.protocol.commands import Cancel, EditQueued, Send, SendNow
 from streamchat_nb.protocol.content import TextBlock
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from streamchat_nb.client.command_requests import ConversationCommand
     from streamchat_nb.client.event_page import EventPage
+    from streamchat_nb.client.followed_log import FollowedLog
     from streamchat_nb.client.http import HttpApi
     from streamchat_nb.client.session import Session
     from streamchat_nb.conversation.state import ConversationState, TurnState
@@ -42,6 +43,10 @@ class ConversationHost(LogHost, Protocol):
     @property
     def http(self) -> HttpApi:
         """The server."""
+        ...
+
+    def log(self, id_: str) -> FollowedLog:
+        """Return the log of a conversation; all its users share it."""
         ...
 
     def next_id(self) -> int:
@@ -83,7 +88,7 @@ class ClientConversation:
             raise UsageError("A conversation's id is 1 to 64 letters, digits and ._:-")
         self.id = id_
         self._host = host
-        self._log = FollowedLog(id_, host)
+        self._log = host.log(id_)
 
     # state
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import ssl
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -155,5 +156,6 @@ class HttpExchange(HTTPMessageDelegate):
         self._is_whole = False
 
 
+@functools.cache
 def _tls_of(scheme: str) -> ssl.SSLContext | None:
     return ssl.create_default_context() if scheme == "https" else None

@@ -45,6 +45,8 @@ _CLASSES: dict[str, type[StreamchatError]] = {
     "idempotency_mismatch": Conflict,
     "invalid_input": InvalidInput,
     "not_found": NotFound,
+    "not_queued": Conflict,
+    "origin_forbidden": Forbidden,
     "queue_full": RateLimited,
     "rate_limited": RateLimited,
     "store_unavailable": Unavailable,

@@ -66,6 +66,7 @@ class PollSession:
 
     async def close(self) -> None:
         """End all requests for news."""
+        self._end(ConnectError("The connection was closed."))
         tasks = list(self._tasks.values())
         self._tasks.clear()
         for task in tasks:
@@ -85,8 +86,11 @@ class PollSession:
             self._tasks.pop(log.id, None)
             self._host.gone(log, error)
         except StreamchatError as error:
-            if not self.ended.done():
-                self.ended.set_result(error)
+            self._end(error)
+
+    def _end(self, error: StreamchatError) -> None:
+        if not self.ended.done():
+            self.ended.set_result(error)
 
     async def _ask_patiently(self, log: FollowedLog) -> bool:
         """Ask, and let the server hold the answer back if that gets through."""

@@ -132,7 +132,11 @@ class SocketSession:
             since=log.since,
         )
         self._readers[log.id] = LogReader(log, command.id)
-        await self._command(command)
+        try:
+            await self._command(command)
+        except StreamchatError:
+            self._readers.pop(log.id, None)
+            raise
 
     async def unfollow(self, log: FollowedLog) -> None:
         """Unsubscribe."""
@@ -193,8 +197,8 @@ class SocketSession:
             message = "WebSockets do not get through."
             raise TransportBlocked(message, slow=True) from None
         except HTTPClientError as error:
-            message = f"WebSockets are blocked: the answer was {error.code}."
-            raise TransportBlocked(message) from None
+            why = "" if error.response is None else f": the answer was {error.code}"
+            raise TransportBlocked(f"WebSockets are blocked{why}.") from None
         except (OSError, WebSocketError):
             raise TransportBlocked("WebSockets are blocked.") from None
         except asyncio.CancelledError:

@@ -98,10 +98,13 @@ class StreamSession:
         )
         self._tasks[log.id] = task
         try:
-            await begun
-        except BaseException:
+            await asyncio.wait({begun, task}, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
             task.cancel()
             raise
+        if not begun.done():
+            raise ConnectError("The connection was closed.")
+        begun.result()
 
     async def unfollow(self, log: FollowedLog) -> None:
         """Close its stream."""
@@ -115,6 +118,7 @@ class StreamSession:
 
     async def close(self) -> None:
         """Close all streams."""
+        self._end(ConnectError("The connection was closed."))
         tasks = list(self._tasks.values())
         self._tasks.clear()
         for task in tasks:
@@ -134,12 +138,15 @@ class StreamSession:
                     if reading != "read":
                         settle(self._host, self, log, reading)
                         return
-            raise ConnectError("The stream of events ended.")
         except StreamchatError as error:
             if not begun.done():
                 begun.set_exception(error)
-            elif not self.ended.done():
-                self.ended.set_result(error)
+            else:
+                self._end(error)
+
+    def _end(self, error: StreamchatError) -> None:
+        if not self.ended.done():
+            self.ended.set_result(error)
 
     async def _items(self, log: FollowedLog) -> AsyncGenerator[bytes]:
         """Yield the data of the items of a new stream.
@@ -159,11 +166,11 @@ class StreamSession:
                     async with asyncio.timeout(timeout_s):
                         chunk = await answer.chunk()
                     if chunk is None:
-                        return
+                        raise ConnectionResetError
                     for data in events.feed(chunk):
                         timeout_s, has_items = SILENCE_TIMEOUT_S, True
                         yield data
-        except (TimeoutError, OSError):
+        except OSError:  # a time-out is one, too
             if not has_items:
                 raise TransportBlocked("HTTP streams do not get through.") from None
             raise ConnectError("The stream of events broke off.") from None

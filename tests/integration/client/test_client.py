@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from typing import TYPE_CHECKING
 
@@ -251,5 +252,34 @@ def test_client_paces_itself_below_the_flood_limit(server: ServerProcess) -> Non
                     await conversation.cancel("t_none")
             assert time.monotonic() - before > 5
             assert (await conversation.ask("What is 6*7?")).status == "completed"
+
+    asyncio.run(scenario())
+
+
+def test_conversation_that_was_forgotten_is_found_again(
+    server: ServerProcess,
+) -> None:
+    async def scenario() -> None:
+        async with Client(server.address) as client:
+            id_ = (await client.create()).id
+            for number in (1, 2, 3):
+                conversation = client.conversation(id_)
+                await conversation.ask("What is 6*7?")
+                assert len(conversation.state.turns) == number
+                del conversation
+                gc.collect()
+
+    asyncio.run(asyncio.wait_for(scenario(), 30))
+
+
+def test_client_that_was_not_opened_says_so(server: ServerProcess) -> None:
+    async def scenario() -> None:
+        client = Client(server.address)
+        with pytest.raises(UsageError, match="Open the client"):
+            await client.conversation("c_1").send("hello")
+        with pytest.raises(UsageError, match="Open the client"):
+            await client.conversation("c_1").cancel("t_1")
+        assert client.transport is None
+        await client.close()
 
     asyncio.run(scenario())

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from streamchat_nb.testing.server_process import ServerProcess
 
+ROOT = Path(__file__).parents[3]
+PAGE = ROOT / "docs" / "how-to" / "use-the-python-client.md"
 ASYNC = """
 import asyncio, sys
 from streamchat_nb.client import connect
@@ -72,6 +74,25 @@ def test_script_needs_an_address_and_a_token_only(
     assert "42" in done.stdout
     assert done.stdout.endswith("completed websocket\n")
     assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_scripts_of_the_documentation_run(
+    number: int, server: ServerProcess, tmp_path: Path
+) -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    scripts = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert len(scripts) == 4
+    done = run(
+        scripts[number],
+        home=tmp_path,
+        STREAMCHAT_NB_URL=server.address.url,
+        STREAMCHAT_NB_TOKEN=server.address.token,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    expected = ["search_contacts", "Draft a mail", "What is 6*7?", "completed"]
+    assert expected[number] in done.stdout
 
 
 def test_script_finds_the_server_by_variables(
