@@ -7,16 +7,19 @@ in ``pump`` for something of ours.
 
 from __future__ import annotations
 
+import _thread
 import concurrent.futures
 import contextlib
 import queue
+import signal
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
 __all__ = ["MainThread", "MainThreadWork", "notebook_loop"]
 
@@ -27,8 +30,6 @@ Result = TypeVar("Result")
 
 def notebook_loop() -> asyncio.AbstractEventLoop | None:
     """Return the loop of this kernel's main thread; ``None`` outside a kernel."""
-    import sys  # noqa: PLC0415
-
     if "IPython" not in sys.modules:
         return None
     from IPython.core.getipython import get_ipython  # noqa: PLC0415 - heavy
@@ -131,7 +132,8 @@ class MainThread:
                 self._current = work
             try:
                 work.begun()
-                result = work.function()
+                with _interruptible():
+                    result = work.function()
             finally:
                 with self._lock:
                     self._current = None
@@ -145,7 +147,23 @@ def _nothing() -> MainThreadWork:
     return MainThreadWork(lambda: None, lambda: None)
 
 
-def _interrupt_main_thread() -> None:
-    import _thread  # noqa: PLC0415
+@contextlib.contextmanager
+def _interruptible() -> Generator[None]:
+    """Let an interrupt raise ``KeyboardInterrupt``: kernels ignore it between cells."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
-    _thread.interrupt_main()
+
+def _interrupt_main_thread() -> None:
+    """Interrupt the main thread, also out of a call that waits."""
+    ident = threading.main_thread().ident
+    if hasattr(signal, "pthread_kill") and ident is not None:
+        signal.pthread_kill(ident, signal.SIGINT)
+    else:  # Windows
+        _thread.interrupt_main()

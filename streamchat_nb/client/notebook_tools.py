@@ -14,13 +14,13 @@ from msgspec import Meta
 from streamchat_nb.client.kernel_tools import KernelTool
 from streamchat_nb.errors import ToolError
 from streamchat_nb.protocol.content import ImageDisplay, TextDisplay
-from streamchat_nb.tools.output import cut_middle
-from streamchat_nb.tools.tool import ToolResult
-from streamchat_nb.tools.values import (
+from streamchat_nb.tools.namespace import (
     describe_variable,
     namespace_overview,
     preview_table,
 )
+from streamchat_nb.tools.output import cut_middle
+from streamchat_nb.tools.tool import ToolResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -145,7 +145,7 @@ class ToolLender:
             lease=frame.lease,
             status="error"
             if outcome.status in ("unknown", "denied")
-            else outcome.status,  # pyright: ignore[reportArgumentType]
+            else outcome.status,
             output=outcome.output,
             display=outcome.display or None,
             actions=outcome.actions or None,
@@ -174,6 +174,9 @@ class ToolLender:
             )
             self._note(progress)
 
+        def begin() -> None:
+            loop.call_soon_threadsafe(report, None, None)
+
         return await run_tool(
             tool,
             call,
@@ -184,7 +187,7 @@ class ToolLender:
             output_limit_bytes=OUTPUT_BYTES,
             lease=frame.lease,
             attempt=frame.attempt,
-            begin=lambda: loop.call_soon_threadsafe(report, None, None),
+            begin=begin,
         )
 
     async def _send_result(self, lease: str) -> None:

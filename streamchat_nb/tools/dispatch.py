@@ -87,6 +87,7 @@ async def run_tool(  # noqa: PLR0913 (facts of one call, by keyword)
     lease: str = "",
     attempt: int = 1,
     wait: Callable[[str], None] | None = None,
+    begin: Callable[[], None] | None = None,
 ) -> Outcome:
     """Run a call that ``refusal_of`` let through, to its one end.
 
@@ -109,6 +110,7 @@ async def run_tool(  # noqa: PLR0913 (facts of one call, by keyword)
         lease: For the tool's context.
         attempt: For the tool's context.
         wait: For the tool's context.
+        begin: For the tool's context.
     """
     over = False
     reports = ProgressReports(report)
@@ -121,6 +123,7 @@ async def run_tool(  # noqa: PLR0913 (facts of one call, by keyword)
         lease=lease,
         attempt=attempt,
         wait=wait,
+        begin=begin,
     )
     task = asyncio.get_running_loop().create_task(
         _contained(tool, call, context), name=f"streamchat tool {call.id}"

@@ -47,6 +47,7 @@ class ToolContext:
         lease: Names this attempt where another process runs it.
         attempt: 1 for the first.
         wait: Receives why it cannot run yet, in words.
+        begin: Called when it begins where it may have had to wait; from any thread.
     """
 
     def __init__(  # noqa: PLR0913 (facts of one call, by keyword)
@@ -60,6 +61,7 @@ class ToolContext:
         lease: str = "",
         attempt: int = 1,
         wait: Callable[[str], None] | None = None,
+        begin: Callable[[], None] | None = None,
     ) -> None:
         self.conversation = conversation
         self.turn = turn
@@ -67,6 +69,7 @@ class ToolContext:
         self.lease = lease
         self.attempt = attempt
         self._wait = wait
+        self._begin = begin
         self._report = report
         self._is_cancelled = is_cancelled
 
@@ -90,6 +93,11 @@ class ToolContext:
         """Tell every screen that the tool cannot run yet, and why."""
         if self._wait is not None:
             self._wait(text)
+
+    def running(self) -> None:
+        """Tell that the tool has begun, where it may have had to wait."""
+        if self._begin is not None:
+            self._begin()
 
 
 class Tool(ABC):
