@@ -1,0 +1,1 @@
+"""A conversation as something to keep: text, markdown, HTML, a notebook, JSON."""
