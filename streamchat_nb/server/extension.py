@@ -275,6 +275,8 @@ class StreamchatExtension(ExtensionApp):
         await asyncio.wait({stopping}, timeout=end_by - loop.time())
         if not stopping.done():
             self.log.warning("streamchat_nb: not all was saved in time")
+        elif (error := stopping.exception()) is not None:
+            self.log.error("streamchat_nb: stopping failed", exc_info=error)
         await self._connections.close_all(timeout_s=LEAVE_S)
         for task in (draining, hurry, stopping, self._started):
             task.cancel()
@@ -286,7 +288,8 @@ class StreamchatExtension(ExtensionApp):
         running = self._service.health().running_turns
         if running:
             self.log.info(
-                "streamchat_nb: %d turns may go on for %g s; a second signal ends them",
+                "streamchat_nb: turns that run (%d) may go on for %g s; a second "
+                "signal ends them",
                 running,
                 timeout_s,
             )

@@ -442,11 +442,11 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
             future = self.write_message(data)
         except WebSocketClosedError:
             raise ConnectionResetError from None
+        future.add_done_callback(_forget)
         stream = self._stream
         if stream is not None and not stream.writing():
             await asyncio.sleep(0)  # the socket took it at once; others have a turn
             return
-        future.add_done_callback(_forget)
         # Not wait_for: it would cancel Tornado's own future and lose the write.
         done, _ = await asyncio.wait({future}, timeout=STALL_S)
         if not done:
@@ -498,6 +498,6 @@ def _close_code_of(error: StreamchatError) -> CloseCode:
 
 
 def _forget(write: asyncio.Future[None]) -> None:
-    """Take note of the failure of a write that nobody waits for any more."""
+    """Take note of the failure of a write that nobody waits for."""
     if not write.cancelled():
         write.exception()

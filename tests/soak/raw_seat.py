@@ -156,16 +156,13 @@ class RawSeat(asyncio.Protocol):
         self._connected.write(head + b"\0\0\0\0" + payload)
 
     def _take(self, opcode: int, payload: bytes) -> None:
-        match opcode:
-            case 0x1:
-                self._take_value(_decode(payload))
-            case 0x8:
-                self.close_code = struct.unpack(">H", payload[:2])[0]
-                self._send(CLOSE, payload[:2])
-            case 0x9:
-                self._send(PONG, payload)
-            case _:
-                pass
+        if opcode == TEXT:
+            self._take_value(_decode(payload))
+        elif opcode == CLOSE:
+            self.close_code = struct.unpack(">H", payload[:2])[0]
+            self._send(CLOSE, payload[:2])
+        elif opcode == PING:
+            self._send(PONG, payload)
 
     def _take_value(self, value: Incoming) -> None:
         match value.type:
