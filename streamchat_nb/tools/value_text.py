@@ -252,13 +252,18 @@ def _entries(
 
     Args:
         value: A mapping or a record: a dataclass, a named tuple, a model.
-        shared: Leave out what a dataclass keeps out of its own representation.
+        shared: Leave out what a record keeps out of its own representation.
     """
     kind = cast("Foreign", type(value))
     if issubclass(kind, Mapping):
         return len(value), value.items()
     if callable(getattr(kind, "model_dump", None)):
-        dumped = value.model_dump()
+        fields = getattr(kind, "model_fields", {}) if shared else {}
+        dumped = {
+            name: part
+            for name, part in value.model_dump().items()
+            if getattr(fields.get(name), "repr", True)
+        }
         return len(dumped), dumped.items()
     if issubclass(kind, msgspec.Struct):
         names = dict(
@@ -270,7 +275,8 @@ def _entries(
     elif hasattr(kind, "_fields") and issubclass(kind, tuple):
         names = {name: name for name in value._fields}
     elif hasattr(kind, "__attrs_attrs__"):
-        names = {part.name: part.name for part in value.__attrs_attrs__}
+        parts = [one for one in kind.__attrs_attrs__ if one.repr or not shared]
+        names = {part.name: part.name for part in parts}
     else:
         return None
     return len(names), [(name, getattr(value, own)) for name, own in names.items()]
