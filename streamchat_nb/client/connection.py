@@ -18,9 +18,15 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from streamchat_nb.client.followed_log import FollowedLog
 from streamchat_nb.client.poll_session import PollSession
-from streamchat_nb.client.session import Session, Transport, TransportBlocked
+from streamchat_nb.client.session import (
+    Session,
+    Transport,
+    TransportBlocked,
+    needs_socket,
+)
 from streamchat_nb.client.socket_session import SocketSession
 from streamchat_nb.client.stream_session import StreamSession
+from streamchat_nb.client.tool_lender import ToolLender
 from streamchat_nb.errors import (
     AuthenticationError,
     ConnectError,
@@ -30,12 +36,14 @@ from streamchat_nb.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable
 
     from streamchat_nb.client.command_requests import ConversationCommand
     from streamchat_nb.client.http import HttpApi
     from streamchat_nb.protocol.commands import ClientDescription
-    from streamchat_nb.protocol.frames import Ack
+    from streamchat_nb.protocol.connection import ToolCommand
+    from streamchat_nb.protocol.frames import Ack, CallTool, CancelTool
+    from streamchat_nb.tools.tool import Tool
 
 __all__ = ["Connection"]
 
@@ -65,6 +73,9 @@ class Connection:
         http: The server.
         description: Who connects.
         transport: The one transport to use; ``auto`` for the best that gets through.
+
+    Attributes:
+        lender: Lends functions of this process to conversations.
     """
 
     def __init__(
@@ -96,6 +107,7 @@ class Connection:
         )
         self._followed: dict[str, FollowedLog] = {}
         self._ids = itertools.count(1)
+        self.lender = ToolLender(self)
 
     # state
 
@@ -147,6 +159,7 @@ class Connection:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self.lender.close()
         if session is not None:
             await session.close()
 
@@ -232,6 +245,25 @@ class Connection:
         self._followed.pop(log.id, None)
         log.take_failure(error)
 
+    async def tell(self, command: ToolCommand) -> None:
+        """Say something about functions that are lent, over the socket there is now.
+
+        Raises:
+            ConnectError: There is none, or it was lost.
+            StreamchatError: The server refused it.
+        """
+        if self._session is None:
+            raise needs_socket()
+        await self._session.tell(command)
+
+    async def lend(self, conversation: str, tools: Iterable[Tool]) -> None:
+        """Lend tools to a conversation, as ``ToolLender.lend``."""
+        await self.lender.lend(conversation, tools)
+
+    def called(self, frame: CallTool | CancelTool) -> None:
+        """Let a function run that is lent, or stop it."""
+        self.lender.take(frame)
+
     def interrupted(
         self,
         session: Session,
@@ -242,9 +274,10 @@ class Connection:
         """Follow a conversation again, soon or now."""
         log.pause()
         pause_s = 0.0 if at_once else RETRY_S
-        task = asyncio.get_running_loop().create_task(
-            self._follow_again(session, log, pause_s)
-        )
+        self._own(self._follow_again(session, log, pause_s))
+
+    def _own(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -393,6 +426,8 @@ class Connection:
         if transport == "websocket":
             self._socket_failures = 0
         self._is_ready.set()
+        if transport == "websocket":
+            self._own(self.lender.resume())
         if old is not None:
             await old.close()
 

@@ -17,7 +17,7 @@ from streamchat_nb.protocol.content import TextBlock
 from streamchat_nb.protocol.events import TurnFinished
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from streamchat_nb.client.command_requests import ConversationCommand
     from streamchat_nb.client.event_page import EventPage
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from streamchat_nb.protocol.commands import Cursor
     from streamchat_nb.protocol.events import Event, UnknownEvent
     from streamchat_nb.protocol.frames import Ack, Participant
+    from streamchat_nb.tools.tool import Tool
 
 __all__ = ["AnswerStream", "ClientConversation", "IfActive"]
 
@@ -61,6 +62,10 @@ class ConversationHost(LogHost, Protocol):
         """Try something over reconnects until the server answers."""
         ...
 
+    async def lend(self, conversation: str, tools: Iterable[Tool]) -> None:
+        """Lend tools to a conversation."""
+        ...
+
 
 class ClientConversation:
     """A conversation of a ``Client``; made by ``Client.conversation`` and ``create``.
@@ -89,6 +94,18 @@ class ClientConversation:
         self.id = id_
         self._host = host
         self._log = host.log(id_)
+
+    async def lend(self, tools: Iterable[Tool]) -> None:
+        """Lend tools to the conversation's agents, in place of those lent before.
+
+        They run in this process, and need a WebSocket: without one they are lent as
+        soon as there is one.
+
+        Raises:
+            StreamchatError: The server does not take them; it says why.
+        """
+        await self._log.current()
+        await self._host.lend(self.id, tools)
 
     # state
 

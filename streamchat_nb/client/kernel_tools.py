@@ -27,6 +27,7 @@ __all__ = ["KernelTool", "offer_of"]
 
 ParametersT = ParamSpec("ParametersT")
 ReturnT = TypeVar("ReturnT")
+_Later = concurrent.futures.Future[ToolResult]
 
 
 class KernelTool(FunctionTool[ParametersT, ReturnT]):
@@ -92,9 +93,9 @@ class KernelTool(FunctionTool[ParametersT, ReturnT]):
             lambda: self._begin(positional, keywords), context.running
         )
         try:
-            value = await asyncio.wrap_future(work)
+            value: Any = await asyncio.wrap_future(work)
             if isinstance(value, concurrent.futures.Future):
-                value = await asyncio.wrap_future(value)
+                value = await asyncio.wrap_future(cast("_Later", value))
         except asyncio.CancelledError:
             self._main_thread.interrupt(work)
             raise
@@ -106,7 +107,8 @@ class KernelTool(FunctionTool[ParametersT, ReturnT]):
         self, positional: list[Any], keywords: dict[str, Any]
     ) -> ToolResult | concurrent.futures.Future[ToolResult]:
         """Call the function; returns a future where it is asynchronous."""
-        value: object = self.function(*positional, **keywords)
+        function = cast("Callable[..., object]", self.function)
+        value = function(*positional, **keywords)
         if not inspect.isawaitable(value):
             return _result_of(value)
 

@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 from msgspec import Meta
 
@@ -98,12 +98,10 @@ class _Notebook:
 
     @property
     def _namespace(self) -> dict[str, Any]:
-        hidden = cast("dict[str, Any]", self._shell.user_ns_hidden)
-        return {
-            name: value
-            for name, value in self._shell.user_ns.items()
-            if name not in hidden
-        }
+        shell: Any = self._shell  # its types say nothing
+        hidden: dict[str, Any] = shell.user_ns_hidden
+        names: dict[str, Any] = shell.user_ns
+        return {name: value for name, value in names.items() if name not in hidden}
 
     def list_variables(self) -> str:
         """List the variables of the notebook: name, type, size, a short summary."""
@@ -168,7 +166,8 @@ class _Notebook:
         from IPython.utils.capture import capture_output  # noqa: PLC0415 - heavy
 
         with capture_output() as captured:
-            outcome = self._shell.run_cell(code, store_history=False)
+            shell: Any = self._shell
+            outcome = shell.run_cell(code, store_history=False)
             _show_open_figures()
         printed, _ = cut_middle(captured.stdout + captured.stderr, PRINTED_BYTES)
         display: list[Display] = [TextDisplay(text=code, language="python")]

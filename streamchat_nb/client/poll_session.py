@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Literal
 from streamchat_nb.client.command_requests import perform_by_request
 from streamchat_nb.client.event_page import fetch_page
 from streamchat_nb.client.log_reader import LogReader
+from streamchat_nb.client.session import needs_socket
 from streamchat_nb.errors import ConnectError, NotFound, StreamchatError
 
 if TYPE_CHECKING:
     from streamchat_nb.client.command_requests import ConversationCommand
     from streamchat_nb.client.followed_log import FollowedLog
     from streamchat_nb.client.session import SessionHost
+    from streamchat_nb.protocol.connection import ToolCommand
     from streamchat_nb.protocol.frames import Ack
 
 __all__ = ["PollSession"]
@@ -63,6 +65,10 @@ class PollSession:
     async def perform(self, command: ConversationCommand) -> Ack:
         """Carry out a command by a request."""
         return await perform_by_request(self._host.http, command)
+
+    async def tell(self, command: ToolCommand) -> None:  # noqa: ARG002
+        """Refuse: the server could not call back."""
+        raise needs_socket()
 
     async def close(self) -> None:
         """End all requests for news."""

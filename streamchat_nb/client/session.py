@@ -15,13 +15,15 @@ if TYPE_CHECKING:
     from streamchat_nb.client.log_reader import Reading
     from streamchat_nb.errors import StreamchatError
     from streamchat_nb.protocol.commands import ClientDescription
-    from streamchat_nb.protocol.frames import Ack, GoingAway
+    from streamchat_nb.protocol.connection import ToolCommand
+    from streamchat_nb.protocol.frames import Ack, CallTool, CancelTool, GoingAway
 
 __all__ = [
     "Session",
     "SessionHost",
     "Transport",
     "TransportBlocked",
+    "needs_socket",
     "server_restarts",
     "settle",
 ]
@@ -42,6 +44,14 @@ class TransportBlocked(ConnectError):
     def __init__(self, message: str, *, slow: bool = False) -> None:
         super().__init__(message)
         self.slow = slow
+
+
+def needs_socket() -> ConnectError:
+    """Return why functions cannot be lent by plain requests."""
+    return ConnectError(
+        "Functions of this notebook can only be called over a WebSocket, and there is "
+        "none now; they can be called again as soon as there is one."
+    )
 
 
 def server_restarts(frame: GoingAway) -> ConnectError:
@@ -68,6 +78,10 @@ class SessionHost(Protocol):
 
     def gone(self, log: FollowedLog, error: StreamchatError) -> None:
         """A conversation will not be delivered any more."""
+        ...
+
+    def called(self, frame: CallTool | CancelTool) -> None:
+        """The server wants a function to run that is lent here, or to stop."""
         ...
 
     def interrupted(
@@ -127,6 +141,15 @@ class Session(Protocol):
 
         Raises:
             ConnectError: It may not have arrived; send it again.
+            StreamchatError: The server refused it.
+        """
+        ...
+
+    async def tell(self, command: ToolCommand) -> None:
+        """Say something about functions that are lent; needs a socket.
+
+        Raises:
+            ConnectError: There is no socket, or it was lost.
             StreamchatError: The server refused it.
         """
         ...

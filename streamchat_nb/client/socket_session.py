@@ -34,6 +34,7 @@ from streamchat_nb.protocol.commands import (
     Authenticate,
     Command,
     Ping,
+    ReportTool,
     Subscribe,
     Unsubscribe,
 )
@@ -41,6 +42,8 @@ from streamchat_nb.protocol.connection import PROTOCOL
 from streamchat_nb.protocol.frames import (
     Ack,
     Authenticated,
+    CallTool,
+    CancelTool,
     ErrorFrame,
     GoingAway,
     Hello,
@@ -59,6 +62,7 @@ if TYPE_CHECKING:
     from streamchat_nb.client.followed_log import FollowedLog
     from streamchat_nb.client.log_reader import Reading
     from streamchat_nb.client.session import SessionHost
+    from streamchat_nb.protocol.connection import ToolCommand
     from streamchat_nb.protocol.events import Event, UnknownEvent
     from streamchat_nb.protocol.frames import Frame
 
@@ -155,6 +159,14 @@ class SocketSession:
         await self._refresh_token()
         return cast("Ack", await self._command(command))
 
+    async def tell(self, command: ToolCommand) -> None:
+        """Send a command about functions that are lent."""
+        if isinstance(command, ReportTool):
+            await self._pace()
+            await self._write(command)
+        else:
+            await self._command(command)
+
     async def close(self) -> None:
         """Close the socket and wait until it is closed, for 1 s at most."""
         socket, self._socket = self._socket, None
@@ -238,6 +250,26 @@ class SocketSession:
             ConnectError: The socket was lost before the answer.
         """
         await self._pace()
+        id_ = cast("int", command.id)
+        answer: asyncio.Future[_Answer] = asyncio.get_running_loop().create_future()
+        self._waiting[id_] = answer
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._write(command)
+                return await answer
+        except TimeoutError:
+            self._end(ConnectError("The server does not answer."))
+            raise _lost() from None
+        finally:
+            self._waiting.pop(id_, None)
+
+    async def _write(self, command: Command) -> None:
+        """Send one command.
+
+        Raises:
+            TooLarge: The server would end the connection for its size.
+            ConnectError: The socket is lost.
+        """
         socket = self._socket
         if socket is None or self.ended.done():
             raise _lost()
@@ -247,20 +279,10 @@ class SocketSession:
                 f"A frame may have at most {self._limits.frame_bytes} bytes.",
                 details={"frame_bytes": self._limits.frame_bytes},
             )
-        id_ = cast("int", command.id)
-        answer: asyncio.Future[_Answer] = asyncio.get_running_loop().create_future()
-        self._waiting[id_] = answer
         try:
-            async with asyncio.timeout(timeout_s):
-                await socket.write_message(data.decode())
-                return await answer
+            await socket.write_message(data.decode())
         except WebSocketClosedError:
             raise _lost() from None
-        except TimeoutError:
-            self._end(ConnectError("The server does not answer."))
-            raise _lost() from None
-        finally:
-            self._waiting.pop(id_, None)
 
     async def _pace(self) -> None:
         """Wait while the server would take one more frame for a flood."""
@@ -329,14 +351,19 @@ class SocketSession:
             case Hello():
                 if not self._hello.done():
                     self._hello.set_result(frame)
+            case CallTool() | CancelTool():
+                self._host.called(frame)
             case GoingAway():
                 self._restarts = server_restarts(frame)
             case _:
-                reader = self._readers.get(getattr(frame, "conversation", ""))
-                if reader is not None:
-                    self._settle(reader.log, reader.take(frame))
-                if isinstance(frame, Subscribed):
-                    self._resolve(frame)
+                self._deliver(frame)
+
+    def _deliver(self, frame: Frame | Event | UnknownEvent) -> None:
+        reader = self._readers.get(getattr(frame, "conversation", ""))
+        if reader is not None:
+            self._settle(reader.log, reader.take(frame))
+        if isinstance(frame, Subscribed):
+            self._resolve(frame)
 
     def _resolve(self, answer: _Answer) -> None:
         waiting = self._waiting.get(cast("int", answer.re))

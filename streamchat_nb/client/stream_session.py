@@ -11,6 +11,7 @@ from streamchat_nb.client.event_page import events_path
 from streamchat_nb.client.log_reader import LogReader
 from streamchat_nb.client.session import (
     TransportBlocked,
+    needs_socket,
     server_restarts,
     settle,
 )
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from streamchat_nb.client.followed_log import FollowedLog
     from streamchat_nb.client.log_reader import Reading
     from streamchat_nb.client.session import SessionHost
+    from streamchat_nb.protocol.connection import ToolCommand
     from streamchat_nb.protocol.frames import Ack
 
 __all__ = ["EventStream", "StreamSession"]
@@ -115,6 +117,10 @@ class StreamSession:
     async def perform(self, command: ConversationCommand) -> Ack:
         """Carry out a command by a request."""
         return await perform_by_request(self._host.http, command)
+
+    async def tell(self, command: ToolCommand) -> None:  # noqa: ARG002
+        """Refuse: the server could not call back."""
+        raise needs_socket()
 
     async def close(self) -> None:
         """Close all streams."""

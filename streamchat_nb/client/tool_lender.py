@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from streamchat_nb.client.kernel_tools import offer_of
-from streamchat_nb.errors import StreamchatError
+from streamchat_nb.errors import ConnectError, StreamchatError
 from streamchat_nb.protocol.commands import (
     AcceptTool,
     FinishTool,
@@ -86,7 +86,8 @@ class ToolLender:
             StreamchatError: The server does not take them; it says why.
         """
         self._tools[conversation] = {tool.name: tool for tool in tools}
-        await self._offer(conversation)
+        with contextlib.suppress(ConnectError):  # ``resume`` will
+            await self._offer(conversation)
 
     async def resume(self) -> None:
         """Lend everything anew, and send what was not; call it for each new socket."""
