@@ -13,6 +13,7 @@ from tests.integration.server.wire import (
     authenticated,
     close_code,
     fetch,
+    frame,
     new_conversation,
     play,
     say,
@@ -49,7 +50,9 @@ async def ask(
         client_message_id="w1",
         content=[{"type": "text", "text": text}],
     )
-    await until(socket, "block.delta")
+    # The first answer of a new server waits for the model's SDK to be imported.
+    while (await frame(socket, timeout_s=50.0) or {})["type"] != "block.delta":
+        pass
     return id_, socket
 
 

@@ -111,8 +111,10 @@ async def open_socket(
     return socket
 
 
-async def frame(socket: WebSocketClientConnection) -> dict[str, Any] | None:
-    async with asyncio.timeout(10):
+async def frame(
+    socket: WebSocketClientConnection, *, timeout_s: float = 10.0
+) -> dict[str, Any] | None:
+    async with asyncio.timeout(timeout_s):
         data = await socket.read_message()
     return None if data is None else json.loads(data)
 
