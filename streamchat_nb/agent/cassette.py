@@ -50,7 +50,6 @@ __all__ = [
     "CassetteMode",
     "CassetteModel",
     "CassetteTiming",
-    "model_for",
     "path_below",
 ]
 
@@ -332,35 +331,6 @@ class _Found:
     request: ModelRequest
     key: str
     exchange: Exchange | None
-
-
-def model_for(
-    inner: Model | None,
-    cassette: str,
-    *,
-    root: Path,
-    mode: CassetteMode = "auto",
-    timing: CassetteTiming = "instant",
-    name: str | None = None,
-) -> Model | None:
-    """Return a model, behind the cassette that a client names, if it names one.
-
-    Args:
-        inner: The model; ``None`` where there is no credential.
-        cassette: As in ``path_below``; empty for none, which gives ``inner``.
-        root: The folder that the cassette must be in.
-        mode: As in ``CassetteModel``.
-        timing: As in ``CassetteModel``.
-        name: As in ``CassetteModel``.
-
-    Raises:
-        InvalidInput: The path is not allowed.
-        UsageError: As ``CassetteModel``.
-    """
-    if not cassette:
-        return inner
-    path = path_below(root, cassette)
-    return CassetteModel(inner, path, mode=mode, timing=timing, name=name)
 
 
 def _is_of_cassette(failure: ModelError) -> bool:

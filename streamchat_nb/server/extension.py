@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
     from tornado.web import RequestHandler
 
+    from streamchat_nb.agent.cassette import CassetteMode, CassetteTiming
     from streamchat_nb.conversation.store import Store
 
 __all__ = ["StreamchatExtension"]
@@ -122,6 +123,24 @@ class StreamchatExtension(ExtensionApp):
     limits = Dict(
         help="Limits that differ from the defaults, by name, for example "
         "{'message_bytes': 200000}. docs/reference/protocol.md lists them."
+    ).tag(config=True)
+    cassette = Unicode(
+        "",
+        help="File that the built-in agent's model is played from and recorded in, "
+        "for example recordings/chat.jsonl; relative to the server's root folder. "
+        "Empty: none.",
+    ).tag(config=True)
+    cassette_mode = Enum(
+        ["auto", "record", "replay"],
+        default_value="auto",
+        help="auto plays what the cassette has and records the rest, where there is a "
+        "credential and CI is not set in the environment; replay only plays; record "
+        "asks the model again and replaces.",
+    ).tag(config=True)
+    cassette_timing = Enum(
+        ["instant", "recorded"],
+        default_value="instant",
+        help="Whether a cassette plays at once or at the pace of the recording.",
     ).tag(config=True)
     offline_pace_s = Float(
         0.03,
@@ -337,6 +356,9 @@ class StreamchatExtension(ExtensionApp):
             token_lifetime_s=self.token_lifetime_s,
             authenticate_timeout_s=self.authenticate_timeout_s,
             limits=msgspec.convert(dict(self.limits), Limits),
+            cassette=self._cassette_path(),
+            cassette_mode=cast("CassetteMode", self.cassette_mode),
+            cassette_timing=cast("CassetteTiming", self.cassette_timing),
             offline_pace_s=self.offline_pace_s,
             on_no_subscribers=cast(
                 "Literal['continue', 'cancel']", self.on_no_subscribers
@@ -344,6 +366,12 @@ class StreamchatExtension(ExtensionApp):
             no_subscribers_timeout_s=self.no_subscribers_timeout_s,
             drain_timeout_s=self.drain_timeout_s,
         )
+
+    def _cassette_path(self) -> Path | None:
+        if not self.cassette:
+            return None
+        root = cast("ServerApp", self.serverapp).root_dir
+        return Path(root).expanduser() / Path(self.cassette).expanduser()
 
     def _credential(self) -> str:
         provider = cast("ServerApp", self.serverapp).identity_provider

@@ -11,6 +11,8 @@ from streamchat_nb.protocol.limits import Limits
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from streamchat_nb.agent.cassette import CassetteMode, CassetteTiming
+
 __all__ = ["DEFAULT_SYSTEM_PROMPT", "Settings"]
 
 DEFAULT_SYSTEM_PROMPT = (
@@ -36,6 +38,10 @@ class Settings:
         authenticate_timeout_s: Seconds a socket may wait with ``authenticate``.
         limits: Bounds on what clients send and the server keeps.
         turn_limits: Where a turn stops by itself.
+        cassette: File that the built-in agent's model is played from and recorded in;
+            ``None`` for none.
+        cassette_mode: What is played and what recorded; see ``CassetteModel``.
+        cassette_timing: At once, or at the pace of the recording.
         offline_pace_s: Seconds between two words of the offline demo.
         on_no_subscribers: Whether a turn that nobody follows goes on or is cancelled.
         no_subscribers_timeout_s: Seconds until it is cancelled.
@@ -53,6 +59,9 @@ class Settings:
     authenticate_timeout_s: float = 30.0
     limits: Limits = field(default_factory=Limits)
     turn_limits: TurnLimits = field(default_factory=TurnLimits)
+    cassette: Path | None = None
+    cassette_mode: CassetteMode = "auto"
+    cassette_timing: CassetteTiming = "instant"
     offline_pace_s: float = 0.03
     on_no_subscribers: Literal["continue", "cancel"] = "continue"
     no_subscribers_timeout_s: float = 60.0

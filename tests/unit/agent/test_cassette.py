@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from typing_extensions import override
 
-from streamchat_nb.agent.cassette import CassetteModel, model_for
+from streamchat_nb.agent.cassette import CassetteModel
 from streamchat_nb.agent.model import (
     ModelBlockDelta,
     ModelEvent,
     ModelMessageStop,
     ModelRequest,
 )
-from streamchat_nb.errors import InvalidInput, ModelError, UsageError
+from streamchat_nb.errors import ModelError, UsageError
 from streamchat_nb.testing.scripted_model import ScriptedModel, script
 
 if TYPE_CHECKING:
@@ -381,14 +381,3 @@ def test_arguments_that_cannot_be_used_are_refused(path: Path) -> None:
         cassette(None, path, timing="slow")
     with pytest.raises(UsageError, match="takes a model"):
         cassette(None, path, mode="record")
-
-
-def test_model_for_a_client_stays_in_the_folder(tmp_path: Path) -> None:
-    inner = ScriptedModel([script("Hello")])
-    assert model_for(inner, "", root=tmp_path) is inner
-    model = model_for(inner, "chat.jsonl", root=tmp_path, mode="record")
-    assert isinstance(model, CassetteModel)
-    ask(model)
-    assert (tmp_path / "chat.jsonl").exists()
-    with pytest.raises(InvalidInput):
-        model_for(inner, "../chat.jsonl", root=tmp_path)
