@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["array_facts", "array_table", "array_text"]
 
-_MOST_MEASURED = 1_000_000
+_MOST_MEASURED = 500_000
 _MOST_WRITTEN = 200
 _MATRIX = 2
 _MATRIX_ROWS = 8
