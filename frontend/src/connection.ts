@@ -44,7 +44,7 @@ export interface ConnectionOptions extends Omit<MachineOptions, "random"> {
   readonly listener: ConnectionListener;
   /** Ends the connection and everything it has under way. */
   readonly signal: AbortSignal;
-  /** A window's events: `online`, and `visibilitychange` of its document. */
+  /** A window's events: `online`, `offline`, and `visibilitychange` of its document. */
   readonly window?: Window | undefined;
 }
 
@@ -107,9 +107,10 @@ export class Connection {
   }
 
   #watchWindow(window: Window | undefined, signal: AbortSignal): void {
-    window?.addEventListener("online", () => this.dispatch({ type: "online" }), {
-      signal,
-    });
+    for (const change of ["online", "offline"]) {
+      const tell = (): void => this.dispatch({ type: "network" });
+      window?.addEventListener(change, tell, { signal });
+    }
     const tellVisibility = (): void => {
       const isHidden = window?.document.visibilityState === "hidden";
       this.dispatch({ type: isHidden ? "hidden" : "visible" });

@@ -201,7 +201,7 @@ export class ConnectionMachine {
       case "hidden":
         this.#isHidden = true;
         break;
-      case "online":
+      case "network":
       case "visible":
       case "reconnect":
         this.#isHidden &&= input.type !== "visible";
@@ -247,7 +247,7 @@ export class ConnectionMachine {
     }
   }
 
-  #hurry(why: "online" | "visible" | "reconnect" | "awake", now: number): void {
+  #hurry(why: "network" | "visible" | "reconnect" | "awake", now: number): void {
     this.#wake(now);
     const phase = this.#phase;
     if (phase.name === "live") {
@@ -404,6 +404,7 @@ export class ConnectionMachine {
         break;
       case "unreachable":
         this.#trying = this.#settled;
+        this.#socketFailures = 0;
         this.#unreachable += 1;
         this.#wait("unreachable", 0, now);
         break;

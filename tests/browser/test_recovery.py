@@ -106,8 +106,8 @@ def test_network_that_goes_and_comes_back_mid_answer_changes_nothing(
             proxy.cut("rst")
             expect(connection(page)).to_contain_text("Reconnecting")
             page.wait_for_timeout(400)
-            context.set_offline(False)  # the browser says so, and nobody has to wait
-            expect(connection(page)).to_contain_text(LIVE, timeout=3_000)
+            context.set_offline(False)
+            expect(connection(page)).to_contain_text(LIVE)
         for one in (page, watcher):
             answered(one)
         assert transcript_elements(page) == transcript_elements(watcher)
@@ -276,11 +276,12 @@ def test_computer_that_slept_notices_a_dead_socket_within_seconds(
     page.on("websocket", lambda socket: sockets.append(socket.url))
     with FaultProxy(page_server.port) as proxy:
         open_page(page, page_server, port=proxy.port)
-        say(page, "/demo long 60")
+        say(page, "/demo long 500")
         expect(connection(page)).to_contain_text(LIVE)
         watcher = watcher_of(page, browser, page_server)
         proxy.cut("silence")
         page.wait_for_timeout(500)
+        expect(stop_button(page)).to_be_visible()
         renderers = _stop_renderers(browser)
         try:
             time.sleep(SLEEP_S)
@@ -288,11 +289,12 @@ def test_computer_that_slept_notices_a_dead_socket_within_seconds(
             for renderer in renderers:
                 os.kill(renderer, signal.SIGCONT)
         woken = time.monotonic()
-        answered(page, timeout=12_000)
+        answered(page, timeout=15_000)
         took_s = time.monotonic() - woken
         answered(watcher)
         assert len(sockets) == 2
-        assert took_s < 10, f"it took {took_s:.1f} s to notice"
+        # By its silence alone it would be known after 30 s, and not acted on before.
+        assert took_s < 12, f"it took {took_s:.1f} s to notice"
         print(f"whole again {took_s:.1f} s after waking")  # noqa: T201 - a figure
         assert transcript_elements(page) == transcript_elements(watcher)
         watcher.context.close()
@@ -300,8 +302,8 @@ def test_computer_that_slept_notices_a_dead_socket_within_seconds(
 
 def _stop_renderers(browser: Browser) -> list[int]:
     """Stop all pages as sleep does: no timer goes off, and the clock goes on."""
-    session = browser.new_browser_cdp_session()
-    answer: Any = session.send("SystemInfo.getProcessInfo")
+    session: Any = browser.new_browser_cdp_session()
+    answer = session.send("SystemInfo.getProcessInfo")
     session.detach()
     renderers = [
         int(process["id"])

@@ -171,7 +171,8 @@ export class SocketSession implements Session {
   #takeToken(token: string, now: number): void {
     this.#token = token;
     if (this.#openingFailed) {
-      this.#lose({ kind: "blocked", why: "network", slow: this.#wasSlow }, now);
+      // The server may be slow with everything: that is no word against sockets yet.
+      this.#lose({ kind: "blocked", why: "network" }, now);
     } else if (this.#phase !== "opening") {
       this.#authenticate(now);
     }

@@ -84,8 +84,8 @@ export type Input =
   | { readonly type: "start" }
   /** The machine's deadline has come. */
   | { readonly type: "wake" }
-  /** The network is back, or somebody looks at the page again. */
-  | { readonly type: "online" }
+  /** The network came or went, or somebody looks at the page again. */
+  | { readonly type: "network" }
   | { readonly type: "visible" }
   /** Nobody looks at the page. */
   | { readonly type: "hidden" }

@@ -387,7 +387,7 @@ describe("a connection that breaks", () => {
     expect(world.all("open_socket")).toHaveLength(4);
   });
 
-  test.each(["online", "visible", "reconnect"] as const)(
+  test.each(["network", "visible", "reconnect"] as const)(
     "is made again at once on %s",
     (type) => {
       const world = live().closeSocket().input({ type });
@@ -451,7 +451,7 @@ describe("a server that is not there", () => {
       expect(world.machine.status.detail).toMatch(/^The server is not running/);
       const code = attempt === 0 ? undefined : "server_unreachable";
       expect(world.machine.status.problem?.code).toBe(code);
-      world.input({ type: "online" });
+      world.input({ type: "network" });
       expect(world.machine.status.problem?.code).toBe(code);
     }
 
@@ -499,13 +499,26 @@ describe("falling back", () => {
     expect(world.all("open_stream")).toHaveLength(1);
   });
 
-  test("a socket that stays silent while the token is slow waits for the token", () => {
+  test("a socket that stays silent while the token is slow is tried once more", () => {
     const world = started().advance(8_000);
     expect(world.all("open_stream")).toEqual([]);
 
-    world.token();
+    world.token().advance(500);
+    expect(world.all("open_socket")).toHaveLength(2);
+    expect(world.all("open_stream")).toEqual([]);
+    world.token().advance(5_000);
 
     expect(world.all("open_stream")).toHaveLength(1);
+  });
+
+  test("a server that starts slowly is not taken for a network that blocks", () => {
+    const world = started().blockSocket().advance(1_000);
+    const { id } = world.last("fetch_token");
+    world.input({ type: "token_failed", id, failure: NO_ANSWER }).advance(2_000);
+    world.blockSocket().advance(1_000);
+
+    expect(world.all("open_stream")).toEqual([]);
+    expect(world.openSocket().status).toBe("Live over WebSocket");
   });
 
   test("a socket over which no answer to authenticate comes is enough", () => {
@@ -725,7 +738,7 @@ describe("the HTTP stream", () => {
   });
 
   test("tries the WebSocket at once when the network changes", () => {
-    const world = streaming().input({ type: "online" });
+    const world = streaming().input({ type: "network" });
 
     expect(world.all("open_socket")).toHaveLength(3);
   });
@@ -794,7 +807,7 @@ describe("polling", () => {
     expect(world.status).toBe("Live over HTTP requests");
     world.openStream();
     expect(world.status).toBe("Live over HTTP stream");
-    world.input({ type: "online" }).openSocket();
+    world.input({ type: "network" }).openSocket();
 
     expect(world.status).toBe("Live over WebSocket");
   });
@@ -1267,7 +1280,7 @@ describe("any inputs in any order", () => {
       () => world.edit("t1", `${random()}`),
       () => world.input({ type: "hidden" }),
       () => world.input({ type: "agent", offline: random() < 0.5 }),
-      () => world.input({ type: "online" }),
+      () => world.input({ type: "network" }),
       () => world.input({ type: "visible" }),
       () => can("send") && world.frame({ type: "ack", re: 3, seq: 5 }),
       () =>
