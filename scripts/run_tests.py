@@ -95,7 +95,7 @@ PARTS = {
         folders=("tests/integration/faults", "tests/soak"),
         pattern="test_*.py",
         options=("-p", "no:playwright", "--timeout=300"),
-        timeout_s=900,
+        timeout_s=1_200,
     ),
     "browser": Part(
         folders=("tests/browser",),

@@ -7,6 +7,7 @@ that is lost on one of the ways, a text that changes, a state of another moment.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -20,6 +21,9 @@ from streamchat_nb.protocol.codec import decode_event, encode
 from streamchat_nb.protocol.events import BlockDelta, MessageCompleted, TurnFinished
 from streamchat_nb.server import delivery
 from streamchat_nb.server.turns import ConversationTurns
+
+if TYPE_CHECKING:
+    from streamchat_nb.protocol.commands import Cursor
 
 
 def begin_each_replay_one_event_late() -> None:
@@ -44,20 +48,33 @@ def forget_to_adapt_prev() -> None:
     log_module.merge_deltas = merge
 
 
-def lose_the_end_of_a_turn_for_who_lags() -> None:
-    def merge(events: list[StoredEvent], prev: int) -> list[StoredEvent]:
-        merged = merge_deltas(events, prev)
-        if len(merged) < 4:
-            return merged
+def lose_the_end_of_a_turn_in_replays() -> None:
+    plan_delivery, stream = delivery.plan_delivery, ConversationLog.stream
+    replays: set[tuple[str, int]] = set()
+
+    async def plan_and_note(
+        log: ConversationLog, since: Cursor | None
+    ) -> delivery.Plan:
+        plan = await plan_delivery(log, since)
+        if plan.replay_after is not None:
+            replays.add((log.id, plan.replay_after))
+        return plan
+
+    async def stream_without_ends(
+        log: ConversationLog, after: int, **limits: int
+    ) -> list[StoredEvent]:
+        events = await stream(log, after, **limits)
+        if (log.id, after) not in replays or len(events) < 3:
+            return events
         kept: list[StoredEvent] = []
-        for seq, data in merged:
-            if isinstance(decode_event(data), TurnFinished) and kept:
-                continue
-            last = kept[-1].seq if kept else prev
-            kept.append(StoredEvent(seq, encode(_with(data, prev=last))))
+        for seq, data in events:
+            if not isinstance(decode_event(data), TurnFinished):
+                last = kept[-1].seq if kept else after
+                kept.append(StoredEvent(seq, encode(_with(data, prev=last))))
         return kept
 
-    log_module.merge_deltas = merge
+    delivery.plan_delivery = plan_and_note
+    ConversationLog.stream = stream_without_ends  # type: ignore[method-assign]
 
 
 def lose_a_letter_where_deltas_are_joined() -> None:
