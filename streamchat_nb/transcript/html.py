@@ -22,6 +22,7 @@ from streamchat_nb.transcript.html_text import (
     lines_as_typed,
     picture_element,
     quotation,
+    with_colour,
     write_html,
 )
 from streamchat_nb.transcript.markdown_tree import parse_markdown
@@ -64,11 +65,8 @@ _HEADING_LEVEL = 3
 _MOST_ROWS = 100
 _OUTPUT_LINES = 400
 _OUTPUT_BYTES = 20_000
-_COLOURS = {
-    "auto": "",
-    "light": "color:#1d2129;background-color:#ffffff;padding:8px 16px;",
-    "dark": "color:#e6e8ec;background-color:#16181d;padding:8px 16px;",
-}
+_COLOURS = {"light": ("#1d2129", "#ffffff"), "dark": ("#e6e8ec", "#16181d")}
+"""Of the words and of what is behind them."""
 _PAGE = """<!doctype html>
 <html lang="en">
 <head>
@@ -115,11 +113,13 @@ def to_html(
         limit_bytes: Largest size in UTF-8; the middle of a longer one is left out,
             and a sentence says so.
     """
-    style = f"{_COLOURS[theme]}max-width:56rem"
-    before, after = f'<div style="{style}">\n', "\n</div>\n"
+    style = "max-width:56rem"
+    if theme != "auto":
+        style += f";padding:8px 16px;background-color:{_COLOURS[theme][1]}"
+    before, after = f'<div style="{style};color:inherit">\n', "\n</div>\n"
     room = limit_bytes - len(before) - len(after)
-    body = _body(state, level=_HEADING_LEVEL, thinking=thinking, limit_bytes=room)
-    return before + body + after
+    html = before + _body(state, _HEADING_LEVEL, thinking, room) + after
+    return html if theme == "auto" else with_colour(html, _COLOURS[theme][0])
 
 
 def to_page(
@@ -130,13 +130,13 @@ def to_page(
     limit_bytes: int = 16_000_000,
 ) -> str:
     """Return a conversation as a page of its own; as ``to_html`` otherwise."""
-    body = _body(state, level=1, thinking=thinking, limit_bytes=limit_bytes)
+    body = _body(state, 1, thinking, limit_bytes)
     scheme = "light dark" if theme == "auto" else theme
     return _PAGE.format(scheme=scheme, title=escape(title_of(state)), body=body)
 
 
 def _body(
-    state: ConversationState, *, level: int, thinking: bool, limit_bytes: int
+    state: ConversationState, level: int, thinking: bool, limit_bytes: int
 ) -> str:
     """Return the whole, below a title of this level."""
     title = f"<h{level}>{escape_html(title_of(state))}</h{level}>"

@@ -33,25 +33,35 @@ __all__ = [
     "lines_as_typed",
     "picture_element",
     "quotation",
+    "with_colour",
     "write_html",
 ]
 
 _DEEPEST_HEADING = 6
 _ELEMENTS = {"em": "em", "strong": "strong", "s": "del"}
 # Pages have colours of their own for these, which may not go with those around them.
-_PLAIN_STYLE = "color:inherit;background-color:transparent"
-_INLINE_CODE_STYLE = "color:inherit;background-color:rgba(128,128,128,0.15)"
+_PLAIN_STYLE = "background-color:transparent;color:inherit"
+_INLINE_CODE_STYLE = "background-color:rgba(128,128,128,0.15);color:inherit"
 _CODE_STYLE = (
     "background-color:rgba(128,128,128,0.12);padding:8px 10px;border-radius:4px;"
-    "overflow-x:auto;color:inherit;margin:0 0 1em 0"
+    "overflow-x:auto;margin:0 0 1em 0;color:inherit"
 )
 _QUOTE_STYLE = (
     "margin:0 0 1em 0;padding:0 0 0 1em;border-left:3px solid rgba(128,128,128,0.4)"
 )
-_TABLE_STYLE = "border-collapse:collapse;color:inherit;margin:0 0 1em 0"
-_LINK_STYLE = "color:inherit;text-decoration:underline"
+_TABLE_STYLE = "border-collapse:collapse;margin:0 0 1em 0;color:inherit"
+_LINK_STYLE = "text-decoration:underline;color:inherit"
 _CELL_STYLE = "padding:2px 10px;border-bottom:1px solid rgba(128,128,128,0.35)"
 _FORMULA_START = re.compile(r"[$\\]")
+
+
+def with_colour(html: str, colour: str) -> str:
+    """Return our HTML with all its words in one colour.
+
+    Notebooks that do not trust an output keep colours, and drop ``inherit``.
+    """
+    # A quote in words is written &quot;: this one ends an attribute of ours.
+    return html.replace('color:inherit"', f'color:{colour}"')
 
 
 def write_html(nodes: Sequence[SyntaxTreeNode], *, below: int) -> str:

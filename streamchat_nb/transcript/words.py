@@ -60,10 +60,11 @@ def approval_words(call: ToolCallState) -> str:
     approval = call.approval
     if approval is None or approval.decision is None:
         return ""
-    name = remove_hidden(approval.by.name) if approval.by else ""
-    word = "allowed" if approval.decision == "approved" else "refused"
-    changed = " with changes" if approval.is_edited else ""
-    return f"{word}{changed} by {name}" if name else f"{word}{changed}"
+    name = remove_hidden(approval.by.name)[:80] if approval.by else ""
+    by = f" by {name}" if name else ""
+    if approval.decision == "denied":
+        return f"refused{by}" if by else ""
+    return f"allowed{' with changes' if approval.is_edited else ''}{by}"
 
 
 def duration_words(milliseconds: int | None) -> str:

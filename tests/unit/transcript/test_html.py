@@ -78,13 +78,17 @@ def test_fence_that_is_open_swallows_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("theme", "colour"),
-    [("auto", ""), ("light", "#ffffff"), ("dark", "#16181d")],
+    [("auto", "inherit"), ("light", "#1d2129"), ("dark", "#e6e8ec")],
 )
 def test_theme_brings_its_colours(theme: Theme, colour: str) -> None:
-    html = to_html(story_of_everything(), theme=theme)
+    story = Story()
+    story.ask('Is "color:inherit" kept?')
+    story.answer('`color:inherit"`')
+    html = to_html(story.state, theme=theme)
     assert problems_of(html) == []
-    assert ("background-color:#" in html) == bool(colour)
-    assert colour in html
+    assert ("background-color:#" in html) == (theme != "auto")
+    assert set(re.findall(r';color:([^";]+)"', html)) == {colour}
+    assert html.count("color:inherit&quot;") == 2
 
 
 def test_long_conversation_is_cut_in_the_middle() -> None:

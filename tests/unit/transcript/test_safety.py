@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from io import StringIO
 from typing import Any
 
 import nbformat
 import pytest
-from nbconvert import HTMLExporter
+from nbconvert import HTMLExporter, LatexExporter
 
 from streamchat_nb.transcript.export import mimebundle
 from streamchat_nb.transcript.html import to_html
@@ -54,7 +56,7 @@ def output_cell(data: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def convert(exporter: HTMLExporter, *cells: dict[str, Any]) -> str:
+def convert(exporter: HTMLExporter | LatexExporter, *cells: dict[str, Any]) -> str:
     notebook: dict[str, Any] = {
         "cells": cells,
         "metadata": {},
@@ -81,6 +83,33 @@ CORPORA = [
 ]
 
 
+TEX = [
+    r"\input{/etc/passwd}",
+    r"$\input{/etc/passwd}$",
+    r"$$x$$ \immediate\write18{id}",
+    r"\begin{filecontents}{x}y\end{filecontents}",
+    r"`\input{x}`{=latex}",
+    "```{=latex}\n\\input{x}\n```",
+    r"\\(\input{x}\\)",
+    r"| \input{x} |",
+    "# \\input{x}",
+]
+
+
+@pytest.mark.skipif(shutil.which("pandoc") is None, reason="needs pandoc")
+def test_pdf_by_tex_has_no_command_of_a_text() -> None:
+    verbatim = r"(?s)\\begin\{(verbatim|Verbatim|Highlighting)\}.*?\\end\{\1\}"
+    for text in TEX:
+        state = everywhere(text)
+        markdown = mimebundle(state)["text/markdown"]
+        cells = [output_cell({"text/markdown": markdown})]
+        for shown in (cells, to_notebook(state)["cells"]):
+            tex = convert(LatexExporter(), *shown)
+            words = re.sub(verbatim, "", tex.split("\\begin{document}", 1)[1])
+            found = re.search(r"\\(?:input|immediate|write|begin\{filecontents)", words)
+            assert found is None, text
+
+
 def test_checkers_see_what_they_are_there_to_see() -> None:
     hostile = (
         '<p onclick="x">a</p><script>x</script><img src="https://e.example/">'
@@ -104,6 +133,7 @@ def test_checkers_see_what_they_are_there_to_see() -> None:
         assert part in requests
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CORPORA)
 def test_html_has_only_our_elements(name: str) -> None:
     texts = texts_of(name)
@@ -115,6 +145,7 @@ def test_html_has_only_our_elements(name: str) -> None:
         assert problems_of(to_html(everywhere(text), thinking=True)) == [], text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CORPORA)
 def test_markdown_means_nothing_more_when_read_again(name: str) -> None:
     for text in texts_of(name):
@@ -128,6 +159,7 @@ def test_markdown_means_nothing_more_when_read_again(name: str) -> None:
         assert kinds_again <= kinds | {"link", "text", "fence", "code_inline"}, text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CORPORA)
 def test_another_program_shows_the_notebook_without_asking_for_anything(
     name: str, exporter: HTMLExporter

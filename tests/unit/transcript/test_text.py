@@ -6,6 +6,7 @@ import pytest
 
 from streamchat_nb.transcript.text import to_text
 from tests.unit.transcript.samples import (
+    ADA,
     LOGS,
     Story,
     everywhere,
@@ -56,3 +57,19 @@ def test_long_conversation_is_cut_in_the_middle() -> None:
     assert "Question 0?" in text
     assert "Question 49?" in text
     assert "too long to be shown" in text
+
+
+def test_approvals_say_who_allowed_and_what_waits() -> None:
+    state = recorded(next(log for log in LOGS if log.stem == "approvals"))
+    text = to_text(state)
+    assert (
+        '[Using search_contacts(query="Ada Lovelace") (allowed with changes by' in text
+    )
+    assert '[search_contacts(query="Alan") was not allowed (0.1 s)]' in text
+    call = state.tool_calls[0]
+    assert call.approval is not None
+    call.approval.decision = None
+    assert " waits to be allowed]" in to_text(state)
+    call.approval.decision, call.approval.by = "denied", ADA
+    call.duration_ms = 65_400
+    assert "(refused by Ada, 1 min 5 s)]" in to_text(state)
