@@ -6,7 +6,7 @@ import { discoverSite, xsrfToken } from "./credentials";
 import { Requests } from "./transport/requests";
 
 export interface OpenChatOptions {
-  /** Id of the conversation; empty: make one. */
+  /** Id of the conversation; empty: make one, a page with its first message. */
   readonly conversation: string;
   readonly kind: ClientKind;
   /** A base URL that somebody else knows. */

@@ -10,7 +10,7 @@ function conversationOfAddress(): string {
   return IDENTIFIER.test(id) ? id : "";
 }
 
-/** Show the conversation of the address until `signal` aborts; make one for none. */
+/** Show the conversation of the address until `signal` aborts; a new one for none. */
 function show(signal: AbortSignal): void {
   const { chat, staticUrl } = openChat({
     conversation: conversationOfAddress(),

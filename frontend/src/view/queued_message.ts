@@ -1,6 +1,6 @@
 /** One message that waits: its text, and what can be done with it. */
 
-import { showControls } from "../markdown/hidden";
+import { removeHidden, showControls } from "../markdown/hidden";
 import { appendVisible } from "../markdown/inline_view";
 import { excessBytes } from "./composer";
 import { make, makeButton, setText } from "./element";
@@ -82,7 +82,10 @@ export class QueuedMessageView {
 
   /** Something was asked of it that the server refused. */
   showRefusal({ kind, text, error }: OutgoingRequest): void {
-    if (kind === "edit" && !this.isEditing) this.openEditor(text);
+    if (kind === "edit" && !this.isEditing) {
+      this.openEditor(text);
+      this.surroundings.model.keepDraft(text, this.turn);
+    }
     this.remark = `${strings.requestFailed[kind]} ${error?.message ?? ""}`.trim();
   }
 
@@ -172,6 +175,7 @@ export class QueuedMessageView {
   private showText(text: string): void {
     if (text === this.shownText) return;
     this.shownText = text;
+    this.text.title = removeHidden(text);
     this.text.replaceChildren();
     appendVisible(this.text, showControls(text));
     for (const button of [this.sendNow, this.edit, this.remove]) {

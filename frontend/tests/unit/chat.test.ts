@@ -4,6 +4,7 @@ import { Chat, type ChatOptions } from "../../src/chat";
 import { Requests, type RequestsOptions } from "../../src/transport/requests";
 import type { Change } from "../../src/view/types";
 import { LocalServer } from "../local_server";
+import { MemoryStorage } from "../memory_storage";
 
 /** A browser's WebSocket: an error that nobody listens for is no exception. */
 class BrowserWebSocket extends NodeWebSocket {
@@ -269,6 +270,50 @@ describe("a chat", () => {
 
     expect(made).toEqual(["c_1"]);
     expect(chat.connection.transport).toBe("websocket");
+  });
+
+  test("that ends offline is followed by one that sends what was typed, once", async () => {
+    const places = { allTabs: new MemoryStorage(), thisTab: new MemoryStorage() };
+    const page = new AbortController();
+    const first = open({ places, signal: page.signal });
+    await until(first, uses("websocket")(first));
+    await server.stop();
+    await until(first, uses("offline")(first));
+    first.send("meanwhile");
+    first.keepDraft("a draft");
+    page.abort();
+
+    const reloaded = open({ places });
+    const otherTab = open({ places: { ...places, thisTab: new MemoryStorage() } });
+    for (const chat of [reloaded, otherTab]) {
+      expect(chat.outbox).toMatchObject([{ text: "meanwhile", status: "sending" }]);
+    }
+    expect([reloaded.draft(), otherTab.draft()]).toEqual(["a draft", ""]);
+    await server.start();
+    for (const chat of [reloaded, otherTab]) {
+      await until(
+        chat,
+        () => chat.state.messages.length === 2 && hasEverything(chat)(),
+        20_000,
+      );
+    }
+
+    expect(server.state.messages.filter(({ role }) => role === "user")).toHaveLength(1);
+    expect(places.allTabs.length).toBe(0);
+  });
+
+  test("keeps a change of what waits until the server has it", async () => {
+    const places = { allTabs: new MemoryStorage(), thisTab: new MemoryStorage() };
+    server.append({ type: "turn.started", turn: "t9", message: "q", agent: "a" });
+    server.send("w_1", [{ type: "text", text: "one" }]);
+    const chat = open({ places });
+    await until(chat, () => chat.turn("t1")?.status === "queued");
+
+    chat.edit("t1", "changed");
+    expect(chat.draft("t1")).toBe("changed");
+    await until(chat, () => chat.requests.length === 0);
+
+    expect(chat.draftTurns).toEqual([]);
   });
 
   test("of a widget without a conversation makes one at once", async () => {
