@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 __all__ = ["ConversationEvents", "StateReplaced", "copy_of"]
 
 MOST_WAITING = 10_000
+MOST_WAITS = 100
+"""How often it is waited for the log to reach what was fetched."""
+WAIT_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -91,32 +95,58 @@ class ConversationEvents:
             await self._news.wait()
 
     async def _catch_up(self, since: Cursor) -> None:
-        """Fetch what lies between a cursor and now; what follows is heard."""
+        """Fetch what lies between a cursor and what was heard since this began."""
         await self._log.current()
-        here = self._log.cursor
         self._waiting.clear()
         self._is_replaced = False
-        earlier = None if here is None else await self._between(since, here)
+        earlier = await self._until_heard(since)
         if earlier is None:
             self._is_replaced = True
         else:
             self._waiting.extendleft(reversed(earlier))
         self._since = None
 
-    async def _between(
-        self, since: Cursor, here: Cursor
-    ) -> list[Event | UnknownEvent] | None:
-        """Return the events after one cursor up to another; ``None``: gone."""
-        if since.log != here.log or since.seq > here.seq:
-            return None
+    async def _until_heard(self, since: Cursor) -> list[Event | UnknownEvent] | None:
+        """Return the events after a cursor up to those that wait; ``None``: gone.
+
+        A page may join deltas beyond what the log has applied, and the log deltas
+        beyond a page's last: it goes on until one fits the other.
+        """
         events: list[Event | UnknownEvent] = []
-        while since.seq < here.seq:
+        waits = 0
+        while not self._is_replaced and waits <= MOST_WAITS:
+            here = self._log.cursor
+            if here is None or since.log != here.log:
+                return None
+            if self._fits(since.seq, here.seq):
+                return events
+            if since.seq > here.seq:
+                if not events:
+                    return None
+                waits += 1
+                await self._log_moves()
+                continue
             page = await self._fetch(since)
             if page.mode == "snapshot" or page.log != here.log or not page.events:
                 return None
             events += [decode_event(bytes(raw)) for raw in page.events]
             since = msgspec.structs.replace(since, seq=events[-1].seq)
-        return [event for event in events if event.seq <= here.seq]
+        return None
+
+    def _fits(self, seq: int, here: int) -> bool:
+        """Forget what waits up to ``seq``, if what is left of it goes on from there."""
+        later = deque(event for event in self._waiting if event.seq > seq)
+        fits = later[0].prev == seq if later else seq == here
+        if fits:
+            self._waiting = later
+        return fits
+
+    async def _log_moves(self) -> None:
+        """Wait for the log's next event, for a moment."""
+        self._news.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(WAIT_S):
+                await self._news.wait()
 
     # from the log
 

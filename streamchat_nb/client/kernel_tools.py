@@ -13,6 +13,7 @@ from typing_extensions import override
 from streamchat_nb.errors import ToolError
 from streamchat_nb.protocol.commands import ToolOffer
 from streamchat_nb.tools.decorator import FunctionTool
+from streamchat_nb.tools.figures import pyplot_figures
 from streamchat_nb.tools.tool import ToolResult
 from streamchat_nb.tools.values import result_of
 
@@ -108,18 +109,21 @@ class KernelTool(FunctionTool[ParametersT, ReturnT]):
     ) -> ToolResult | concurrent.futures.Future[ToolResult]:
         """Call the function; returns a future where it is asynchronous."""
         function = cast("Callable[..., object]", self.function)
+        figures = pyplot_figures()
         value = function(*positional, **keywords)
         if not inspect.isawaitable(value):
-            return _result_of(value)
+            return _result_of(value, figures)
 
         async def finish() -> ToolResult:
-            return _result_of(await value)
+            return _result_of(await value, figures)
 
         return _run_on_a_loop(finish())
 
 
-def _result_of(value: object) -> ToolResult:
-    return value if isinstance(value, ToolResult) else result_of(value)
+def _result_of(value: object, figures_before: frozenset[int]) -> ToolResult:
+    if isinstance(value, ToolResult):
+        return value
+    return result_of(value, figures_before=figures_before)
 
 
 def _run_on_a_loop(

@@ -13,6 +13,8 @@ from streamchat_nb.errors import ConnectError
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
+    from streamchat_nb.client.main_thread import MainThread
+
 __all__ = ["LoopThread"]
 
 # A wait is cut into pieces of this, so that Ctrl-C is heard on every platform.
@@ -23,7 +25,13 @@ Result = TypeVar("Result")
 
 
 class LoopThread:
-    """A daemon thread that runs coroutines for other threads."""
+    """A daemon thread that runs coroutines for other threads.
+
+    Attributes:
+        main_thread: What the main thread runs while it waits here; ``None``: nothing.
+    """
+
+    main_thread: MainThread | None = None
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
@@ -65,10 +73,19 @@ class LoopThread:
                         "of it goes on there.",
                         code="timeout",
                     )
-                concurrent.futures.wait({future}, timeout=min(_PIECE_S, left_s))
+                self._wait_a_piece(future, min(_PIECE_S, left_s))
             return future.result()
         finally:
             future.cancel()
+
+    def _wait_a_piece(
+        self, future: concurrent.futures.Future[Result], piece_s: float
+    ) -> None:
+        on_main = threading.current_thread() is threading.main_thread()
+        if self.main_thread is not None and on_main:
+            self.main_thread.serve(future, timeout_s=piece_s)
+        else:
+            concurrent.futures.wait({future}, timeout=piece_s)
 
     def call(self, function: Callable[[], Result]) -> Result:
         """Run a quick function there and return its result; also from there.

@@ -15,6 +15,7 @@ import signal
 import sys
 import threading
 import time
+import weakref
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -66,6 +67,9 @@ class MainThread:
         self._waiting: queue.SimpleQueue[MainThreadWork] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._current: MainThreadWork | None = None
+        self._awaited: weakref.WeakSet[concurrent.futures.Future[Any]] = (
+            weakref.WeakSet()
+        )
 
     @property
     def runs_between_cells(self) -> bool:
@@ -111,14 +115,27 @@ class MainThread:
             TimeoutError: It was not done in time.
         """
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        future.add_done_callback(lambda _: self._waiting.put(_nothing()))
         while not future.done():
             left_s = _PIECE_S if deadline is None else deadline - time.monotonic()
             if left_s <= 0:
                 raise TimeoutError
-            with contextlib.suppress(queue.Empty):
-                self._run(self._waiting.get(timeout=min(_PIECE_S, left_s)))
+            self.serve(future, timeout_s=min(_PIECE_S, left_s))
         return future.result()
+
+    def serve(
+        self, future: concurrent.futures.Future[Any], *, timeout_s: float
+    ) -> None:
+        """Run what waits, for a moment, or until a future is done.
+
+        Args:
+            future: What is waited for.
+            timeout_s: Longest wait for work.
+        """
+        if future not in self._awaited:
+            self._awaited.add(future)
+            future.add_done_callback(lambda _: self._waiting.put(_nothing()))
+        with contextlib.suppress(queue.Empty):
+            self._run(self._waiting.get(timeout=timeout_s))
 
     def _run_next(self) -> None:
         with contextlib.suppress(queue.Empty):

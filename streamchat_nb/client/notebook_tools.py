@@ -21,6 +21,7 @@ from streamchat_nb.tools.namespace import (
 )
 from streamchat_nb.tools.output import cut_middle
 from streamchat_nb.tools.tool import ToolResult
+from streamchat_nb.tools.values import result_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,16 +32,7 @@ if TYPE_CHECKING:
     from streamchat_nb.protocol.content import Display
     from streamchat_nb.tools.tool import Tool
 
-__all__ = ["NOTEBOOK_TOOLS", "notebook_tools"]
-
-NOTEBOOK_TOOLS = (
-    "list_variables",
-    "describe_variable",
-    "preview_data_frame",
-    "read_notebook",
-    "run_python",
-)
-"""Names of the tools that a notebook lends unless it is told otherwise."""
+__all__ = ["notebook_tools"]
 
 PRINTED_BYTES = 16_384
 IMAGE_BASE64_BYTES = 150_000
@@ -52,7 +44,7 @@ CELL_CHARACTERS = 2_000
 def notebook_tools(
     shell: InteractiveShell, main_thread: MainThread, names: Iterable[str]
 ) -> list[Tool]:
-    """Return those of ``NOTEBOOK_TOOLS`` that are named.
+    """Return those that are named: what looks at data asks a person first.
 
     Args:
         shell: The notebook's IPython.
@@ -65,14 +57,21 @@ def notebook_tools(
             notebook.list_variables, main_thread=main_thread, idempotent=True
         ),
         "describe_variable": KernelTool(
-            notebook.describe_variable, main_thread=main_thread, idempotent=True
+            notebook.describe_variable,
+            main_thread=main_thread,
+            needs_approval=True,
+            idempotent=True,
         ),
         "preview_data_frame": KernelTool(
-            notebook.preview_data_frame, main_thread=main_thread, idempotent=True
+            notebook.preview_data_frame,
+            main_thread=main_thread,
+            needs_approval=True,
+            idempotent=True,
         ),
         "read_notebook": KernelTool(
             notebook.read_notebook,
             main_thread=main_thread,
+            needs_approval=True,
             idempotent=True,
             thread=True,
         ),
@@ -178,6 +177,10 @@ class _Notebook:
         parts = [printed.strip(), _text_of(captured.outputs)]
         if error is not None:
             parts.append(f"{type(error).__name__}: {error}")
+        elif outcome.result is not None:
+            value = result_of(outcome.result)
+            parts.append(value.output)
+            display += value.display
         return ToolResult(
             output="\n".join(part for part in parts if part) or "Done; no output.",
             status="ok" if error is None else "error",

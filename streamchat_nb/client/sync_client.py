@@ -24,7 +24,7 @@ from streamchat_nb.client.events import copy_of
 from streamchat_nb.client.loop_thread import LoopThread
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Iterable
     from types import TracebackType
 
     from streamchat_nb.client.answer import Answer
@@ -35,12 +35,14 @@ if TYPE_CHECKING:
         IfActive,
     )
     from streamchat_nb.client.events import ConversationEvents, StateReplaced
+    from streamchat_nb.client.main_thread import MainThread
     from streamchat_nb.client.session import Transport
     from streamchat_nb.conversation.state import ConversationState, TurnState
     from streamchat_nb.errors import StreamchatError
     from streamchat_nb.protocol.commands import Cursor
     from streamchat_nb.protocol.events import Event, UnknownEvent
     from streamchat_nb.protocol.frames import Participant
+    from streamchat_nb.tools.tool import Tool
 
 __all__ = [
     "SyncAnswerStream",
@@ -86,6 +88,10 @@ class SyncClient:
     ) -> None:
         self._client = Client(address, kind=kind, name=name, transport=transport)
         self._thread = LoopThread()
+
+    def serve_on(self, main_thread: MainThread) -> None:
+        """Run lent functions on the main thread while it waits for this client."""
+        self._thread.main_thread = main_thread
 
     def __enter__(self) -> Self:
         try:
@@ -244,6 +250,10 @@ class SyncConversation:
         """See ``ClientConversation.events``; ``timeout_s`` is for each event."""
         events = self._thread.call(lambda: self._conversation.events(since))
         return SyncConversationEvents(self._thread, events, timeout_s)
+
+    def lend(self, tools: Iterable[Tool]) -> None:
+        """See ``ClientConversation.lend``."""
+        self._thread.wait(self._conversation.lend(list(tools)))
 
     def watch(self, watcher: Callable[[Event | UnknownEvent | None], None]) -> None:
         """See ``ClientConversation.watch``; it is called on the client's thread."""

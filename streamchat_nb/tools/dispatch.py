@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from streamchat_nb.errors import LeaseLost, StreamchatError, ToolError
+from streamchat_nb.protocol.codec import encode
 from streamchat_nb.tools.actions import usable_actions
 from streamchat_nb.tools.output import clean_text, cut_middle, is_blank
 from streamchat_nb.tools.progress import ProgressReports
@@ -28,6 +29,7 @@ logger = logging.getLogger(__name__)
 
 _MOST_ERROR_CHARACTERS = 2_000
 _MOST_KNOWN_NAMES = 50
+_MOST_DISPLAY_BYTES = 200_000
 _GRACE_S = 0.05
 
 _abandoned: set[asyncio.Task[ToolResult]] = set()
@@ -187,7 +189,7 @@ def _outcome(
             output=output,
             truncated=truncated,
             actions=usable_actions(result.actions),
-            display=list(result.display),
+            display=_bounded(result.display),
         )
     except LeaseLost as error:
         return Outcome(status="unknown", output=error.message, is_lease_lost=True)
@@ -199,6 +201,18 @@ def _outcome(
         places = "".join(traceback.format_tb(error.__traceback__))
         logger.warning("Tool %s raised %s\n%s", tool.name, type(error).__name__, places)
         return _failed(_described(error))
+
+
+def _bounded(display: Iterable[Display]) -> list[Display]:
+    """Return what fits into an event, in order."""
+    kept: list[Display] = []
+    left_bytes = _MOST_DISPLAY_BYTES
+    for item in display:
+        left_bytes -= len(encode(item))
+        if left_bytes < 0:
+            break
+        kept.append(item)
+    return kept
 
 
 def _described(error: Exception) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import functools
 import logging
 import threading
 from pathlib import Path
@@ -23,10 +24,21 @@ from streamchat_nb.client.discovery import ServerAddress, find_server
 from streamchat_nb.client.sync_client import SyncClient, SyncConversation
 from streamchat_nb.errors import ConnectError, StreamchatError, UsageError
 from streamchat_nb.protocol.events import TurnFinished
+from streamchat_nb.transcript.export import Format, export
+from streamchat_nb.widget.lent_tools import (
+    LentTools,
+    as_kernel_tool,
+    main_thread,
+    wanted_notebook_tools,
+)
 
 if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Iterable
+
     from streamchat_nb.conversation.state import ConversationState
     from streamchat_nb.protocol.events import Event, UnknownEvent
+    from streamchat_nb.tools.tool import Tool
 
 __all__ = ["Answer", "Chat", "ChatMessage"]
 
@@ -34,6 +46,7 @@ logger = logging.getLogger(__name__)
 
 _STATIC = Path(__file__).parent / "static"
 _clients: dict[ServerAddress, SyncClient] = {}
+_lent = LentTools()
 _clients_lock = threading.Lock()
 _connecting = concurrent.futures.ThreadPoolExecutor(
     max_workers=2, thread_name_prefix="streamchat connect"
@@ -64,6 +77,10 @@ class Chat(anywidget.AnyWidget):
             widgets on the same conversation show the same thing.
         url: Base address of the Jupyter server, where it cannot be found by itself.
         token: The server's token for that case. Kept out of every trait.
+        tools: Functions of this notebook that the agent may call; see ``tool``.
+        notebook_tools: Whether the agent may list variables, describe them, preview
+            data frames, read this notebook's cells and run Python here: all, none, or
+            those named. Whatever shows data or runs code asks first.
         theme: ``auto`` follows the page, or ``light``, ``dark``.
         height: Height of the chat as a CSS length, for example ``"480px"``.
 
@@ -87,15 +104,24 @@ class Chat(anywidget.AnyWidget):
     height = traitlets.Unicode("").tag(sync=True)
     base_url = traitlets.Unicode("").tag(sync=True)
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (options by keyword)
         self,
         conversation: str | None = None,
         *,
         url: str | None = None,
         token: str | None = None,
+        tools: Iterable[Callable[..., Any] | Tool] = (),
+        notebook_tools: bool | Iterable[str] = True,
         theme: str = "auto",
         height: str = "",
     ) -> None:
+        self._tools = {
+            made.name: made
+            for made in (
+                *wanted_notebook_tools(notebook_tools),
+                *(as_kernel_tool(function) for function in tools),
+            )
+        }
         self._server: ServerAddress | None = None
         self._problem: StreamchatError | None = None
         self._followed: SyncConversation | None = None
@@ -115,6 +141,63 @@ class Chat(anywidget.AnyWidget):
             if not conversation:
                 self._create_conversation()
             _connecting.submit(self._follow_quietly)
+
+    def tool(
+        self,
+        function: Callable[..., Any] | None = None,
+        /,
+        **options: Any,  # noqa: ANN401 - each is described below
+    ) -> Any:  # noqa: ANN401 - the function as it was
+        """Let the agent call a function of this notebook: ``@chat.tool``.
+
+        It runs in this kernel, with the notebook's data: on the main thread when no
+        cell runs, and inside ``ask`` while that waits. A cell that runs again replaces
+        its tools. What it returns is shown: a data frame as a table, a figure as a
+        picture.
+
+        Args:
+            function: The function, synchronous or not; its hints and docstring tell
+                the model what it is for.
+            **options: ``name``, ``label``, ``timeout_s`` (120), ``risk`` (``read``;
+                ``write`` and ``exec`` ask a person first), ``needs_approval``,
+                ``thread`` (run beside a busy cell, on a thread of its own) and
+                ``idempotent`` (may be started again when the kernel was lost).
+
+        Returns:
+            The function as it was.
+
+        Raises:
+            UsageError: It cannot be a tool; says why.
+            StreamchatError: The server does not take it, for example because one of
+                its own tools has that name.
+        """
+        if function is None:
+            return functools.partial(self._add_tool, **options)
+        return self._add_tool(function)
+
+    def _add_tool(self, function: Any, /, **options: Any) -> Any:  # noqa: ANN401
+        made = as_kernel_tool(function, **options)
+        if self._server is not None:
+            _lent.lend(self._follow(), [*self._tools.values(), made])
+        self._tools[made.name] = made
+        return function
+
+    def export(
+        self,
+        format: Format = "md",  # noqa: A002 - the word for it
+        path: str | os.PathLike[str] | None = None,
+    ) -> str:
+        """Return the conversation as text, and write it to a file if asked to.
+
+        Args:
+            format: ``md``, ``html`` (a page), ``ipynb``, ``json`` or ``txt``.
+            path: File to write in UTF-8.
+
+        Raises:
+            UsageError: There is no such format.
+            ConnectError: The server cannot be found or reached.
+        """
+        return export(self._state(), format, path)
 
     def ask(self, text: str, *, timeout_s: float | None = None) -> Answer:
         """Send a message and wait for the whole answer.
@@ -191,6 +274,7 @@ class Chat(anywidget.AnyWidget):
                 self._followed = known
                 known.watch(self._take_event)
                 self.conversation = known.id
+                _lent.lend(known, self._tools.values())
             known.current()
             return known
 
@@ -222,4 +306,5 @@ def _client_for(server: ServerAddress) -> SyncClient:
         known = _clients.get(server)
         if known is None or not known.is_alive:
             _clients[server] = SyncClient(server, kind="kernel", name="notebook")
+            _clients[server].serve_on(main_thread())
         return _clients[server]

@@ -50,7 +50,7 @@ def public_names(type_: type) -> set[str]:
 @pytest.mark.parametrize(
     ("one", "twin", "own"),
     [
-        (Client, SyncClient, {"is_alive"}),
+        (Client, SyncClient, {"is_alive", "serve_on"}),
         (ClientConversation, SyncConversation, set[str]()),
         (AnswerStream, SyncAnswerStream, set[str]()),
     ],

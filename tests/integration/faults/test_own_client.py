@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import asyncio
 
-import pytest
-
 from streamchat_nb.client.client import Client, connect
 from streamchat_nb.client.events import StateReplaced
 from streamchat_nb.protocol.commands import Cursor
@@ -12,10 +10,6 @@ from tests.soak.real_server import real_server
 from tests.soak.talk import Talk
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a page of the log that joins deltas beyond the client's cursor loses them",
-)
 def test_iterator_from_an_old_cursor_misses_nothing_while_an_answer_streams() -> None:
     async def scenario() -> None:
         with real_server(offline_pace_s=0.002) as server:
