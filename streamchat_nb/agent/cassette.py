@@ -8,7 +8,6 @@ import os
 import threading
 import time
 from contextlib import aclosing
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast, get_args
 
@@ -23,7 +22,6 @@ from streamchat_nb.agent.cassette_request import (
     Canon,
     nearest,
     request_diff,
-    request_key,
 )
 from streamchat_nb.agent.cassette_secrets import Scrubber, environment_secrets
 from streamchat_nb.agent.model import Model, ModelMessageStop
@@ -41,6 +39,7 @@ if TYPE_CHECKING:
     )
 
     from streamchat_nb.agent.cassette_exchange import Exchange
+    from streamchat_nb.agent.cassette_request import CanonicalRequest
     from streamchat_nb.agent.model import ModelEvent, ModelRequest
 
 __all__ = [
@@ -140,9 +139,10 @@ class CassetteModel(Model):
         self._file = CassetteFile(Path(path))
         self._lock = threading.Lock()
         self._read: tuple[Exchange, ...] | None = None
-        self._by_key: dict[str, list[Exchange]] = {}
-        self._played: dict[str, int] = {}
-        self._recorded: set[str] = set()
+        self._requests: list[CanonicalRequest] = []
+        self._answers: dict[CanonicalRequest, list[Exchange]] = {}
+        self._played: dict[CanonicalRequest, int] = {}
+        self._recorded: set[CanonicalRequest] = set()
         self.name = name or (inner.name if inner is not None else self._first_name())
         self.offline = (
             self.name == _OFFLINE_MODEL_NAME if inner is None else inner.offline
@@ -150,11 +150,12 @@ class CassetteModel(Model):
 
     @override
     async def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
-        found = await asyncio.to_thread(self._find, request)
-        if found.exchange is not None:
-            playing = self._play(found.exchange)
+        asked = await asyncio.to_thread(self._canon.request, request)
+        exchange = await asyncio.to_thread(self._find, asked)
+        if exchange is not None:
+            playing = self._play(exchange)
         else:
-            playing = self._record(request, found)
+            playing = self._record(request, asked)
         async with aclosing(playing):
             async for event in playing:
                 yield event
@@ -206,14 +207,14 @@ class CassetteModel(Model):
         return self._mode == "record" or (self._mode == "auto" and not self._is_ci)
 
     async def _record(
-        self, request: ModelRequest, found: _Found
+        self, request: ModelRequest, asked: CanonicalRequest
     ) -> AsyncGenerator[ModelEvent]:
         if self._inner is None or not self._may_record:
-            raise self._mismatch(found)
+            raise self._mismatch(asked)
         await asyncio.to_thread(self._file.check_writable)
         started = self._monotonic()
         take = Take(
-            found.request,
+            asked,
             model=self._inner.name,
             elapsed_s=lambda: self._monotonic() - started,
         )
@@ -224,30 +225,30 @@ class CassetteModel(Model):
                     take.add(event)
                     if isinstance(event, ModelMessageStop):
                         # Before it is shown: who has it does not come back.
-                        await self._keep(found, take)
+                        await self._keep(take)
                         yield event
                         return
                     yield event
             raise model_error("model_stream_truncated")
         except ModelError as failure:
             if failure.code in _NO_CREDENTIAL and self._mode == "auto":
-                raise self._mismatch(found, failure) from None
+                raise self._mismatch(asked, failure) from None
             if failure.code not in _NO_CREDENTIAL and not _is_of_cassette(failure):
-                await self._keep(found, take, failure)
+                await self._keep(take, failure)
             raise
 
-    async def _keep(
-        self, found: _Found, take: Take, failure: ModelError | None = None
-    ) -> None:
-        await asyncio.to_thread(self._write, found, take, failure)
+    async def _keep(self, take: Take, failure: ModelError | None = None) -> None:
+        await asyncio.to_thread(self._write, take, failure)
 
-    def _write(self, found: _Found, take: Take, failure: ModelError | None) -> None:
+    def _write(self, take: Take, failure: ModelError | None) -> None:
         exchange = take.finish(self._scrubber, failure)
+        asked = exchange.request
 
         def change(exchanges: list[Exchange]) -> None:
             place = len(exchanges)
-            if self._mode == "record" and found.key not in self._recorded:
-                old = [i for i, e in enumerate(exchanges) if self._key(e) == found.key]
+            if self._mode == "record" and asked not in self._recorded:
+                requests = self._canon.recorded(each.request for each in exchanges)
+                old = [i for i, request in enumerate(requests) if request == asked]
                 place = old[0] if old else place
                 for index in reversed(old):
                     del exchanges[index]
@@ -255,40 +256,35 @@ class CassetteModel(Model):
 
         with self._lock:
             self._file.change(change)
-            self._recorded.add(found.key)
-            self._played[found.key] = self._played.get(found.key, 0) + 1
+            self._recorded.add(asked)
+            self._played[asked] = self._played.get(asked, 0) + 1
 
     # --- finding -----------------------------------------------------------------
 
-    def _find(self, request: ModelRequest) -> _Found:
-        asked = self._canon.request(request)
-        key = request_key(asked)
+    def _find(self, asked: CanonicalRequest) -> Exchange | None:
         with self._lock:
             self._refresh()
-            exchanges = self._by_key.get(key, [])
-            found = _Found(asked, key, None)
+            exchanges = self._answers.get(asked, [])
             if self._mode == "record" or not exchanges:
-                return found
-            number = self._played.get(key, 0)
+                return None
+            number = self._played.get(asked, 0)
             is_used_up = number >= len(exchanges)
             asks_again = self._may_record and self._inner is not None
             if is_used_up and asks_again and exchanges[-1].failure is not None:
-                return found
-            self._played[key] = number + 1
-            return replace(found, exchange=exchanges[number % len(exchanges)])
+                return None
+            self._played[asked] = number + 1
+            return exchanges[number % len(exchanges)]
 
     def _refresh(self) -> None:
         exchanges = self._file.exchanges()
         if exchanges is self._read:
             return
-        self._by_key = {}
-        for exchange in exchanges:
+        self._answers = {}
+        self._requests = self._canon.recorded(each.request for each in exchanges)
+        for request, exchange in zip(self._requests, exchanges, strict=True):
             if self._wanted_name in (None, exchange.model):
-                self._by_key.setdefault(self._key(exchange), []).append(exchange)
+                self._answers.setdefault(request, []).append(exchange)
         self._read = exchanges
-
-    def _key(self, exchange: Exchange) -> str:
-        return request_key(self._canon.request(exchange.request))
 
     def _first_name(self) -> str:
         with contextlib.suppress(ModelError):
@@ -296,8 +292,9 @@ class CassetteModel(Model):
                 return exchange.model
         return "cassette"
 
-    def _mismatch(self, found: _Found, failure: ModelError | None = None) -> ModelError:
-        name = self._file.path.name
+    def _mismatch(
+        self, asked: CanonicalRequest, failure: ModelError | None = None
+    ) -> ModelError:
         if failure is not None:
             why = f"It could not be recorded: {failure.message}"
         elif self._mode == "replay":
@@ -306,31 +303,26 @@ class CassetteModel(Model):
             why = "It was not recorded: CI is set, and there nothing is."
         else:
             why = "It was not recorded: there is no credential to ask a model with."
-        near = nearest(found.request, self._read or ())
-        if near is None:
-            what = f"{name} holds nothing yet." if self._read == () else ""
-        else:
-            models = (near.model, self._wanted_name or near.model)
-            recorded = self._canon.request(near.request)
-            what = (
-                f"What differs from the nearest one in {name}:\n"
-                f"{request_diff(recorded, found.request, models=models)}\n"
-                "Where a part of it differs in every run, name its pattern by ignore."
-            )
         return model_error(
             "model_cassette_mismatch",
-            reason=f"{why} {self._how_to_record} {what}",
-            details={"cassette": name},
+            reason=f"{why} {self._how_to_record} {self._difference(asked)}",
+            details={"cassette": self._file.path.name},
         )
 
-
-@dataclass(frozen=True)
-class _Found:
-    """A request as it is looked for, and what was found."""
-
-    request: ModelRequest
-    key: str
-    exchange: Exchange | None
+    def _difference(self, asked: CanonicalRequest) -> str:
+        name = self._file.path.name
+        with self._lock:
+            exchanges, requests = self._read or (), self._requests
+        place = nearest(asked, requests)
+        if place is None:
+            return f"{name} holds nothing yet."
+        model = exchanges[place].model
+        models = (model, self._wanted_name or model)
+        return (
+            f"What differs from the nearest one in {name}:\n"
+            f"{request_diff(requests[place], asked, models=models)}\n"
+            "Where a part of it differs in every run, name its pattern by ignore."
+        )
 
 
 def _is_of_cassette(failure: ModelError) -> bool:

@@ -25,8 +25,9 @@ from streamchat_nb.protocol.content import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from streamchat_nb.agent.cassette_request import CanonicalRequest
     from streamchat_nb.agent.cassette_secrets import Scrubber
-    from streamchat_nb.agent.model import ModelEvent, ModelRequest
+    from streamchat_nb.agent.model import ModelEvent
     from streamchat_nb.protocol.content import AssistantBlock
 
 __all__ = ["Exchange", "Take"]
@@ -37,7 +38,7 @@ class Exchange:
     """A request and all that came back.
 
     Attributes:
-        request: The request, in its canonical form.
+        request: The request.
         model: Id of the model that was asked.
         events: What it said, in order.
         offsets_ms: When each event came, and last the failure, milliseconds after
@@ -45,7 +46,7 @@ class Exchange:
         failure: How it ended, where it did not end well.
     """
 
-    request: ModelRequest
+    request: CanonicalRequest
     model: str
     events: tuple[ModelEvent, ...]
     offsets_ms: tuple[int, ...]
@@ -68,13 +69,13 @@ class Take:
     """Collects what one request gives, while it streams.
 
     Args:
-        request: The request, in its canonical form.
+        request: The request.
         model: Id of the model that is asked.
         elapsed_s: Seconds since the request was sent.
     """
 
     def __init__(
-        self, request: ModelRequest, *, model: str, elapsed_s: Callable[[], float]
+        self, request: CanonicalRequest, *, model: str, elapsed_s: Callable[[], float]
     ) -> None:
         self._request = request
         self._model = model

@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import threading
+from dataclasses import replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from streamchat_nb.agent.cassette_exchange import Exchange
+    from streamchat_nb.agent.cassette_request import Part
 
 __all__ = ["CassetteFile", "path_below"]
 
@@ -63,6 +65,7 @@ class CassetteFile:
         with _writing:
             exchanges = list(self._read())
             change(exchanges)
+            exchanges = _with_shared_parts(exchanges)
             data = encode_exchanges(exchanges)
             if len(data) > _MOST_BYTES:
                 raise self._unwritable(f"It would be larger than {_MOST_BYTES} bytes.")
@@ -130,6 +133,21 @@ class CassetteFile:
 
     def _unwritable(self, reason: str) -> Exception:
         return model_error("model_cassette_unwritable", reason=reason)
+
+
+def _with_shared_parts(exchanges: list[Exchange]) -> list[Exchange]:
+    """Return exchanges that hold each part once: a history comes again and again."""
+    known: dict[str, Part] = {}
+    shared: list[Exchange] = []
+    for exchange in exchanges:
+        parts = exchange.request.parts()
+        firsts = [known.setdefault(part.id, part) for part in parts]
+        if all(first is part for first, part in zip(firsts, parts, strict=True)):
+            shared.append(exchange)
+        else:
+            request = exchange.request.with_parts(lambda part: known[part.id])
+            shared.append(replace(exchange, request=request))
+    return shared
 
 
 def path_below(root: Path, given: str) -> Path:

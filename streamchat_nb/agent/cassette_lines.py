@@ -18,7 +18,6 @@ Keys are sorted, and nothing depends on the clock but the line ``timing``.
 
 from __future__ import annotations
 
-import hashlib
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -33,12 +32,12 @@ import msgspec
 from msgspec import Struct
 
 from streamchat_nb.agent.cassette_exchange import Exchange
+from streamchat_nb.agent.cassette_request import CanonicalRequest, Part
 from streamchat_nb.agent.model import (
     ModelBlockDelta,
     ModelBlockStart,
     ModelBlockStop,
     ModelMessageStop,
-    ModelRequest,
 )
 from streamchat_nb.agent.model_errors import model_error
 from streamchat_nb.protocol.content import AssistantBlock, ErrorBody, Usage
@@ -54,7 +53,7 @@ __all__ = ["decode_exchanges", "encode_exchanges"]
 
 _FORMAT = "streamchat-cassette"
 _VERSION = 1
-_DIGEST_CHARACTERS = 16
+_NAME_CHARACTERS = 16
 _encode = msgspec.json.Encoder(order="sorted").encode
 _T = TypeVar("_T")
 
@@ -136,14 +135,13 @@ _AnyLine: TypeAlias = (
 def encode_exchanges(exchanges: Iterable[Exchange]) -> bytes:
     """Return the file of some exchanges; the same for the same ones."""
     lines = [_encode(_Header(format=_FORMAT, version=_VERSION))]
-    written: set[str] = set()
+    written: set[Part] = set()
     for exchange in exchanges:
-        request, parts = _request_lines(exchange)
-        for part in parts:
-            if part.id not in written:
-                written.add(part.id)
-                lines.append(_encode(part))
-        lines.append(_encode(request))
+        for part in exchange.request.parts():
+            if part not in written:
+                written.add(part)
+                lines.append(_encode(_Part(id=_name(part), value=part.value)))
+        lines.append(_encode(_request_line(exchange)))
         lines.extend(_encode(line) for line in _answer_lines(exchange.events))
         if exchange.failure is not None:
             lines.append(_encode(_Failure(error=exchange.failure)))
@@ -151,25 +149,20 @@ def encode_exchanges(exchanges: Iterable[Exchange]) -> bytes:
     return b"\n".join(lines) + b"\n"
 
 
-def _request_lines(exchange: Exchange) -> tuple[_Request, list[_Part]]:
+def _request_line(exchange: Exchange) -> _Request:
     request = exchange.request
-    system = [_part(request.system)] if request.system else []
-    tools = [_part(tool) for tool in request.tools]
-    messages = [_part(message) for message in request.messages]
-    line = _Request(
+    return _Request(
         model=exchange.model,
-        messages=[part.id for part in messages],
+        messages=[_name(part) for part in request.messages],
         max_tokens=request.max_tokens,
-        system=system[0].id if system else None,
-        tools=[part.id for part in tools],
+        system=None if request.system is None else _name(request.system),
+        tools=[_name(part) for part in request.tools],
         tool_choice=request.tool_choice,
     )
-    return line, [*system, *tools, *messages]
 
 
-def _part(value: object) -> _Part:
-    digest = hashlib.sha256(_encode(value)).hexdigest()
-    return _Part(id=digest[:_DIGEST_CHARACTERS], value=value)
+def _name(part: Part) -> str:
+    return part.id[:_NAME_CHARACTERS]
 
 
 def _answer_lines(events: Iterable[ModelEvent]) -> Iterator[_AnyLine]:
@@ -250,14 +243,14 @@ class _ExchangeReader:
 
     def __init__(self) -> None:
         self._found: list[Exchange] = []
-        self._parts: dict[str, Any] = {}
+        self._parts: dict[str, Part] = {}
         self._answer: _Answer | None = None
 
     def take(self, number: int, line: _AnyLine) -> None:
         match line:
             case _Part():
                 self._close()
-                self._parts[line.id] = line.value
+                self._parts[line.id] = Part.of(line.value)
             case _Request():
                 self._close()
                 self._answer = _Answer(self._request(number, line), line.model)
@@ -275,20 +268,20 @@ class _ExchangeReader:
             self._found.append(self._answer.exchange())
             self._answer = None
 
-    def _request(self, number: int, line: _Request) -> ModelRequest:
+    def _request(self, number: int, line: _Request) -> CanonicalRequest:
         try:
-            request = ModelRequest(
-                messages=[self._parts[part] for part in line.messages],
-                system="" if line.system is None else self._parts[line.system],
-                tools=[self._parts[part] for part in line.tools],
+            request = CanonicalRequest(
+                messages=tuple(self._parts[name] for name in line.messages),
+                system=None if line.system is None else self._parts[line.system],
+                tools=tuple(self._parts[name] for name in line.tools),
                 max_tokens=line.max_tokens,
                 tool_choice=line.tool_choice,
             )
         except KeyError as error:
             raise _invalid(number, f"no line before has the part {error}") from None
-        kinds: list[tuple[type, object]] = [(str, request.system)]
-        kinds += [(dict, part) for part in (*request.messages, *request.tools)]
-        if not all(isinstance(part, kind) for kind, part in kinds):
+        objects = (*request.messages, *request.tools)
+        is_text = request.system is None or isinstance(request.system.value, str)
+        if not is_text or not all(isinstance(part.value, dict) for part in objects):
             raise _invalid(number, "a part is of the wrong kind")
         return request
 
@@ -296,7 +289,7 @@ class _ExchangeReader:
 class _Answer:
     """The lines that follow a request."""
 
-    def __init__(self, request: ModelRequest, model: str) -> None:
+    def __init__(self, request: CanonicalRequest, model: str) -> None:
         self._request = request
         self._model = model
         self._events: list[ModelEvent] = []

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import asdict
+from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher, unified_diff
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import msgspec
 
-from streamchat_nb.agent.model import ModelRequest
 from streamchat_nb.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from streamchat_nb.agent.cassette_exchange import Exchange
     from streamchat_nb.agent.cassette_secrets import Scrubber
+    from streamchat_nb.agent.model import ModelRequest
 
 __all__ = [
     "IGNORED",
@@ -25,9 +24,10 @@ __all__ = [
     "TIMESTAMP",
     "UUID",
     "Canon",
+    "CanonicalRequest",
+    "Part",
     "nearest",
     "request_diff",
-    "request_key",
 ]
 
 IGNORED = "[ignored]"
@@ -49,6 +49,57 @@ _MOST_COMPARED_CHARACTERS = 2_000
 _CONTEXT_LINES = 1
 _CALL_IDS = {"tool_use": "id", "tool_result": "tool_use_id"}
 _encode = msgspec.json.Encoder(order="sorted").encode
+
+
+@dataclass(frozen=True)
+class Part:
+    """A piece that many requests share: a system prompt, a tool or a message.
+
+    Attributes:
+        id: Digest of the value; equal ids are equal parts.
+        value: JSON. Not to be changed.
+    """
+
+    id: str
+    value: Any = field(compare=False)
+
+    @classmethod
+    def of(cls, value: Any) -> Part:  # noqa: ANN401 - any JSON
+        """Return the part of a value."""
+        return cls(hashlib.sha256(_encode(value)).hexdigest(), value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CanonicalRequest:
+    """A request without what differs from run to run; see ``Canon``.
+
+    Attributes:
+        messages: As in ``ModelRequest``.
+        system: As in ``ModelRequest``; ``None`` for none.
+        tools: As in ``ModelRequest``.
+        max_tokens: As in ``ModelRequest``.
+        tool_choice: As in ``ModelRequest``.
+    """
+
+    messages: tuple[Part, ...]
+    system: Part | None
+    tools: tuple[Part, ...]
+    max_tokens: int
+    tool_choice: Literal["auto", "none"]
+
+    def parts(self) -> list[Part]:
+        """Return all parts, in the order in which they are read."""
+        system = [] if self.system is None else [self.system]
+        return [*system, *self.tools, *self.messages]
+
+    def with_parts(self, of: Callable[[Part], Part]) -> CanonicalRequest:
+        """Return this request with others in the place of its parts."""
+        return replace(
+            self,
+            messages=tuple(of(part) for part in self.messages),
+            system=None if self.system is None else of(self.system),
+            tools=tuple(of(part) for part in self.tools),
+        )
 
 
 class Canon:
@@ -76,19 +127,35 @@ class Canon:
                     f"ignore: {pattern!r} is no regular expression: {error}."
                 ) from None
 
-    def request(self, request: ModelRequest) -> ModelRequest:
-        """Return a request in its canonical form. Idempotent."""
+    def request(self, request: ModelRequest) -> CanonicalRequest:
+        """Return a request in its canonical form."""
         numbers: dict[str, str] = {}
-        return ModelRequest(
-            messages=[
-                self._plain(_numbered(self._scrubber.value(message), numbers))
-                for message in request.messages
-            ],
-            system=self._plain(self._scrubber.text(request.system)),
-            tools=[self._plain(self._scrubber.value(tool)) for tool in request.tools],
+        return CanonicalRequest(
+            messages=tuple(
+                self._part(_numbered(message, numbers)) for message in request.messages
+            ),
+            system=self._part(request.system) if request.system else None,
+            tools=tuple(self._part(tool) for tool in request.tools),
             max_tokens=request.max_tokens,
             tool_choice=request.tool_choice,
         )
+
+    def recorded(self, requests: Iterable[CanonicalRequest]) -> list[CanonicalRequest]:
+        """Return requests as this one makes them, which another one made.
+
+        It may have known other secrets and ignored other patterns.
+        """
+        known: dict[str, Part] = {}
+
+        def again(part: Part) -> Part:
+            if part.id not in known:
+                known[part.id] = self._part(part.value)
+            return known[part.id]
+
+        return [request.with_parts(again) for request in requests]
+
+    def _part(self, value: Any) -> Part:  # noqa: ANN401 - any JSON
+        return Part.of(self._plain(self._scrubber.value(value)))
 
     def _plain(self, value: Any) -> Any:  # noqa: ANN401 - any JSON in, the same out
         """Return a value without what is to be ignored."""
@@ -122,36 +189,33 @@ def _with_number(block: dict[str, Any], numbers: dict[str, str]) -> dict[str, An
     return {**block, name: number}
 
 
-def request_key(request: ModelRequest) -> str:
-    """Return what is equal for equal requests, and for others not."""
-    return hashlib.sha256(_encode(asdict(request))).hexdigest()
+def nearest(
+    asked: CanonicalRequest, recorded: Sequence[CanonicalRequest]
+) -> int | None:
+    """Return the place of the request that has the most in common with this one."""
+    parts = frozenset(asked.parts())
+    words = _last_words(asked)
+
+    def likeness(place: int) -> tuple[int, int, float]:
+        other = recorded[place]
+        shared = len(parts.intersection(other.parts()))
+        apart = abs(len(other.messages) - len(asked.messages))
+        alike = SequenceMatcher(None, words, _last_words(other), autojunk=False)
+        return shared, -apart, alike.quick_ratio()
+
+    return max(range(len(recorded)), key=likeness, default=None)
 
 
-def nearest(request: ModelRequest, exchanges: Iterable[Exchange]) -> Exchange | None:
-    """Return the exchange whose request has the most in common with this one."""
-    parts = _part_keys(request)
-    asked = _last_words(request)
-
-    def likeness(exchange: Exchange) -> tuple[int, int, float]:
-        other = exchange.request
-        shared = len(parts & _part_keys(other))
-        apart = abs(len(other.messages) - len(request.messages))
-        words = SequenceMatcher(None, asked, _last_words(other), autojunk=False)
-        return shared, -apart, words.quick_ratio()
-
-    return max(exchanges, key=likeness, default=None)
-
-
-def _part_keys(request: ModelRequest) -> set[bytes]:
-    return {_encode(part) for part in (*request.messages, *request.tools)}
-
-
-def _last_words(request: ModelRequest) -> str:
-    return _encode(request.messages[-1:]).decode()[-_MOST_COMPARED_CHARACTERS:]
+def _last_words(request: CanonicalRequest) -> str:
+    last = [part.value for part in request.messages[-1:]]
+    return _encode(last).decode()[-_MOST_COMPARED_CHARACTERS:]
 
 
 def request_diff(
-    recorded: ModelRequest, asked: ModelRequest, *, models: tuple[str, str]
+    recorded: CanonicalRequest,
+    asked: CanonicalRequest,
+    *,
+    models: tuple[str, str],
 ) -> str:
     """Return what differs between two canonical requests, as a short unified diff.
 
@@ -191,14 +255,14 @@ def _common(before: Sequence[str], after: Sequence[str]) -> int:
     return max(0, count - _CONTEXT_LINES)
 
 
-def _lines(request: ModelRequest, model: str) -> list[str]:
+def _lines(request: CanonicalRequest, model: str) -> list[str]:
     values: dict[str, object] = {
         "model": model,
         "max_tokens": request.max_tokens,
         "tool_choice": request.tool_choice,
-        "system": request.system,
-        "tools": {tool.get("name", "?"): tool for tool in request.tools},
-        "messages": request.messages,
+        "system": "" if request.system is None else request.system.value,
+        "tools": {part.value.get("name", "?"): part.value for part in request.tools},
+        "messages": [part.value for part in request.messages],
     }
     return [line for name, value in values.items() for line in _flat(name, value)]
 

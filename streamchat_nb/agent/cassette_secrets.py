@@ -24,7 +24,7 @@ _LONG_CHARACTERS = 12
 _LEAST_QUOTED = 4
 _LEAST_BARE = 6
 _LEAST_WITHOUT_DIGIT = 20
-_CACHED_TEXTS = 1_024
+_CACHED_TEXTS = 4_096
 _CACHED_CHARACTERS = 32_768
 _SECRET_VARIABLE = re.compile(
     r"(?i)(key|token|secret|password|passwd|passphrase|credentials?|pat)\Z"

@@ -361,7 +361,7 @@ def test_killed_process_leaves_every_answer_that_had_ended(path: Path) -> None:
         exchanges = decode_exchanges(path.read_bytes())
         assert len(exchanges) in (len(told_numbers), len(told_numbers) + 1)
         assert all(each.failure is None for each in exchanges)
-        last = exchanges[-1].request.messages[0]["content"]
+        last = exchanges[-1].request.messages[0].value["content"]
         assert last == f"Question {len(exchanges) - 1}"
         whole += len(exchanges)
         events = asyncio.run(play(path, last))

@@ -10,6 +10,8 @@ import pytest
 from streamchat_nb.agent import cassette_file
 from streamchat_nb.agent.cassette_exchange import Exchange
 from streamchat_nb.agent.cassette_file import CassetteFile, path_below
+from streamchat_nb.agent.cassette_request import Canon
+from streamchat_nb.agent.cassette_secrets import Scrubber
 from streamchat_nb.agent.model import ModelRequest
 from streamchat_nb.errors import InvalidInput, ModelError
 from streamchat_nb.testing.scripted_model import script
@@ -22,12 +24,15 @@ def exchange_of(text: str) -> Exchange:
     request = ModelRequest(messages=[{"role": "user", "content": text}])
     events = tuple(script(text))
     return Exchange(
-        request=request, model="m", events=events, offsets_ms=(0,) * len(events)
+        request=Canon(Scrubber()).request(request),
+        model="m",
+        events=events,
+        offsets_ms=(0,) * len(events),
     )
 
 
 def texts(file: CassetteFile) -> list[str]:
-    return [each.request.messages[0]["content"] for each in file.exchanges()]
+    return [each.request.messages[0].value["content"] for each in file.exchanges()]
 
 
 def test_file_that_is_not_there_or_empty_holds_nothing(tmp_path: Path) -> None:
@@ -140,3 +145,11 @@ def test_path_of_a_client_stays_below_the_root(tmp_path: Path) -> None:
     for given in refused:
         with pytest.raises(InvalidInput, match="relative to the server's folder"):
             path_below(root, given)
+
+
+def test_equal_parts_are_held_once(tmp_path: Path) -> None:
+    file = CassetteFile(tmp_path / "chat.jsonl")
+    for _ in range(3):
+        file.change(lambda exchanges: exchanges.append(exchange_of("a")))
+    for exchanges in (file.exchanges(), CassetteFile(file.path).exchanges()):
+        assert len({id(each.request.messages[0]) for each in exchanges}) == 1

@@ -8,6 +8,7 @@ import pytest
 
 from streamchat_nb.agent.cassette_exchange import Exchange, Take
 from streamchat_nb.agent.cassette_lines import decode_exchanges, encode_exchanges
+from streamchat_nb.agent.cassette_request import Canon, CanonicalRequest
 from streamchat_nb.agent.cassette_secrets import Scrubber
 from streamchat_nb.agent.model import (
     ModelBlockDelta,
@@ -39,12 +40,16 @@ ALL_KINDS = script(
 )
 
 
+def canonical(request: ModelRequest) -> CanonicalRequest:
+    return Canon(Scrubber()).request(request)
+
+
 def exchange_of(
     *events: ModelEvent, request: ModelRequest = ASK, failure: ErrorBody | None = None
 ) -> Exchange:
     count = len(events) + (failure is not None)
     return Exchange(
-        request=request,
+        request=canonical(request),
         model="claude",
         events=events,
         offsets_ms=tuple(range(count)),
@@ -122,7 +127,8 @@ def test_hand_made_file_may_leave_out_timings_and_ends() -> None:
 {"line": "block_start", "index": 0, "kind": "text"}
 """
     (exchange,) = decode_exchanges(text.encode())
-    assert exchange.request.messages == [{"role": "user", "content": "Hi"}]
+    (message,) = exchange.request.messages
+    assert message.value == {"role": "user", "content": "Hi"}
     assert exchange.offsets_ms == (0, 0)
     error = exchange.error()
     assert error is not None
@@ -163,7 +169,7 @@ def test_wrong_line_is_named(lines: list[str], reason: str) -> None:
 
 def take_of(*events: ModelEvent, secrets: tuple[str, ...] = ()) -> Exchange:
     seconds = iter(n / 100 for n in range(100))
-    take = Take(ASK, model="claude", elapsed_s=lambda: next(seconds))
+    take = Take(canonical(ASK), model="claude", elapsed_s=lambda: next(seconds))
     for event in events:
         take.add(event)
     return take.finish(Scrubber(secrets))
