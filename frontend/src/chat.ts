@@ -9,6 +9,7 @@ import type { TurnRequest } from "./transport/values";
 import { lastStarted, openTurns, writtenTextOf } from "./turns";
 import type {
   Action,
+  ApprovalAnswer,
   Change,
   ChatModel,
   ConnectionStatus,
@@ -170,6 +171,10 @@ export class Chat implements ChatModel {
 
   sendNow(turn: string): void {
     this.#ask({ kind: "send_now", turn });
+  }
+
+  approve(turn: string, approval: string, answer: ApprovalAnswer): void {
+    this.#ask({ kind: "approve", turn, approval, ...answer });
   }
 
   discardRequest(key: string): void {

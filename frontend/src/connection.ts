@@ -10,6 +10,7 @@ import { SleepingClock } from "./transport/clock";
 import { EventStreamParser } from "./transport/event_stream";
 import { RequestError, type RequestOptions, type Requests } from "./transport/requests";
 import {
+  approvalOf,
   type Cursor,
   contentOf,
   type EventPage,
@@ -339,9 +340,9 @@ export class Connection {
     output: Extract<Output, { readonly type: "post_request" }>,
   ): Promise<void> {
     const { conversation, key, request } = output;
-    const turn = `conversations/${encodeURIComponent(conversation)}/turns/${encodeURIComponent(request.turn)}`;
     const { path, ...options } = changeOf(request);
-    const came = await this.#change(`${turn}${path}`, options);
+    const place = `conversations/${encodeURIComponent(conversation)}/`;
+    const came = await this.#change(`${place}${path}`, options);
     this.dispatch({ type: "request_posted", key, ...came });
   }
 
@@ -375,17 +376,23 @@ export class Connection {
 function changeOf(
   request: TurnRequest,
 ): Pick<RequestOptions, "method" | "body"> & { readonly path: string } {
+  const turn = `turns/${encodeURIComponent(request.turn)}`;
   switch (request.kind) {
     case "cancel":
       return {
-        path: "/cancel",
+        path: `${turn}/cancel`,
         method: "POST",
         body: { and_queued: request.andQueued },
       };
     case "edit":
-      return { path: "", method: "PATCH", body: { content: contentOf(request) } };
+      return { path: turn, method: "PATCH", body: { content: contentOf(request) } };
     case "send_now":
-      return { path: "/send-now", method: "POST", body: {} };
+      return { path: `${turn}/send-now`, method: "POST", body: {} };
+    case "approve": {
+      const { approval, ...body } = approvalOf(request);
+      const path = `approvals/${encodeURIComponent(approval)}`;
+      return { path, method: "POST", body };
+    }
   }
 }
 

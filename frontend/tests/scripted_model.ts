@@ -4,6 +4,7 @@ import type { Event } from "../src/protocol";
 import { Fold } from "../src/state";
 import type {
   Action,
+  ApprovalAnswer,
   Change,
   ChatModel,
   ConnectionStatus,
@@ -132,6 +133,10 @@ export class ScriptedModel implements ChatModel {
 
   remove(turn: string): void {
     this.asked.push(["remove", turn]);
+  }
+
+  approve(turn: string, approval: string, answer: ApprovalAnswer): void {
+    this.asked.push(["approve", turn, approval, answer]);
   }
 
   sendNow(turn: string): void {

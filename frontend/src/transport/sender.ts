@@ -6,6 +6,7 @@ import type { PendingList } from "./pending_list";
 import type { CommandAnswer, CommandFields, SocketSession } from "./socket_session";
 import { TurnRequests } from "./turn_requests";
 import {
+  approvalOf,
   contentOf,
   type Input,
   type Output,
@@ -207,5 +208,7 @@ function commandOf(request: TurnRequest, conversation: string): CommandFields {
       return { type: "edit_queued", conversation, turn, content: contentOf(request) };
     case "send_now":
       return { type: "send_now", conversation, turn };
+    case "approve":
+      return { type: "approve", conversation, ...approvalOf(request) };
   }
 }

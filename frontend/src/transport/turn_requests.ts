@@ -16,10 +16,7 @@ export class TurnRequests extends PendingList<TurnRequest, OutgoingRequest> {
 
   /** Ask for something; takes the place of an older wish of its kind that waits. */
   put(request: TurnRequest): void {
-    this.remove(
-      ({ kind, turn }, { state }) =>
-        kind === request.kind && turn === request.turn && state !== "sent",
-    );
+    this.remove((older, { state }) => isSame(older, request) && state !== "sent");
     const oldest = this.shown[0]?.key;
     if (this.shown.length >= MOST_REQUESTS) {
       this.remove((_, { key }) => key === oldest);
@@ -44,6 +41,25 @@ export class TurnRequests extends PendingList<TurnRequest, OutgoingRequest> {
     progress: Progress,
   ): OutgoingRequest {
     const { kind, turn } = request;
-    return { key, kind, turn, text: kind === "edit" ? request.text : "", ...progress };
+    return { key, kind, turn, text: textOf(request), ...progress };
   }
+}
+
+function textOf(request: TurnRequest): string {
+  switch (request.kind) {
+    case "edit":
+      return request.text;
+    case "approve":
+      return request.approval;
+    default:
+      return "";
+  }
+}
+
+/** Whether two requests are about the same thing. */
+function isSame(one: TurnRequest, other: TurnRequest): boolean {
+  if (one.kind === "approve" && other.kind === "approve") {
+    return one.approval === other.approval;
+  }
+  return one.kind === other.kind && one.turn === other.turn;
 }

@@ -8,6 +8,7 @@ import type {
   UserBlock,
   WireConversationState,
 } from "../protocol";
+import type { ApprovalAnswer } from "../view/types";
 
 /** The ways to reach the server, the best first. */
 export type Transport = "websocket" | "sse" | "rest";
@@ -63,7 +64,13 @@ export type TurnRequest =
       readonly attachments: readonly UserBlock[];
     }
   /** Let one that waits go next. */
-  | { readonly kind: "send_now"; readonly turn: Identifier };
+  | { readonly kind: "send_now"; readonly turn: Identifier }
+  /** Answer a tool call of it that asks first. */
+  | ({
+      readonly kind: "approve";
+      readonly turn: Identifier;
+      readonly approval: Identifier;
+    } & ApprovalAnswer);
 
 /** The content of a message that is edited. */
 export function contentOf({
@@ -71,6 +78,21 @@ export function contentOf({
   attachments,
 }: Extract<TurnRequest, { readonly kind: "edit" }>): readonly UserBlock[] {
   return [{ type: "text", text }, ...attachments];
+}
+
+/** An answer to an approval as it travels. */
+export function approvalOf({
+  approval,
+  decision,
+  remember,
+  editedInput,
+}: Extract<TurnRequest, { readonly kind: "approve" }>) {
+  return {
+    approval,
+    decision,
+    remember: remember ?? "once",
+    ...(editedInput === undefined ? {} : { edited_input: editedInput }),
+  };
 }
 
 /** What came of a request that changes something. */

@@ -3,6 +3,8 @@
 import { type Highlight, StreamingMarkdown } from "../markdown";
 import { showControls } from "../markdown/hidden";
 import { appendVisible } from "../markdown/inline_view";
+import { type ApprovalSurroundings, ApprovalView } from "./approval";
+import { DisplayView } from "./display";
 import { arrange, make, makeButton, setText } from "./element";
 import { strings } from "./strings";
 import { ThoughtView } from "./thought";
@@ -127,24 +129,47 @@ class ThinkingPart implements Part {
 
 class ToolPart implements Part {
   readonly kind = "tool_use";
+  readonly element = make("div", "streamchat-tool-part");
   readonly card: ToolCard;
+  private approval: ApprovalView | null = null;
+  private display: DisplayView | null = null;
 
   constructor(
     private readonly message: string,
     private readonly surroundings: MessageSurroundings,
   ) {
     this.card = new ToolCard(surroundings.signal);
-  }
-
-  get element(): HTMLElement {
-    return this.card.element;
+    this.element.append(this.card.element);
   }
 
   update(block: BlockState): void {
     const call = this.surroundings.findCall(this.message, block);
-    if (call !== undefined)
-      this.card.update(call, this.surroundings.turnRuns(call.turn));
-    else this.card.announce(block.content?.name ?? null);
+    if (call === undefined) {
+      this.card.announce(block.content?.name ?? null);
+      return;
+    }
+    const turnRuns = this.surroundings.turnRuns(call.turn);
+    this.card.update(call, turnRuns);
+    this.updateApproval(call, turnRuns);
+    this.updateDisplay(call);
+  }
+
+  private updateApproval(call: ToolCallState, turnRuns: boolean): void {
+    if (call.approval === null && this.approval === null) return;
+    if (this.approval === null) {
+      this.approval = new ApprovalView(this.surroundings);
+      this.card.element.after(this.approval.element);
+    }
+    this.approval.update(call, turnRuns);
+  }
+
+  private updateDisplay(call: ToolCallState): void {
+    if (call.display.length === 0 && this.display === null) return;
+    if (this.display === null) {
+      this.display = new DisplayView();
+      this.element.append(this.display.element);
+    }
+    this.display.update(call.display);
   }
 }
 
@@ -160,7 +185,7 @@ class EmptyPart implements Part {
 }
 
 /** What messages need from the chat around them. */
-export interface MessageSurroundings {
+export interface MessageSurroundings extends ApprovalSurroundings {
   readonly signal: AbortSignal;
   readonly highlight?: Highlight | undefined;
   /** The call that a tool_use block of a message made, once it was requested. */

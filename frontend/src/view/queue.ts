@@ -1,6 +1,6 @@
 /** The messages that wait for their turn, in running order: each to change or drop. */
 
-import { openTurns, writtenTextOf } from "../turns";
+import { neverStarted, openTurns, writtenTextOf } from "../turns";
 import { arrange, make, setText } from "./element";
 import { QueuedMessageView } from "./queued_message";
 import { strings } from "./strings";
@@ -95,14 +95,15 @@ export class QueueView {
     }
   }
 
-  /** Nothing that was typed for a message is lost when it is being answered already. */
-  private giveBack(turn: string, text: string): void {
+  /** Nothing that was typed for a message is lost when it does not wait any more. */
+  private giveBack(id: string, text: string): void {
     const { model, giveBack } = this.surroundings;
-    model.keepDraft("", turn);
-    const message = model.message(model.turn(turn)?.message ?? "");
-    if (text.trim() !== "" && text !== writtenTextOf(message)) {
-      giveBack(text, strings.tooLateToChange);
-    }
+    model.keepDraft("", id);
+    const turn = model.turn(id);
+    const written = writtenTextOf(model.message(turn?.message ?? ""));
+    if (text.trim() === "" || text === written) return;
+    const isGone = turn !== undefined && neverStarted(turn);
+    giveBack(text, isGone ? strings.removedMeanwhile : strings.tooLateToChange);
   }
 
   private outgoingElements(outbox: readonly OutgoingMessage[]): HTMLElement[] {

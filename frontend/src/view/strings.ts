@@ -85,19 +85,32 @@ export const strings = {
     cancel: "Removing…",
     edit: "Saving…",
     send_now: "Goes next…",
+    approve: "Answering…",
   },
   requestFailed: {
     cancel: "Not removed.",
     edit: "Not changed.",
     send_now: "Not moved.",
+    approve: "Not answered.",
   },
   changedMeanwhile: (text: string) => `Changed by somebody else meanwhile: ${text}`,
   tooLateToChange: "It is being answered already. Your text is in the message field.",
+  removedMeanwhile: "It was taken out of the queue. Your text is in the message field.",
+
+  // Approvals
+  approval: "Waiting for you",
+  allow: "Allow",
+  allowInConversation: "Allow in this conversation",
+  deny: "Deny",
+  approvalEditLabel: "Change what runs",
+  approvalNotJson: "This is no JSON object; nothing was sent.",
 
   // Tools
   toolInput: "Input",
   toolOutput: "Result",
   toolNoOutput: "No result.",
+  tableMore: (shown: number, total: number) => `${shown} of ${total} rows`,
+  pictureBroken: "This picture cannot be shown.",
   toolTruncated: "Only the start of a long result is shown.",
   preparingTool: "Preparing a tool…",
   toolRunning: (name: string) => `Using ${name}…`,

@@ -51,6 +51,11 @@ export class Transcript {
     this.surroundings = {
       ...base,
       findCall: (message, block) => this.findCall(message, block),
+      answer: (turn, approval, answer) => model.approve(turn, approval, answer),
+      answering: (approval) =>
+        model.requests.find(
+          ({ kind, text }) => kind === "approve" && text === approval,
+        ),
       turnRuns: (turn) => model.turn(turn ?? "")?.status === "running",
       act: (action) => model.act(action),
       retry: (turn) => model.retry(turn),
@@ -121,6 +126,9 @@ export class Transcript {
   /** Messages that are not echoed yet come and go. */
   updateOutbox(): void {
     this.layOut();
+    for (const { kind, turn } of this.model.requests) {
+      if (kind === "approve") this.updateAnswer(turn);
+    }
   }
 
   /** Put everything in its place, making what is missing and dropping what is gone. */

@@ -72,7 +72,46 @@ export interface ToolCallState {
   readonly progress_fraction?: number | null | undefined;
   readonly output?: string | null | undefined;
   readonly truncated: boolean;
+  /** What people are shown beside the output. */
+  readonly display: readonly Display[];
+  /** What it asks a person, before it runs. */
+  readonly approval: ApprovalState | null;
   readonly duration_ms?: number | null | undefined;
+}
+
+/** What a tool's result looks like to people. */
+export type Display =
+  | {
+      readonly type: "table";
+      readonly columns: readonly string[];
+      readonly rows: readonly (readonly string[])[];
+      readonly total_rows: number;
+    }
+  | {
+      readonly type: "image";
+      readonly media_type: string;
+      /** Base64. */
+      readonly data: string;
+      readonly alt?: string | undefined;
+    }
+  | { readonly type: "text"; readonly text: string };
+
+/** A tool call's question to a person; it waits while `decision` is null. */
+export interface ApprovalState {
+  readonly approval: string;
+  readonly prompt: string;
+  readonly risk: "read" | "write" | "exec";
+  readonly may_remember: boolean;
+  readonly decision: "approved" | "denied" | null;
+}
+
+/** A person's answer to such a question. */
+export interface ApprovalAnswer {
+  readonly decision: "approved" | "denied";
+  /** `conversation`: the tool need not ask again here. */
+  readonly remember?: "once" | "conversation" | undefined;
+  /** Replaces the whole input. */
+  readonly editedInput?: { readonly [name: string]: unknown } | undefined;
 }
 
 /** One turn; `message` is the user's message that it answers. */
@@ -135,9 +174,9 @@ export interface OutgoingMessage {
 /** What this reader asked of a turn, until the log shows what came of it. */
 export interface OutgoingRequest {
   readonly key: string;
-  readonly kind: "cancel" | "edit" | "send_now";
+  readonly kind: "cancel" | "edit" | "send_now" | "approve";
   readonly turn: string;
-  /** The new text of an `edit`. */
+  /** The new text of an `edit`; the approval that an `approve` answers. */
   readonly text: string;
   readonly status: "sending" | "failed";
   readonly error?: ErrorBody | null | undefined;
@@ -224,6 +263,8 @@ export interface ChatModel {
   remove(turn: string): void;
   /** Let a turn that waits go next. */
   sendNow(turn: string): void;
+  /** Answer a tool call of a turn that asks first. */
+  approve(turn: string, approval: string, answer: ApprovalAnswer): void;
   /** Drop a failed request. */
   discardRequest(key: string): void;
   /** What was being written when the page ended, or the message of `turn` changed to. */

@@ -243,6 +243,15 @@ describe("a message that waits", () => {
     expect([model.draft("t2"), model.draft()]).toEqual(["", composer().value]);
   });
 
+  test("that is removed while it is changed gives the text to the field", async () => {
+    button("Edit", "Two?").click();
+    type(editor(), "Two, changed?");
+    model.play(turnFinished("t2", "cancelled", { stop_reason: "removed" }));
+    await paint();
+    expect(composer().value).toBe("Two, changed?");
+    expect(texts(".streamchat-hint")[0]).toContain("It was taken out of the queue.");
+  });
+
   test("whose change came too late gives the text to the field", async () => {
     const error = { code: "not_queued", message: "It is being answered already." };
     model.play(turnFinished("t1", "completed"), turnStarts("t2", "u2"));
