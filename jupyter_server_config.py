@@ -35,6 +35,12 @@ c = get_config()  # noqa: F821 - put there by Jupyter
 # c.StreamchatExtension.token_lifetime_s = 60
 # c.StreamchatExtension.authenticate_timeout_s = 5.0
 
+# Record what the model says, and play it back later without one. The mode is "auto",
+# "record" or "replay"; the timing "instant" or "recorded".
+# c.StreamchatExtension.cassette = "chat.jsonl"
+# c.StreamchatExtension.cassette_mode = "replay"
+# c.StreamchatExtension.cassette_timing = "recorded"
+
 # What becomes of an answer that nobody follows any more: it goes on, or it is
 # cancelled after a while.
 # c.StreamchatExtension.on_no_subscribers = "cancel"

@@ -46,9 +46,10 @@ async def nap(seconds: float) -> str:
 
 def tools() -> list[Any]:
     main_thread = MainThread()
+    functions: list[Callable[..., Any]] = [double, nap]
     return [
         KernelTool(function, main_thread=main_thread, thread=True)
-        for function in (double, nap)
+        for function in functions
     ]
 
 
