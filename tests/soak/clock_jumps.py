@@ -117,4 +117,4 @@ async def _check_list(store: Store, dice: random.Random) -> list[str]:
     return found
 
 
-FAULT = Fault(name="clock jump", in_ci=100, in_soak=500, run=jump_clocks)
+FAULT = Fault(name="clock_jumps", in_ci=100, in_soak=500, run=jump_clocks)

@@ -192,4 +192,4 @@ async def _check_refusal_and_reading(
     return found
 
 
-FAULT = Fault(name="disk full", in_ci=50, in_soak=200, run=fill_disks)
+FAULT = Fault(name="disk_full", in_ci=50, in_soak=200, run=fill_disks)

@@ -238,4 +238,4 @@ def _letters(text: str) -> str:
     return re.sub(r"[\s*`]", "", text)
 
 
-FAULT = Fault(name="page reloads", in_ci=20, in_soak=200, run=run, needs_browser=True)
+FAULT = Fault(name="page_reloads", in_ci=20, in_soak=200, run=run, needs_browser=True)

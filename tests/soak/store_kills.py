@@ -156,4 +156,4 @@ async def _check(path: Path, witness: Witness) -> list[str]:
     return found if verdict == "ok" else [*found, f"integrity check: {verdict}"]
 
 
-FAULT = Fault(name="store kill", in_ci=200, in_soak=2_000, run=kill_writers)
+FAULT = Fault(name="store_kills", in_ci=200, in_soak=2_000, run=kill_writers)

@@ -159,4 +159,4 @@ def lock_databases(
     )
 
 
-FAULT = Fault(name="database locked", in_ci=10, in_soak=50, run=lock_databases)
+FAULT = Fault(name="store_locks", in_ci=10, in_soak=50, run=lock_databases)
