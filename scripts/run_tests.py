@@ -83,13 +83,13 @@ PARTS = {
         ),
         pattern="test_*.py",
         options=("-p", "no:playwright"),
-        timeout_s=600,
+        timeout_s=1_200,
     ),
     "integration": Part(
         folders=("tests/integration",),
         pattern="test_*.py",
         options=("-p", "no:playwright", "--ignore=tests/integration/faults"),
-        timeout_s=600,
+        timeout_s=1_200,
     ),
     "faults": Part(
         folders=("tests/integration/faults", "tests/soak"),
@@ -101,13 +101,13 @@ PARTS = {
         folders=("tests/browser",),
         pattern="test_*.py",
         options=("--timeout=240",),
-        timeout_s=900,
+        timeout_s=1_200,
     ),
     "notebooks": Part(
         folders=("notebooks",),
         pattern="*.ipynb",
         options=("-p", "no:playwright", "--nbval-lax", "--nbval-current-env"),
-        timeout_s=600,
+        timeout_s=1_200,
     ),
     "frontend": Part(
         folders=("frontend/tests",),
