@@ -2,19 +2,9 @@
 
 import { neverStarted, openTurns, writtenTextOf } from "../turns";
 import { arrange, make, setText } from "./element";
-import { QueuedMessageView } from "./queued_message";
+import { QueuedMessageView, type QueueSurroundings } from "./queued_message";
 import { strings } from "./strings";
-import type { ChatModel, OutgoingMessage, OutgoingRequest } from "./types";
-
-/** What the queue needs from the chat around it. */
-export interface QueueSurroundings {
-  readonly signal: AbortSignal;
-  readonly model: ChatModel;
-  readonly say: (text: string) => void;
-  /** Put a text that was typed here into the message field, and say why. */
-  readonly giveBack: (text: string, why: string) => void;
-  readonly focusComposer: () => void;
-}
+import type { OutgoingMessage, OutgoingRequest } from "./types";
 
 export class QueueView {
   readonly element = make("div", "streamchat-queue");

@@ -4,9 +4,18 @@ import { removeHidden, showControls } from "../markdown/hidden";
 import { appendVisible } from "../markdown/inline_view";
 import { excessBytes } from "./composer";
 import { make, makeButton, setText } from "./element";
-import type { QueueSurroundings } from "./queue";
 import { strings } from "./strings";
-import type { OutgoingRequest } from "./types";
+import type { ChatModel, OutgoingRequest } from "./types";
+
+/** What the queue needs from the chat around it. */
+export interface QueueSurroundings {
+  readonly signal: AbortSignal;
+  readonly model: ChatModel;
+  readonly say: (text: string) => void;
+  /** Put a text that was typed here into the message field, and say why. */
+  readonly giveBack: (text: string, why: string) => void;
+  readonly focusComposer: () => void;
+}
 
 export class QueuedMessageView {
   readonly element = make("li", "streamchat-queued");
