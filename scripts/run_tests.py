@@ -94,7 +94,7 @@ PARTS = {
     "faults": Part(
         folders=("tests/integration/faults", "tests/soak"),
         pattern="test_*.py",
-        options=("-p", "no:playwright", "--timeout=300"),
+        options=("-p", "no:playwright", "--timeout=300", "-m", "not slow"),
         timeout_s=1_200,
     ),
     "browser": Part(

@@ -11,10 +11,16 @@ from tests.soak import cancel_races, cuts, duplicate_sends
     ("bug", "invariant"),
     [
         ("begin_each_replay_one_event_late", "I1"),
-        ("forget_to_adapt_prev", "I1"),
-        ("lose_the_end_of_a_turn_in_replays", "I1"),
-        ("lose_a_letter_where_deltas_are_joined", "I3"),
-        ("show_the_state_of_another_moment", "I4"),
+        # The others are looked for by `make soak`.
+        *(
+            pytest.param(*pair, marks=pytest.mark.slow)
+            for pair in (
+                ("forget_to_adapt_prev", "I1"),
+                ("lose_the_end_of_a_turn_in_replays", "I1"),
+                ("lose_a_letter_where_deltas_are_joined", "I3"),
+                ("show_the_state_of_another_moment", "I4"),
+            )
+        ),
     ],
 )
 def test_bug_in_the_server_is_found_by_cutting_connections(
