@@ -26,7 +26,12 @@ from tests.soak import cancel_races, cuts, duplicate_sends
 def test_bug_in_the_server_is_found_by_cutting_connections(
     bug: str, invariant: str
 ) -> None:
-    outcome = cuts.run(600, 1, bug=bug)
+    try:
+        outcome = cuts.run(600, 1, bug=bug)
+    except ExceptionGroup as stuck:
+        # Found, too: a seat that was cut at the end never got to the log's head.
+        assert stuck.subgroup(AssertionError) is not None
+        return
 
     assert any(words.startswith(invariant) for words in outcome.violations), outcome
 
