@@ -5,18 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Literal
 
-from streamchat_nb.client.command_requests import perform_by_request
 from streamchat_nb.client.event_page import fetch_page
 from streamchat_nb.client.log_reader import LogReader
-from streamchat_nb.client.session import needs_socket
+from streamchat_nb.client.request_session import RequestSession
 from streamchat_nb.errors import ConnectError, NotFound, StreamchatError
 
 if TYPE_CHECKING:
-    from streamchat_nb.client.command_requests import ConversationCommand
     from streamchat_nb.client.followed_log import FollowedLog
     from streamchat_nb.client.session import SessionHost
-    from streamchat_nb.protocol.connection import ToolCommand
-    from streamchat_nb.protocol.frames import Ack
 
 __all__ = ["PollSession"]
 
@@ -24,7 +20,7 @@ HOLD_MS = 20_000
 PAUSE_S = 2.0
 
 
-class PollSession:
+class PollSession(RequestSession):
     """A ``Session`` that asks for pages, one conversation in one task each.
 
     The server holds an empty page back for 20 s. Where something on the way cuts
@@ -37,16 +33,8 @@ class PollSession:
     transport: Literal["rest"] = "rest"
 
     def __init__(self, host: SessionHost) -> None:
-        self.ended: asyncio.Future[StreamchatError] = (
-            asyncio.get_running_loop().create_future()
-        )
-        self._host = host
+        super().__init__(host)
         self._may_hold = True
-        self._tasks: dict[str, asyncio.Task[None]] = {}
-
-    async def open(self) -> None:
-        """Ask who we are: it tells whether the server is there and knows us."""
-        await self._host.http.request("GET", "session")
 
     async def follow(self, log: FollowedLog) -> None:
         """Ask for the first page, then for more."""
@@ -55,29 +43,6 @@ class PollSession:
         self._tasks[log.id] = asyncio.get_running_loop().create_task(
             self._ask_on(log), name=f"poll {log.id}"
         )
-
-    async def unfollow(self, log: FollowedLog) -> None:
-        """Ask no more."""
-        task = self._tasks.pop(log.id, None)
-        if task is not None:
-            task.cancel()
-
-    async def perform(self, command: ConversationCommand) -> Ack:
-        """Carry out a command by a request."""
-        return await perform_by_request(self._host.http, command)
-
-    async def tell(self, command: ToolCommand) -> None:  # noqa: ARG002
-        """Refuse: the server could not call back."""
-        raise needs_socket()
-
-    async def close(self) -> None:
-        """End all requests for news."""
-        self._end(ConnectError("The connection was closed."))
-        tasks = list(self._tasks.values())
-        self._tasks.clear()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _ask_on(self, log: FollowedLog) -> None:
         loop = asyncio.get_running_loop()
@@ -93,10 +58,6 @@ class PollSession:
             self._host.gone(log, error)
         except StreamchatError as error:
             self._end(error)
-
-    def _end(self, error: StreamchatError) -> None:
-        if not self.ended.done():
-            self.ended.set_result(error)
 
     async def _ask_patiently(self, log: FollowedLog) -> bool:
         """Ask, and let the server hold the answer back if that gets through."""

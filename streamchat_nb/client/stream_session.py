@@ -6,12 +6,11 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Literal
 
-from streamchat_nb.client.command_requests import perform_by_request
 from streamchat_nb.client.event_page import events_path
 from streamchat_nb.client.log_reader import LogReader
+from streamchat_nb.client.request_session import RequestSession
 from streamchat_nb.client.session import (
     TransportBlocked,
-    needs_socket,
     server_restarts,
     settle,
 )
@@ -22,13 +21,9 @@ from streamchat_nb.protocol.frames import GoingAway
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from streamchat_nb.client.command_requests import ConversationCommand
     from streamchat_nb.client.exchange import HttpExchange
     from streamchat_nb.client.followed_log import FollowedLog
     from streamchat_nb.client.log_reader import Reading
-    from streamchat_nb.client.session import SessionHost
-    from streamchat_nb.protocol.connection import ToolCommand
-    from streamchat_nb.protocol.frames import Ack
 
 __all__ = ["EventStream", "StreamSession"]
 
@@ -68,7 +63,7 @@ class EventStream:
         return items
 
 
-class StreamSession:
+class StreamSession(RequestSession):
     """A ``Session`` of one stream for each conversation.
 
     A stream that says nothing for 40 s counts as broken; the server says something
@@ -79,17 +74,6 @@ class StreamSession:
     """
 
     transport: Literal["sse"] = "sse"
-
-    def __init__(self, host: SessionHost) -> None:
-        self.ended: asyncio.Future[StreamchatError] = (
-            asyncio.get_running_loop().create_future()
-        )
-        self._host = host
-        self._tasks: dict[str, asyncio.Task[None]] = {}
-
-    async def open(self) -> None:
-        """Ask who we are: it tells whether the server is there and knows us."""
-        await self._host.http.request("GET", "session")
 
     async def follow(self, log: FollowedLog) -> None:
         """Open its stream; returns with the first item."""
@@ -107,29 +91,6 @@ class StreamSession:
         if not begun.done():
             raise ConnectError("The connection was closed.")
         begun.result()
-
-    async def unfollow(self, log: FollowedLog) -> None:
-        """Close its stream."""
-        task = self._tasks.pop(log.id, None)
-        if task is not None:
-            task.cancel()
-
-    async def perform(self, command: ConversationCommand) -> Ack:
-        """Carry out a command by a request."""
-        return await perform_by_request(self._host.http, command)
-
-    async def tell(self, command: ToolCommand) -> None:  # noqa: ARG002
-        """Refuse: the server could not call back."""
-        raise needs_socket()
-
-    async def close(self) -> None:
-        """Close all streams."""
-        self._end(ConnectError("The connection was closed."))
-        tasks = list(self._tasks.values())
-        self._tasks.clear()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _read(self, log: FollowedLog, begun: asyncio.Future[None]) -> None:
         """Read its stream to the end of this delivery."""
@@ -149,10 +110,6 @@ class StreamSession:
                 begun.set_exception(error)
             else:
                 self._end(error)
-
-    def _end(self, error: StreamchatError) -> None:
-        if not self.ended.done():
-            self.ended.set_result(error)
 
     async def _items(self, log: FollowedLog) -> AsyncGenerator[bytes]:
         """Yield the data of the items of a new stream.

@@ -4,38 +4,17 @@ from __future__ import annotations
 
 import msgspec
 
-from streamchat_nb.errors import ToolError
-
-__all__ = ["clean_text", "cut_middle", "encode_result", "is_blank"]
+__all__ = ["clean_text", "cut_middle", "encode_words", "is_blank"]
 
 
-def encode_result(value: object) -> str:
-    """Return a tool's return value as text for a model; never empty.
+def encode_words(value: str | None) -> str:
+    """Return what a tool said as text for a model; never empty.
 
-    Text stays as it is, ``None`` is "Done.", everything else becomes JSON.
-
-    Raises:
-        ToolError: It cannot be written as JSON; the message says what to return.
+    Text stays as it is, ``None`` is "Done.".
     """
-    match value:
-        case None:
-            return "Done."
-        case str():
-            return "(empty text)" if is_blank(value) else clean_text(value)
-        case float():
-            # JSON has no words for these: NaN would read as "null".
-            return repr(value)
-        case _:
-            pass
-    try:
-        return msgspec.json.encode(value).decode()
-    except Exception as error:
-        raise ToolError(
-            f"The tool returned a {type(value).__name__} that cannot be written as "
-            f"JSON ({clean_text(str(error))[:200]}); return text, numbers, lists, "
-            "dicts or dataclasses.",
-            code="tool_result_unencodable",
-        ) from error
+    if value is None:
+        return "Done."
+    return "(empty text)" if is_blank(value) else clean_text(value)
 
 
 def is_blank(text: str) -> bool:

@@ -26,7 +26,7 @@ from streamchat_nb.tools.figures import (
 )
 from streamchat_nb.tools.libraries import is_from, type_name
 from streamchat_nb.tools.llm_hook import has_hook, said_and_shown
-from streamchat_nb.tools.output import encode_result
+from streamchat_nb.tools.output import encode_words
 from streamchat_nb.tools.pandas_tables import pandas_table
 from streamchat_nb.tools.polars_tables import polars_table
 from streamchat_nb.tools.tables import table_display, table_text
@@ -147,7 +147,7 @@ def _result_by_hook(value: object) -> ToolResult:
 def _described(value: object) -> tuple[str, tuple[Display, ...]]:
     """Return what a model reads of a value, and what people are shown beside it."""
     if value is None or isinstance(value, str):
-        return encode_result(value), ()
+        return encode_words(value), ()
     try:
         table = table_of(value, _everything)
         if table is None:
