@@ -38,6 +38,9 @@ SLEEP_S = 13.0
 
 
 def answered(page: Page, timeout: float = ANSWER_TIMEOUT_MS) -> None:
+    """All that was sent is in the log, and nothing runs."""
+    expect(page.locator(".streamchat-user-bubble").last).to_be_visible()
+    expect(page.get_by_text("Sending…")).to_have_count(0, timeout=timeout)
     expect(stop_button(page)).not_to_be_visible(timeout=timeout)
 
 
