@@ -12,7 +12,7 @@ import functools
 import logging
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 import anywidget
@@ -25,12 +25,15 @@ from streamchat_nb.client.sync_client import SyncClient, SyncConversation
 from streamchat_nb.errors import ConnectError, StreamchatError, UsageError
 from streamchat_nb.protocol.events import TurnFinished
 from streamchat_nb.transcript.export import Format, export
+from streamchat_nb.widget.kernel_channel import KernelChannel
 from streamchat_nb.widget.lent_tools import (
     LentTools,
     as_kernel_tool,
     main_thread,
+    user_namespace,
     wanted_notebook_tools,
 )
+from streamchat_nb.widget.sharing import DataSharing
 
 if TYPE_CHECKING:
     import os
@@ -137,6 +140,11 @@ class Chat(anywidget.AnyWidget):
             height=height,
             base_url=path,
         )
+        self._kernel_channel = KernelChannel(cast("Any", self).send)
+        self._kernel_channel.listen(
+            "share", DataSharing(self._kernel_channel.sender("share"), user_namespace)
+        )
+        cast("Any", self).on_msg(self._take_kernel_message)
         if self._server is not None:
             if not conversation:
                 self._create_conversation()
@@ -247,6 +255,16 @@ class Chat(anywidget.AnyWidget):
 
     def _state(self) -> ConversationState:
         return self._follow().state
+
+    def _take_kernel_message(
+        self,
+        widget: object,
+        content: object,
+        buffers: object,
+    ) -> None:
+        """Take what the browser says to the kernel; ipywidgets calls it."""
+        del widget, buffers
+        self._kernel_channel.take(content)
 
     def _create_conversation(self) -> None:
         """Make a conversation; where that fails the browser does it."""

@@ -14,11 +14,17 @@ from streamchat_nb.tools.decorator import FunctionTool
 from streamchat_nb.tools.tool import Tool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from streamchat_nb.client.sync_client import SyncConversation
 
-__all__ = ["LentTools", "as_kernel_tool", "main_thread", "wanted_notebook_tools"]
+__all__ = [
+    "LentTools",
+    "as_kernel_tool",
+    "main_thread",
+    "user_namespace",
+    "wanted_notebook_tools",
+]
 
 NOTEBOOK_TOOLS = (
     "list_variables",
@@ -116,6 +122,12 @@ def as_kernel_tool(
     if isinstance(function, Tool):
         return cast("Tool", function)
     return cast("Tool", KernelTool(function, main_thread=main_thread(), **options))
+
+
+def user_namespace() -> Mapping[str, object]:
+    """Return the notebook's names; none outside of IPython."""
+    shell = _shell()
+    return {} if shell is None else shell.user_ns
 
 
 def _shell() -> Any | None:  # noqa: ANN401 - IPython's, which has no types
