@@ -204,7 +204,7 @@ class SocketSession:
             )
         )
         try:
-            return await asyncio.shield(connecting)
+            socket = await asyncio.shield(connecting)
         except HTTPTimeoutError:
             message = "WebSockets do not get through."
             raise TransportBlocked(message, slow=True) from None
@@ -216,6 +216,10 @@ class SocketSession:
         except asyncio.CancelledError:
             connecting.add_done_callback(_close_late)
             raise
+        # Small frames follow each other; none is to wait for the last one's receipt.
+        if socket.protocol is not None:
+            socket.protocol.set_nodelay(True)
+        return socket
 
     async def _authenticate(self, token: str) -> None:
         description = self._host.description
