@@ -11,6 +11,7 @@ import contextlib
 import functools
 import logging
 import threading
+import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from streamchat_nb.protocol.events import Event, UnknownEvent
     from streamchat_nb.tools.tool import Tool
 
-__all__ = ["Answer", "Chat", "ChatMessage"]
+__all__ = ["Answer", "Chat", "ChatMessage", "conversation_of", "newest_chat"]
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ _STATIC = Path(__file__).parent / "static"
 _clients: dict[ServerAddress, SyncClient] = {}
 _lent = LentTools()
 _clients_lock = threading.Lock()
+_newest: list[weakref.ref[Chat]] = []
 _connecting = concurrent.futures.ThreadPoolExecutor(
     max_workers=2, thread_name_prefix="streamchat connect"
 )
@@ -149,6 +151,7 @@ class Chat(anywidget.AnyWidget):
             if not conversation:
                 self._create_conversation()
             _connecting.submit(self._follow_quietly)
+        _newest[:] = [weakref.ref(self)]
 
     def tool(
         self,
@@ -316,6 +319,22 @@ class Chat(anywidget.AnyWidget):
                 "status": answer.status,
                 "turn": answer.turn,
             }
+
+
+def newest_chat() -> Chat | None:
+    """Return the chat that was made last in this process, if it is still there."""
+    return next((chat for known in _newest if (chat := known())), None)
+
+
+def conversation_of(chat: Chat) -> SyncConversation:
+    """Return a chat's conversation, followed and up to date.
+
+    Raises:
+        ConnectError: The server cannot be found or reached.
+    """
+    own: Any = chat
+    followed: SyncConversation = own._follow()  # noqa: SLF001 - of this module
+    return followed
 
 
 def _client_for(server: ServerAddress) -> SyncClient:
