@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from streamchat_nb.client.answer import AnswerText, answer_of
-from streamchat_nb.command_line import TerminalPrinter
+from streamchat_nb.client.terminal_printer import TerminalPrinter
 from streamchat_nb.conversation.state import ConversationState, Fold
 from streamchat_nb.errors import NotFound
 from streamchat_nb.protocol.codec import decode_event
