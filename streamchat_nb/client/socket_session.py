@@ -6,13 +6,7 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Literal, cast
 
-from tornado.httpclient import HTTPClientError, HTTPRequest
-from tornado.simple_httpclient import HTTPTimeoutError
-from tornado.websocket import (
-    WebSocketClosedError,
-    WebSocketError,
-    websocket_connect,
-)
+from tornado.websocket import WebSocketClosedError
 
 from streamchat_nb.client.http import error_from
 from streamchat_nb.client.log_reader import LogReader
@@ -21,6 +15,7 @@ from streamchat_nb.client.session import (
     server_restarts,
     settle,
 )
+from streamchat_nb.client.web_socket import connect_socket
 from streamchat_nb.errors import (
     AuthenticationError,
     BadFrame,
@@ -38,7 +33,6 @@ from streamchat_nb.protocol.commands import (
     Subscribe,
     Unsubscribe,
 )
-from streamchat_nb.protocol.connection import PROTOCOL
 from streamchat_nb.protocol.frames import (
     Ack,
     Authenticated,
@@ -74,7 +68,6 @@ MOST_SILENCE_S = 20.0
 PONG_TIMEOUT_S = 10.0
 BEHIND_TIMEOUT_S = 3.0
 CLOSE_TIMEOUT_S = 1.0
-LARGEST_FRAME_BYTES = 16 * 1024 * 1024
 
 _Answer = Ack | Subscribed | Authenticated | Pong
 
@@ -110,7 +103,7 @@ class SocketSession:
         token = await self._fetch_token()
         loop = asyncio.get_running_loop()
         deadline = loop.time() + HELLO_TIMEOUT_S
-        self._socket = await self._connect(HELLO_TIMEOUT_S)
+        self._socket = await connect_socket(self._host.http, HELLO_TIMEOUT_S)
         self._reader = loop.create_task(self._read(self._socket))
         await asyncio.wait(
             {self._hello, self.ended},
@@ -187,39 +180,6 @@ class SocketSession:
 
     async def _fetch_token(self) -> str:
         return str((await self._host.http.request("POST", "token")).get("token"))
-
-    async def _connect(self, timeout_s: float) -> WebSocketClientConnection:
-        http = self._host.http
-        request = HTTPRequest(
-            http.address.api.replace("http", "ws", 1) + "ws",
-            headers=http.headers,
-            connect_timeout=timeout_s,
-            request_timeout=timeout_s,
-        )
-        connecting = asyncio.ensure_future(
-            websocket_connect(
-                request,
-                subprotocols=[PROTOCOL],
-                max_message_size=LARGEST_FRAME_BYTES,
-            )
-        )
-        try:
-            socket = await asyncio.shield(connecting)
-        except HTTPTimeoutError:
-            message = "WebSockets do not get through."
-            raise TransportBlocked(message, slow=True) from None
-        except HTTPClientError as error:
-            why = "" if error.response is None else f": the answer was {error.code}"
-            raise TransportBlocked(f"WebSockets are blocked{why}.") from None
-        except (OSError, WebSocketError):
-            raise TransportBlocked("WebSockets are blocked.") from None
-        except asyncio.CancelledError:
-            connecting.add_done_callback(_close_late)
-            raise
-        # Small frames follow each other; none is to wait for the last one's receipt.
-        if socket.protocol is not None:
-            socket.protocol.set_nodelay(True)
-        return socket
 
     async def _authenticate(self, token: str) -> None:
         description = self._host.description
@@ -411,9 +371,3 @@ class SocketSession:
 
 def _lost() -> ConnectError:
     return ConnectError("The connection to the server was lost; try again.")
-
-
-def _close_late(connecting: asyncio.Future[WebSocketClientConnection]) -> None:
-    """Close a socket that nobody waits for any more."""
-    if not connecting.cancelled() and connecting.exception() is None:
-        connecting.result().close()
