@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from streamchat_nb.protocol.content import Action, Display
     from streamchat_nb.transcript.outline import Entry
 
-__all__ = ["Theme", "to_html", "to_page"]
+__all__ = ["Theme", "to_html", "to_page", "write_entry"]
 
 Theme = Literal["auto", "light", "dark"]
 """``auto`` takes the colours of the page around it."""
@@ -142,14 +142,20 @@ def _body(
     title = f"<h{level}>{escape_html(title_of(state))}</h{level}>"
     entries = outline(state, thinking=thinking)
     pieces = write_within(
-        [partial(_entry, entry, level) for entry in entries],
+        [partial(write_entry, entry, below=level) for entry in entries],
         limit_bytes=limit_bytes - len(title.encode()),
         left_out=f"<p>{_quiet(LEFT_OUT)}</p>",
     )
     return "\n".join([title, *(piece for piece in pieces if piece)])
 
 
-def _entry(entry: Entry, below: int) -> str:
+def write_entry(entry: Entry, *, below: int) -> str:
+    """Return one entry of a transcript as elements of static HTML.
+
+    Args:
+        entry: The entry.
+        below: Headings of what was said are deeper than this level.
+    """
     match entry:
         case Speaker(name=name):
             written = f"<p><strong>{escape_html(name)}</strong></p>"

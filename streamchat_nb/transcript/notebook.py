@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-from streamchat_nb.transcript.hidden import show_hidden
 from streamchat_nb.transcript.markdown import write_entry
 from streamchat_nb.transcript.markdown_text import escape_markdown, write_markdown
-from streamchat_nb.transcript.markdown_tree import code_language, parse_markdown
+from streamchat_nb.transcript.markdown_tree import parse_markdown
 from streamchat_nb.transcript.outline import Said, Speaker, outline, title_of
 from streamchat_nb.transcript.pictures import picture_of
+from streamchat_nb.transcript.python_code import is_python
 
 if TYPE_CHECKING:
     from markdown_it.tree import SyntaxTreeNode
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["to_notebook"]
 
 _HEADING_LEVEL = 2
-_PYTHON = frozenset({"python", "python3", "py", "ipython", "ipython3"})
 _FORMAT = 1
 """Version of what stands in the notebook's metadata under ``streamchat``."""
 
@@ -125,15 +124,10 @@ def _add_answer(cells: _Cells, said: Said) -> None:
     words: list[SyntaxTreeNode] = []
     for at, node in enumerate(nodes):
         breaks_off = said.partial and at == len(nodes) - 1
-        if not breaks_off and _is_python(node):
+        if not breaks_off and is_python(node):
             cells.add_words(write_markdown(words, below=_HEADING_LEVEL))
             cells.add_code(node.content.rstrip("\n"))
             words = []
         else:
             words.append(node)
     cells.add_words(write_markdown(words, below=_HEADING_LEVEL))
-
-
-def _is_python(node: SyntaxTreeNode) -> bool:
-    language = code_language(node).lower()
-    return language in _PYTHON and show_hidden(node.content) == node.content

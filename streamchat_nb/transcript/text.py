@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from streamchat_nb.protocol.content import Action, Display
     from streamchat_nb.transcript.outline import Entry
 
-__all__ = ["to_text"]
+__all__ = ["to_text", "write_entry"]
 
 _MOST_ROWS = 20
 _OUTPUT_LINES = 12
@@ -56,7 +56,9 @@ def to_text(
             and a line says so.
     """
     title = title_of(state)
-    writers = [partial(_entry, entry) for entry in outline(state, thinking=thinking)]
+    writers = [
+        partial(write_entry, entry) for entry in outline(state, thinking=thinking)
+    ]
     heading = f"{title}\n{'=' * min(len(title), 72)}"
     room = limit_bytes - 2 * len(heading.encode())
     pieces = write_within(writers, limit_bytes=room, left_out=f"({LEFT_OUT})")
@@ -64,7 +66,8 @@ def to_text(
     return f"{text}\n"
 
 
-def _entry(entry: Entry) -> str:
+def write_entry(entry: Entry) -> str:
+    """Return one entry of a transcript as lines of plain text."""
     match entry:
         case Speaker(name=name):
             return f"{name}:"
