@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from streamchat_nb.widget.kernel_channel import KernelMessage
 
-__all__ = ["DataSharing", "shape_text"]
+__all__ = ["DataSharing", "shape_text", "shareable_variables"]
 
 logger = logging.getLogger(__name__)
 
@@ -91,11 +91,7 @@ class DataSharing:
         self._send({**answer, "id": question.id})
 
     def _answer(self, question: _AskNames | _AskDigest) -> KernelMessage:
-        variables = {
-            name: value
-            for name, value in user_variables(self._namespace()).items()
-            if _is_data(value)
-        }
+        variables = shareable_variables(self._namespace())
         if isinstance(question, _AskNames):
             return {"type": "names", "names": _names(variables, question.prefix)}
         if question.name not in variables:
@@ -105,6 +101,16 @@ class DataSharing:
                 "message": f"There is no variable {question.name} any more.",
             }
         return _digest(question, variables[question.name])
+
+
+def shareable_variables(namespace: Mapping[str, object]) -> dict[str, object]:
+    """Return what the user has made and may share: no class, no function."""
+    no_data = (type, FunctionType, BuiltinFunctionType, MethodType)
+    return {
+        name: value
+        for name, value in user_variables(namespace).items()
+        if not isinstance(value, no_data)
+    }
 
 
 def shape_text(value: object) -> str:
@@ -123,11 +129,6 @@ def shape_text(value: object) -> str:
     if len(shape) == 1:
         return counted(shape[0], "value")
     return f" {_TIMES} ".join(f"{length:,}" for length in shape[:_MOST_DIMENSIONS])
-
-
-def _is_data(value: object) -> bool:
-    """Say whether a value is something to share: no class, no function."""
-    return not isinstance(value, (type, FunctionType, BuiltinFunctionType, MethodType))
 
 
 def _names(variables: dict[str, object], prefix: str) -> list[dict[str, str]]:
