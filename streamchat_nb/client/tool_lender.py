@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from streamchat_nb.client.kernel_tools import offer_of
+from streamchat_nb.client.quick_turns import QuickTurns
 from streamchat_nb.errors import ConnectError, StreamchatError
 from streamchat_nb.protocol.commands import (
     AcceptTool,
@@ -41,7 +42,8 @@ LEASES = 256
 """How many calls that have ended are remembered."""
 LONGEST_RUN_S = 86_400.0
 """The server measures the time of a call; this one is for a server that is gone."""
-RETRY_S = 2.0
+RUNNING_TOLD_S = 0.05
+"""What runs for less than this is told by its result."""
 
 
 class ToolLine(Protocol):
@@ -76,6 +78,7 @@ class ToolLender:
         self._unsent: dict[str, FinishTool] = {}
         self._news: dict[str, ReportTool] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._turns = QuickTurns()
 
     async def lend(self, conversation: str, tools: Iterable[Tool]) -> None:
         """Lend tools to a conversation, in place of what was lent before.
@@ -99,6 +102,7 @@ class ToolLender:
 
     def take(self, frame: CallTool | CancelTool) -> None:
         """Take a frame of the server; returns at once."""
+        self._turns.ask()
         if isinstance(frame, CancelTool):
             run = self._runs.get(frame.lease)
             if run is not None:
@@ -113,6 +117,7 @@ class ToolLender:
 
     async def close(self) -> None:
         """Stop what runs. Idempotent."""
+        self._turns.end()
         tasks = [*self._runs.values(), *self._tasks]
         for task in tasks:
             task.cancel()
@@ -151,6 +156,7 @@ class ToolLender:
             display=outcome.display or None,
             actions=outcome.actions or None,
         )
+        self._turns.ask()
         self._results[frame.lease] = self._unsent[frame.lease] = finish
         while len(self._results) > LEASES:
             self._results.popitem(last=False)
@@ -160,8 +166,9 @@ class ToolLender:
         tools = self._tools.get(frame.conversation, {})
         tool = tools.get(frame.name)
         call = ToolUseBlock(id=frame.tool_call, name=frame.name, input=frame.input)
-        refusal = refusal_of(tool, call, known=tools)
-        if tool is None or refusal is not None:
+        # The server has checked the input; what checks it takes seconds to import.
+        if tool is None:
+            refusal = refusal_of(tool, call, known=tools)
             return refusal or Outcome(status="error", output="There is no such tool.")
         loop = asyncio.get_running_loop()
 
@@ -175,21 +182,31 @@ class ToolLender:
             )
             self._note(progress)
 
-        def begin() -> None:
-            loop.call_soon_threadsafe(report, None, None)
+        telling: asyncio.TimerHandle | None = None
 
-        return await run_tool(
-            tool,
-            call,
-            conversation=frame.conversation,
-            turn="",
-            report=report,
-            timeout_s=LONGEST_RUN_S,
-            output_limit_bytes=OUTPUT_BYTES,
-            lease=frame.lease,
-            attempt=frame.attempt,
-            begin=begin,
-        )
+        def tell_soon() -> None:
+            nonlocal telling
+            telling = loop.call_later(RUNNING_TOLD_S, report, None, None)
+
+        def begin() -> None:
+            loop.call_soon_threadsafe(tell_soon)
+
+        try:
+            return await run_tool(
+                tool,
+                call,
+                conversation=frame.conversation,
+                turn="",
+                report=report,
+                timeout_s=LONGEST_RUN_S,
+                output_limit_bytes=OUTPUT_BYTES,
+                lease=frame.lease,
+                attempt=frame.attempt,
+                begin=begin,
+            )
+        finally:
+            if telling is not None:
+                telling.cancel()
 
     async def _send_result(self, lease: str) -> None:
         """Send a result; without a socket it waits for the next one."""
