@@ -24,6 +24,13 @@ export interface DocumentBlock {
   readonly title?: string;
 }
 
+/** What a person shared of an object in a notebook: exactly what a model reads. */
+export interface DataBlock {
+  readonly type: "data";
+  readonly name: string;
+  readonly text: string;
+}
+
 /**
  * A model's reasoning.
  *
@@ -114,7 +121,7 @@ export interface ErrorBody {
 /** An id on the wire: 1 to 64 characters of `[A-Za-z0-9._:-]`. */
 export type Identifier = string;
 
-export type UserBlock = TextBlock | ImageBlock | DocumentBlock;
+export type UserBlock = TextBlock | ImageBlock | DocumentBlock | DataBlock;
 
 export type AssistantBlock = TextBlock | ThinkingBlock | ToolUseBlock | ProviderBlock;
 
@@ -122,6 +129,7 @@ export type ContentBlock =
   | TextBlock
   | ImageBlock
   | DocumentBlock
+  | DataBlock
   | ThinkingBlock
   | ToolUseBlock
   | ProviderBlock;
@@ -420,8 +428,10 @@ export interface Limits {
   readonly frame_bytes: number;
   /** The same before that. */
   readonly unauthenticated_frame_bytes: number;
-  /** Largest text of one user message, in UTF-8. */
+  /** Largest text of one user message, with the data in it, in UTF-8. */
   readonly message_bytes: number;
+  /** Largest file attached to a message. */
+  readonly artifact_bytes: number;
   /** Largest event. */
   readonly event_bytes: number;
   /** Largest tool output kept inline in an event. */
@@ -1193,6 +1203,7 @@ export const DEFAULT_LIMITS: Limits = {
   frame_bytes: 262144,
   unauthenticated_frame_bytes: 8192,
   message_bytes: 65536,
+  artifact_bytes: 10485760,
   event_bytes: 262144,
   tool_output_bytes: 131072,
   model_tool_output_bytes: 32768,

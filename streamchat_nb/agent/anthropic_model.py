@@ -16,6 +16,7 @@ from streamchat_nb.agent.endpoint import (
     has_credential,
     resolve_endpoint,
 )
+from streamchat_nb.agent.media import without_media
 from streamchat_nb.agent.message_reader import MessageReader
 from streamchat_nb.agent.model import Model
 from streamchat_nb.agent.model_errors import response_request_id
@@ -149,7 +150,7 @@ class AnthropicModel(Model):
         parameters: dict[str, Any] = {
             "model": self.name,
             "max_tokens": request.max_tokens,
-            "messages": request.messages,
+            "messages": self._seen(request.messages),
             "stream": True,
         }
         if request.system:
@@ -164,6 +165,9 @@ class AnthropicModel(Model):
         if self.profile.caching and "cache_control" not in self._refused_fields:
             parameters["cache_control"] = {"type": "ephemeral"}
         return parameters
+
+    def _seen(self, messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return messages if self.profile.images else without_media(messages)
 
     # --- the connection ----------------------------------------------------------
 

@@ -6,10 +6,12 @@ rules that keep a request valid are in ``repair``, which is applied to every his
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 
+from streamchat_nb.agent.media import file_block, pictures_of, tagged
 from streamchat_nb.agent.repair import INTERRUPTED, repair
 from streamchat_nb.protocol.content import (
+    DataBlock,
     DocumentBlock,
     ImageBlock,
     ProviderBlock,
@@ -20,15 +22,16 @@ from streamchat_nb.protocol.content import (
 from streamchat_nb.tools.output import cut_middle
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
+    from streamchat_nb.conversation.artifacts import Artifact
     from streamchat_nb.conversation.state import (
         ConversationState,
         MessageState,
         ToolCallState,
         TurnState,
     )
-    from streamchat_nb.protocol.content import ContentBlock
+    from streamchat_nb.protocol.content import ContentBlock, Display
     from streamchat_nb.protocol.events import ToolStatus
 
 __all__ = ["content_of", "history_of", "tool_result"]
@@ -41,6 +44,7 @@ def history_of(
     *,
     until_turn: str | None = None,
     model_tool_output_bytes: int = 32_768,
+    artifacts: Mapping[str, Artifact] | None = None,
 ) -> list[dict[str, Any]]:
     """Return the messages that a model needs to go on with the conversation.
 
@@ -54,6 +58,7 @@ def history_of(
         until_turn: The turn to answer: its user's message comes last. The whole
             conversation when ``None``.
         model_tool_output_bytes: Largest tool output, as ``cut_middle`` takes it.
+        artifacts: The attached files by id; a note stands for one that is not here.
 
     Returns:
         A repaired history.
@@ -62,7 +67,9 @@ def history_of(
     history: list[dict[str, Any]] = []
     for message in _in_order(state, until_turn):
         content = [block.content for block in message.blocks if block.content]
-        history.append({"role": message.role, "content": content_of(content)})
+        history.append(
+            {"role": message.role, "content": content_of(content, artifacts)}
+        )
         results = [
             _result_of(block.id, calls.get(block.id), model_tool_output_bytes)
             for block in content
@@ -73,7 +80,9 @@ def history_of(
     return repair(history)
 
 
-def content_of(blocks: Iterable[ContentBlock]) -> list[dict[str, Any]]:
+def content_of(
+    blocks: Iterable[ContentBlock], artifacts: Mapping[str, Artifact] | None = None
+) -> list[dict[str, Any]]:
     """Return content blocks as a model is sent them, verbatim where they are its own.
 
     Left out is what no endpoint takes: text without a visible character, and
@@ -105,17 +114,23 @@ def content_of(blocks: Iterable[ContentBlock]) -> list[dict[str, Any]]:
                 )
             case ProviderBlock():
                 content.append(block.data)
-            case ImageBlock():
-                content.append(_note("image", block.alt))
-            case DocumentBlock():
-                content.append(_note("document", block.title))
+            case DataBlock():
+                text = tagged("data", block.name, block.text)
+                content.append({"type": "text", "text": text})
+            case ImageBlock() | DocumentBlock():
+                content.append(_attached(block, artifacts or {}))
             case _:
                 assert_never(block)
     return content
 
 
 def tool_result(
-    tool_call: str, *, status: ToolStatus, output: str, limit_bytes: int
+    tool_call: str,
+    *,
+    status: ToolStatus,
+    output: str,
+    limit_bytes: int,
+    display: Iterable[Display] = (),
 ) -> dict[str, Any]:
     """Return the result of a tool call as a model is sent it.
 
@@ -124,12 +139,14 @@ def tool_result(
         status: How it ended; all but ``ok`` is an error to the model.
         output: Its text; the middle is left out beyond ``limit_bytes``.
         limit_bytes: As ``cut_middle`` takes it.
+        display: What it showed; its pictures follow the text.
     """
     text, _ = cut_middle(output, limit_bytes)
+    pictures = pictures_of(display)
     result: dict[str, Any] = {
         "type": "tool_result",
         "tool_use_id": tool_call,
-        "content": text,
+        "content": [{"type": "text", "text": text}, *pictures] if pictures else text,
     }
     if status != "ok":
         result["is_error"] = True
@@ -168,7 +185,13 @@ def _result_of(
             status, output = "unknown", INTERRUPTED
         case _:
             status, output = call.status, call.output or INTERRUPTED
-    return tool_result(tool_call, status=status, output=output, limit_bytes=limit_bytes)
+    return tool_result(
+        tool_call,
+        status=status,
+        output=output,
+        limit_bytes=limit_bytes,
+        display=() if call is None else call.display,
+    )
 
 
 def _text(block: TextBlock) -> dict[str, Any]:
@@ -178,6 +201,13 @@ def _text(block: TextBlock) -> dict[str, Any]:
     return text
 
 
-def _note(kind: Literal["image", "document"], title: str) -> dict[str, Any]:
-    named = f" {title.strip()!r}" if title.strip() else ""
+def _attached(
+    block: ImageBlock | DocumentBlock, artifacts: Mapping[str, Artifact]
+) -> dict[str, Any]:
+    artifact = artifacts.get(block.artifact)
+    if artifact is not None:
+        return file_block(artifact)
+    is_image = isinstance(block, ImageBlock)
+    title = (block.alt if is_image else block.title).strip()
+    kind, named = "image" if is_image else "document", f" {title!r}" if title else ""
     return {"type": "text", "text": f"[The user attached the {kind}{named} here.]"}

@@ -50,7 +50,7 @@ class OfflineModel(AnthropicModel):
             base_url="https://offline.invalid",
             api_key="offline",
             no_progress_timeout_s=no_progress_timeout_s,
-            profile=EndpointProfile(lenient=False),
+            profile=EndpointProfile(images=True, lenient=False),
         )
         self._pace_s = _default_pace_s() if pace_s is None else pace_s
         if not 0 <= self._pace_s <= _SLOWEST_PACE_S:

@@ -35,6 +35,12 @@ BANNER = "Offline demo. No language model is running; I follow fixed rules."
 
 _SEARCH = "search_contacts"
 _LONGEST_RESULT = 6_000
+_MOST_LINES_SHARED = 24
+_MEDIA = {"image": "an image", "document": "a PDF"}
+_SHARED = re.compile(
+    r'<(?P<kind>data|file) name="(?P<name>[^"]*)">\n(?P<text>.*)\n</(?P=kind)>',
+    re.DOTALL,
+)
 _GREETING = re.compile(
     r"(?i)(hello|hi|hey|good (morning|afternoon|evening)|moin|hallo)\b.{0,40}"
 )
@@ -102,6 +108,8 @@ class _Question:
     is_first: bool
     results: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     names: dict[str, str] = field(default_factory=dict[str, str])
+    shared: dict[str, str] = field(default_factory=dict[str, str])
+    media: tuple[str, ...] = ()
 
 
 def plan_reply(request: dict[str, Any]) -> Reply:
@@ -134,12 +142,16 @@ def _read(request: dict[str, Any]) -> _Question:
     tools = cast("list[dict[str, Any]]", request.get("tools") or [])
     if request.get("tool_choice") == {"type": "none"}:
         tools = []
-    texts = [block["text"] for block in last if block.get("type") == "text"]
+    given = [block["text"] for block in last if block.get("type") == "text"]
+    shared = [match for text in given if (match := _SHARED.fullmatch(text))]
+    texts = [text for text in given if not _SHARED.fullmatch(text)]
     return _Question(
         # What was asked before it and never answered may stand in the same message.
         text=texts[-1].strip() if texts else "",
         tools={tool["name"]: tool for tool in tools if "input_schema" in tool},
         is_first=not any(message.get("role") == "assistant" for message in messages),
+        shared={match["name"]: match["text"] for match in shared},
+        media=tuple(_MEDIA[b["type"]] for b in last if b.get("type") in _MEDIA),
         results=[block for block in last if block.get("type") == "tool_result"],
         names={b["id"]: b["name"] for b in calls if b.get("type") == "tool_use"},
     )
@@ -338,6 +350,17 @@ def _smalltalk(question: _Question) -> Reply | None:
     return None
 
 
+def _given(question: _Question) -> Reply | None:
+    """Answer about what was shared or attached: what it begins with."""
+    parts = [f"I was given {kind}, and cannot look at it." for kind in question.media]
+    for name, text in question.shared.items():
+        lines = text.splitlines()
+        begin = "\n".join(f"    {line}" for line in lines[:_MOST_LINES_SHARED])
+        more = "\n    …" if len(lines) > _MOST_LINES_SHARED else ""
+        parts.append(f"I was given `{name}`. It begins so:\n\n{begin}{more}")
+    return Reply(text="\n\n".join(parts)) if parts else None
+
+
 def _cannot() -> Reply:
     return Reply(
         text="I cannot answer that. Ask me *What can you do?* to see what I can.\n\n"
@@ -354,6 +377,7 @@ _RULES: tuple[Callable[[_Question], Reply | None], ...] = (
     _samples,
     _person,
     _smalltalk,
+    _given,
 )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from itertools import count
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -21,6 +21,8 @@ _GO_ON = "Continue."
 _CUT_OFF = "[Earlier messages are left out here.]"
 _OUTPUT_REMOVED = "[This tool output was left out to save space.]"
 _MOST_ID_CHARACTERS = 64
+# An image is at most about 1,600 tokens, of four bytes each.
+_PICTURE_COST = " " * 6_400
 _NOT_IN_IDS = re.compile(r"[^A-Za-z0-9_-]")
 
 _Message = dict[str, Any]
@@ -254,4 +256,17 @@ def _said(text: str) -> _Message:
 
 
 def _bytes(value: object) -> int:
-    return len(msgspec.json.encode(value))
+    """Return the size as JSON; an image or a PDF counts as what it costs a model."""
+    return len(msgspec.json.encode(_without_bytes(value)))
+
+
+def _without_bytes(value: object) -> object:
+    if isinstance(value, list):
+        return [_without_bytes(item) for item in cast("list[object]", value)]
+    if not isinstance(value, dict):
+        return value
+    fields = cast("dict[str, object]", value)
+    if fields.get("type") == "base64":
+        return {**fields, "data": _PICTURE_COST}
+    nested = {"content", "source"} & fields.keys()
+    return {**fields, **{key: _without_bytes(fields[key]) for key in nested}}

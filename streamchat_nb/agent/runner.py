@@ -22,7 +22,7 @@ from streamchat_nb.protocol.events import (
 from streamchat_nb.protocol.frames import error_body
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from streamchat_nb.agent.agent import Agent, AgentEvent, Turn
     from streamchat_nb.conversation.log import ConversationLog
@@ -54,7 +54,7 @@ class TurnRunner:
         log: ConversationLog,
         agent: Agent,
         turn_id: str,
-        make_turn: Callable[[TurnRunner], Turn],
+        make_turn: Callable[[TurnRunner], Awaitable[Turn]],
     ) -> None:
         self._log = log
         self._agent = agent
@@ -134,9 +134,8 @@ class TurnRunner:
 
     async def _consume(self) -> None:
         await self._log.flushed()
-        events = cast(
-            "AsyncGenerator[AgentEvent]", self._agent.run(self._make_turn(self))
-        )
+        turn = await self._make_turn(self)
+        events = cast("AsyncGenerator[AgentEvent]", self._agent.run(turn))
         async with aclosing(events):
             async for event in events:
                 if self._left_behind:

@@ -169,6 +169,7 @@ class ToolBatch:
                 status=self.outcomes[call.id].status,
                 output=self._told(call),
                 limit_bytes=self._turn.limits.model_tool_output_bytes,
+                display=self.outcomes[call.id].display,
             )
             for _, call in self._calls
         ]

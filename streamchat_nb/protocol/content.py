@@ -16,6 +16,7 @@ __all__ = [
     "AssistantBlock",
     "Author",
     "ContentBlock",
+    "DataBlock",
     "Display",
     "DocumentBlock",
     "ErrorBody",
@@ -65,6 +66,13 @@ class DocumentBlock(Value, frozen=True, kw_only=True, tag="document", tag_field=
     title: str = ""
 
 
+class DataBlock(Value, frozen=True, kw_only=True, tag="data", tag_field="type"):
+    """What a person shared of an object in a notebook: exactly what a model reads."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=80)]
+    text: str
+
+
 class ThinkingBlock(Value, frozen=True, kw_only=True, tag="thinking", tag_field="type"):
     """A model's reasoning.
 
@@ -90,12 +98,13 @@ class ProviderBlock(Value, frozen=True, kw_only=True, tag="provider", tag_field=
     data: dict[str, Any]
 
 
-UserBlock = TextBlock | ImageBlock | DocumentBlock
+UserBlock = TextBlock | ImageBlock | DocumentBlock | DataBlock
 AssistantBlock = TextBlock | ThinkingBlock | ToolUseBlock | ProviderBlock
 ContentBlock = (
     TextBlock
     | ImageBlock
     | DocumentBlock
+    | DataBlock
     | ThinkingBlock
     | ToolUseBlock
     | ProviderBlock

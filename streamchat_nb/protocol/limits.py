@@ -13,7 +13,8 @@ class Limits(Struct, frozen=True, kw_only=True):
     Attributes:
         frame_bytes: Largest frame from a client once it is authenticated.
         unauthenticated_frame_bytes: The same before that.
-        message_bytes: Largest text of one user message, in UTF-8.
+        message_bytes: Largest text of one user message, with the data in it, in UTF-8.
+        artifact_bytes: Largest file attached to a message.
         event_bytes: Largest event.
         tool_output_bytes: Largest tool output kept inline in an event.
         model_tool_output_bytes: Largest tool output given to a model.
@@ -30,6 +31,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     frame_bytes: int = 262_144
     unauthenticated_frame_bytes: int = 8_192
     message_bytes: int = 65_536
+    artifact_bytes: int = 10_485_760
     event_bytes: int = 262_144
     tool_output_bytes: int = 131_072
     model_tool_output_bytes: int = 32_768

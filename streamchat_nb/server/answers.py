@@ -21,6 +21,7 @@ from streamchat_nb.protocol.content import (
     UserBlock,
 )
 from streamchat_nb.protocol.events import ApprovalDecision  # noqa: TC001 (msgspec)
+from streamchat_nb.server.agents import AgentChoice  # noqa: TC001 (msgspec)
 from streamchat_nb.server.delivery import plan_delivery
 
 if TYPE_CHECKING:
@@ -53,15 +54,20 @@ ANSWER_TIMEOUT_S = 3600.0
 
 
 class CreateConversation(msgspec.Struct, frozen=True, kw_only=True):
-    """Body of ``POST api/conversations``."""
+    """Body of ``POST api/conversations``; ``settings`` says who answers."""
 
     title: str = ""
+    settings: AgentChoice | None = None
 
 
 class UpdateConversation(msgspec.Struct, frozen=True, kw_only=True):
-    """Body of ``PATCH api/conversations/{id}``."""
+    """Body of ``PATCH api/conversations/{id}``; what is absent stays as it is.
 
-    title: str
+    A setting that is ``null`` is taken back.
+    """
+
+    title: str | None = None
+    settings: dict[str, str | None] | None = None
 
 
 class EditMessage(msgspec.Struct, frozen=True, kw_only=True):

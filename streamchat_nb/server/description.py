@@ -203,6 +203,7 @@ def _paths() -> dict[str, Any]:
     return {
         **_server_paths(),
         **_conversation_paths(),
+        **_artifact_paths(),
         "/conversations/{conversation}/messages": {"post": messages},
         "/conversations/{conversation}/events": {"get": events},
         **_turn_paths(),
@@ -299,6 +300,46 @@ def _server_paths() -> dict[str, Any]:
     }
 
 
+def _artifact_paths() -> dict[str, Any]:
+    all_ = "/conversations/{conversation}/artifacts"
+    file = {"schema": {"type": "string", "format": "binary"}}
+    return {
+        all_: {
+            "post": {
+                **_operation(
+                    "Attach a file: an image, a PDF, or text in UTF-8",
+                    {
+                        "201": _json(
+                            "What image and document blocks name it by",
+                            _object(
+                                artifact=_TEXT,
+                                media_type=_TEXT,
+                                name=_TEXT,
+                                bytes=_NUMBER,
+                            ),
+                        )
+                    },
+                    parameters=[
+                        _CONVERSATION,
+                        _query("name", "The file's name"),
+                    ],
+                ),
+                "requestBody": {
+                    "required": True,
+                    "content": {"application/octet-stream": file},
+                },
+            }
+        },
+        f"{all_}/{{artifact}}": {
+            "get": _operation(
+                "Get an attached file",
+                {"200": {"description": "The file", "content": {"*/*": file}}},
+                parameters=[_CONVERSATION, {**_CONVERSATION, "name": "artifact"}],
+            )
+        },
+    }
+
+
 def _conversation_paths() -> dict[str, Any]:
     state = _object(log=_TEXT, head=_NUMBER, state=_ref("ConversationState"))
     return {
@@ -325,7 +366,7 @@ def _conversation_paths() -> dict[str, Any]:
                 parameters=[_CONVERSATION],
             ),
             "patch": _operation(
-                "Rename",
+                "Rename, or choose who answers from the next turn on",
                 {"200": _json("The conversation", _HEAD)},
                 parameters=[_CONVERSATION],
                 body="UpdateConversation",

@@ -20,6 +20,7 @@ from streamchat_nb.conversation.sqlite import SqliteStore
 from streamchat_nb.conversation.store import MemoryStore
 from streamchat_nb.errors import StreamchatError
 from streamchat_nb.protocol.limits import Limits
+from streamchat_nb.server.artifacts import ArtifactHandler, ArtifactsHandler
 from streamchat_nb.server.auth import TokenAuthority
 from streamchat_nb.server.base import Runtime
 from streamchat_nb.server.connection_file import ConnectionFile
@@ -199,7 +200,7 @@ class StreamchatExtension(ExtensionApp):
         self._service = Service(
             settings,
             store=_make_store(settings),
-            make_agent=partial(make_agent, settings),
+            make_agent=partial(make_agent, settings, root=self._root()),
             make_tools=partial(make_tools, settings),
         )
         self._runtime = Runtime(
@@ -237,6 +238,8 @@ class StreamchatExtension(ExtensionApp):
             (f"{one}/turns/{_ID}/send-now", SendNowHandler, {}),
             (f"{one}/turns/{_ID}/cancel", CancelHandler, {}),
             (f"{one}/approvals/{_ID}", ApprovalHandler, {}),
+            (f"{one}/artifacts", ArtifactsHandler, {}),
+            (f"{one}/artifacts/{_ID}", ArtifactHandler, {}),
         ]
         self.handlers.extend(
             (path, handler, {**runtime, **more}) for path, handler, more in routes
@@ -370,8 +373,10 @@ class StreamchatExtension(ExtensionApp):
     def _cassette_path(self) -> Path | None:
         if not self.cassette:
             return None
-        root = cast("ServerApp", self.serverapp).root_dir
-        return Path(root).expanduser() / Path(self.cassette).expanduser()
+        return self._root() / Path(self.cassette).expanduser()
+
+    def _root(self) -> Path:
+        return Path(cast("ServerApp", self.serverapp).root_dir).expanduser()
 
     def _credential(self) -> str:
         provider = cast("ServerApp", self.serverapp).identity_provider

@@ -128,7 +128,9 @@ class ConversationsHandler(StreamchatHandler):
     async def post(self) -> None:
         """Create a conversation."""
         request = self.body(CreateConversation)
-        log = await self.service.create(self.principal, title=request.title)
+        log = await self.service.create(
+            self.principal, title=request.title, choice=request.settings
+        )
         self.answer(
             {
                 "id": log.id,
@@ -153,11 +155,24 @@ class ConversationHandler(StreamchatHandler):
     @override
     @allowed("write", CONVERSATIONS)
     async def patch(self, conversation: str) -> None:
-        """Rename."""
+        """Rename, or choose who answers from the next turn on."""
         request = self.body(UpdateConversation)
-        log = await self.service.rename(self.principal, conversation, request.title)
+        log = await self.service.open(self.principal, conversation)
+        if request.settings is not None:
+            await self.service.configure(
+                self.principal, conversation, dict(request.settings)
+            )
+        if request.title is not None:
+            await self.service.rename(self.principal, conversation, request.title)
+        state = log.state
         self.answer(
-            {"id": log.id, "log": log.log, "head": log.head, "title": log.state.title}
+            {
+                "id": log.id,
+                "log": log.log,
+                "head": log.head,
+                "title": state.title,
+                "settings": state.settings,
+            }
         )
 
     @override

@@ -11,10 +11,11 @@ import logging
 import secrets
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from streamchat_nb._version import __version__
 from streamchat_nb.agent.closing import open_ends
+from streamchat_nb.conversation.artifacts import artifacts_beside
 from streamchat_nb.conversation.log import ConversationLog, LogWriter
 from streamchat_nb.conversation.store import ConversationRecord
 from streamchat_nb.errors import (
@@ -22,15 +23,17 @@ from streamchat_nb.errors import (
     NotFound,
     StoreError,
     StreamchatError,
-    TooLarge,
     Unavailable,
 )
-from streamchat_nb.protocol.content import Author, TextBlock
+from streamchat_nb.protocol.content import Author
 from streamchat_nb.protocol.events import (
     ConversationCreated,
     ConversationUpdated,
     TurnFinished,
 )
+from streamchat_nb.server.agents import AbsentAgent, AgentChoice, Agents
+from streamchat_nb.server.attachments import Attachments
+from streamchat_nb.server.titles import checked_title, title_of
 from streamchat_nb.server.turn_slots import TurnSlots
 from streamchat_nb.server.turns import ConversationTurns, Receipt
 from streamchat_nb.tools.registry import ToolSet
@@ -50,8 +53,6 @@ logger = logging.getLogger(__name__)
 
 LOADED_CONVERSATIONS = 256
 IDLE_S = 60.0
-TITLE_CHARACTERS = 200
-TITLE_FROM_MESSAGE_CHARACTERS = 60
 STOP_TIMEOUT_S = 5.0
 INTERRUPT_WAIT_S = 1.0
 DELETED = "conversation_deleted"
@@ -91,27 +92,29 @@ class Service:
     Args:
         settings: The server's settings.
         store: Where conversations are kept; opened by ``start``.
-        make_agent: Makes who answers. Called once by ``start``, on a thread: it may
-            import a model's SDK, which takes seconds.
-        make_tools: Makes the server-side tools; called like ``make_agent``.
+        make_agent: Makes who answers a conversation; see ``Agents``.
+        make_tools: Makes the server-side tools; called once by ``start``, on a thread.
 
     Attributes:
         settings: The server's settings.
-        agent: Who answers; there once it is started.
+        agent: Who answers where a conversation's settings choose nobody else; there
+            once it is started.
+        attachments: The files of conversations; there once it is started.
     """
 
     agent: Agent
+    attachments: Attachments
 
     def __init__(
         self,
         settings: Settings,
         *,
         store: Store,
-        make_agent: Callable[[], Agent],
+        make_agent: Callable[[AgentChoice], Agent],
         make_tools: Callable[[], ToolSet],
     ) -> None:
         self.settings = settings
-        self._make_agent = make_agent
+        self._agents = Agents(make_agent)
         self._make_tools = make_tools
         self._tools = ToolSet()
         self._store = store
@@ -131,9 +134,11 @@ class Service:
             UsageError: An agent or a tool of the settings cannot be loaded.
             StoreError: The store cannot be opened; its message says what to do.
         """
-        self.agent = await asyncio.to_thread(self._make_agent)
+        self.agent = await self._agents.get(AgentChoice())
         self._tools = await asyncio.to_thread(self._make_tools)
         await self._store.open()
+        artifacts = artifacts_beside(self._store.location)
+        self.attachments = Attachments(artifacts, self.settings.limits)
         unfinished = await self._store.unfinished()
         self._writer.start()
         self._warming = asyncio.get_running_loop().create_task(
@@ -172,20 +177,32 @@ class Service:
         if self._warming is not None:
             self._warming.cancel()
             await asyncio.wait({self._warming})
-            await self.agent.close()
+            await self._agents.close()
 
     # conversations
 
-    async def create(self, principal: Principal, *, title: str = "") -> ConversationLog:
+    async def create(
+        self,
+        principal: Principal,
+        *,
+        title: str = "",
+        choice: AgentChoice | None = None,
+    ) -> ConversationLog:
         """Make a conversation.
 
+        Args:
+            principal: Whose.
+            title: Its title; empty to make one of the first message.
+            choice: Who answers; ``None`` as the server's settings say.
+
         Raises:
-            InvalidInput: The title cannot be used.
+            InvalidInput: The title cannot be used, or nobody can answer so.
             Unavailable: The store cannot write now.
         """
         self._refuse_when_unavailable()
         now_ms = time.time_ns() // 1_000_000
-        title = _checked_title(title)
+        title = checked_title(title)
+        agent = await self._agents.get(choice or AgentChoice())
         record = ConversationRecord(
             id=f"c_{secrets.token_hex(16)}",
             log=secrets.token_hex(16),
@@ -194,10 +211,13 @@ class Service:
             created_ms=now_ms,
             updated_ms=now_ms,
         )
-        log = await self._writer.create(
-            record, ConversationCreated(title=title, by=_author(principal))
+        created = ConversationCreated(
+            title=title,
+            by=_author(principal),
+            settings=choice.settings() if choice else None,
         )
-        self._keep(log)
+        log = await self._writer.create(record, created)
+        self._keep(log, agent)
         return log
 
     async def open(self, principal: Principal, conversation: str) -> ConversationLog:
@@ -242,9 +262,39 @@ class Service:
             InvalidInput: The title cannot be used.
         """
         log = await self.open(principal, conversation)
-        update = ConversationUpdated(title=_checked_title(title), by=_author(principal))
+        update = ConversationUpdated(title=checked_title(title), by=_author(principal))
         await asyncio.shield(log.append(update, durable=True, rejectable=True))
         return log
+
+    async def configure(
+        self, principal: Principal, conversation: str, settings: dict[str, Any]
+    ) -> ConversationLog:
+        """Choose who answers a conversation, from its next turn on.
+
+        Args:
+            principal: Who asks.
+            conversation: Which one.
+            settings: What changes, by the names of ``AgentChoice``; ``None`` takes a
+                choice back.
+
+        Raises:
+            NotFound: There is none, or it is somebody else's.
+            InvalidInput: There is no such setting, or nobody can answer so.
+        """
+        turns = await self._open_turns(principal, conversation)
+        self._refuse_when_unavailable()
+        changed = _without_none({**turns.log.state.settings, **settings})
+        known = set(AgentChoice.__struct_fields__)
+        if unknown := sorted(set(settings) - known):
+            names = ", ".join(sorted(known))
+            raise InvalidInput(
+                f"There is no setting {unknown[0]!r}; there are {names}."
+            )
+        agent = await self._agents.get(AgentChoice.of(changed))
+        update = ConversationUpdated(settings=changed, by=_author(principal))
+        await asyncio.shield(turns.log.append(update, durable=True, rejectable=True))
+        turns.agent = agent
+        return turns.log
 
     async def delete(self, principal: Principal, conversation: str) -> None:
         """Delete a conversation for good; its running turn ends.
@@ -260,6 +310,7 @@ class Service:
         # Kept until the store has let it go, so that nobody loads it meanwhile.
         try:
             await self._store.delete(conversation)
+            await self.attachments.delete(conversation)
         finally:
             self._turns.pop(conversation, None)
 
@@ -278,14 +329,14 @@ class Service:
 
         Raises:
             NotFound: No such conversation.
-            InvalidInput: The content is empty or of a kind not served here.
+            InvalidInput: As ``Attachments.check``.
             TooLarge: The text is over the limit.
             Conflict: See ``ConversationTurns.send``.
             RateLimited: See ``ConversationTurns.send``.
             Unavailable: The server stops or its store cannot write.
         """
-        self._check_content(content)
         turns = await self._open_turns(principal, conversation)
+        await self.attachments.check(conversation, content)
         self._refuse_when_unavailable()
         receipt = await turns.send(
             client_message_id=client_message_id,
@@ -294,7 +345,7 @@ class Service:
             if_active=if_active,
         )
         if not turns.log.state.title and not receipt.duplicate:
-            turns.log.append(ConversationUpdated(title=_title_of(content)))
+            turns.log.append(ConversationUpdated(title=title_of(content)))
         return receipt
 
     async def edit_queued(
@@ -308,13 +359,13 @@ class Service:
 
         Raises:
             NotFound: No such conversation or turn.
-            InvalidInput: The content is empty or of a kind not served here.
+            InvalidInput: As ``Attachments.check``.
             TooLarge: The text is over the limit.
             Conflict: It does not wait any more (``not_queued``).
             Unavailable: The server stops or its store cannot write.
         """
-        self._check_content(content)
         turns = await self._open_turns(principal, conversation)
+        await self.attachments.check(conversation, content)
         self._refuse_when_unavailable()
         return await turns.edit(turn, content)
 
@@ -463,15 +514,23 @@ class Service:
             raise _not_found()
         log = await self._writer.load(record)
         await _interrupt_open_turns(log)
-        return self._keep(log)
+        return self._keep(log, await self._agent_of(log))
 
-    def _keep(self, log: ConversationLog) -> ConversationTurns:
+    async def _agent_of(self, log: ConversationLog) -> Agent:
+        try:
+            return await self._agents.get(AgentChoice.of(log.state.settings))
+        except StreamchatError as error:
+            # It could be had when it was chosen; the conversation is to be read still.
+            return AbsentAgent(error)
+
+    def _keep(self, log: ConversationLog, agent: Agent) -> ConversationTurns:
         turns = ConversationTurns(
             log,
-            agent=self.agent,
+            agent=agent,
             tools=lambda: self._tools,
             settings=self.settings,
             slots=self._slots,
+            attachments=self.attachments,
         )
         self._turns[log.id] = turns
         self._unload_idle()
@@ -505,22 +564,6 @@ class Service:
                 retry_after_ms=2000,
             )
 
-    def _check_content(self, content: list[UserBlock]) -> None:
-        size = 0
-        for block in content:
-            if not isinstance(block, TextBlock):
-                raise InvalidInput("Only text blocks can be sent to this server.")
-            size += len(block.text.encode("utf-8", "surrogatepass"))
-        if not any(b.text.strip() for b in content if isinstance(b, TextBlock)):
-            raise InvalidInput("The message is empty; write something.")
-        most = self.settings.limits.message_bytes
-        if size > most:
-            raise TooLarge(
-                f"The message has {size} bytes; at most {most} are accepted. Shorten "
-                "it or send it in parts.",
-                details={"message_bytes": most},
-            )
-
 
 def _is_stale(log: ConversationLog) -> bool:
     """Say whether a log was closed because the store has another one."""
@@ -547,19 +590,8 @@ def _author(principal: Principal) -> Author:
     return Author(id=principal.id, name=principal.name, kind="user")
 
 
-def _checked_title(title: str) -> str:
-    title = " ".join(title.split())
-    if len(title) > TITLE_CHARACTERS:
-        raise InvalidInput(f"A title has at most {TITLE_CHARACTERS} characters.")
-    return title
-
-
-def _title_of(content: list[UserBlock]) -> str:
-    text = next((b.text for b in content if isinstance(b, TextBlock)), "")
-    line = " ".join(text.split())
-    if len(line) <= TITLE_FROM_MESSAGE_CHARACTERS:
-        return line
-    return line[:TITLE_FROM_MESSAGE_CHARACTERS].rsplit(" ", 1)[0] + "…"
+def _without_none(settings: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in settings.items() if value is not None}
 
 
 def _not_found() -> NotFound:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from streamchat_nb.protocol.content import Author, UserBlock
     from streamchat_nb.protocol.events import ToolApprovalResolved
     from streamchat_nb.protocol.frames import Frame
+    from streamchat_nb.server.attachments import Attachments
     from streamchat_nb.server.settings import Settings
     from streamchat_nb.server.turn_slots import TurnSlots
 
@@ -111,8 +112,10 @@ class ConversationTurns:
         settings: Limits of a turn and of the queue, and what becomes of a turn that
             nobody follows.
         slots: Shared by all conversations.
+        attachments: The files of conversations.
 
     Attributes:
+        agent: Who answers, from the next turn on.
         approvals: Where tool calls ask a person.
         desk: Where clients lend tools.
         used_at: Monotonic time at which somebody last asked for the conversation.
@@ -126,9 +129,11 @@ class ConversationTurns:
         tools: Callable[[], ToolSet],
         settings: Settings,
         slots: TurnSlots,
+        attachments: Attachments,
     ) -> None:
         self.log = log
-        self._agent = agent
+        self.agent = agent
+        self._attachments = attachments
         self.desk = ToolDesk()
         self._server_tools = tools
         self._settings = settings
@@ -425,16 +430,16 @@ class ConversationTurns:
     def _select(self, waiting: _Waiting) -> None:
         """Make a turn the active one; from now on it can be cancelled."""
         turn = waiting.turn
-        runner = TurnRunner(self.log, self._agent, turn, self._make_turn)
+        runner = TurnRunner(self.log, self.agent, turn, self._make_turn)
         self._active = _Active(turn=turn, runner=runner)
 
     def _started(self, waiting: _Waiting) -> TurnStarted:
         return TurnStarted(
             turn=waiting.turn,
             message=waiting.message,
-            agent=self._agent.name,
-            model=self._agent.model_name,
-            offline=self._agent.offline,
+            agent=self.agent.name,
+            model=self.agent.model_name,
+            offline=self.agent.offline,
         )
 
     def _run(self, active: _Active) -> None:
@@ -458,8 +463,9 @@ class ConversationTurns:
                 unwatched_since = time.monotonic()
         active.runner.cancel(stop_reason="no_subscribers")
 
-    def _make_turn(self, runner: TurnRunner) -> Turn:
+    async def _make_turn(self, runner: TurnRunner) -> Turn:
         limits = self._settings.turn_limits
+        artifacts = await self._attachments.of_history(self.log.id, self.log.state)
         return Turn(
             conversation=self.log.id,
             turn=runner.turn_id,
@@ -467,6 +473,7 @@ class ConversationTurns:
                 self.log.state,
                 until_turn=runner.turn_id,
                 model_tool_output_bytes=limits.model_tool_output_bytes,
+                artifacts=artifacts,
             ),
             tools=self._tools(),
             limits=limits,

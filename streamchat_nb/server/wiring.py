@@ -9,36 +9,53 @@ from typing import TYPE_CHECKING
 
 from streamchat_nb.agent.agent import Agent
 from streamchat_nb.agent.anthropic_agent import AnthropicAgent
-from streamchat_nb.errors import UsageError
+from streamchat_nb.agent.endpoint import credential_hint
+from streamchat_nb.errors import InvalidInput, UsageError
 from streamchat_nb.tools.registry import ToolSet, entry_point_tools, load_tools
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from streamchat_nb.agent.cassette import CassetteMode
     from streamchat_nb.agent.model import Model
+    from streamchat_nb.server.agents import AgentChoice
     from streamchat_nb.server.settings import Settings
 
-__all__ = ["make_agent", "make_model", "make_tools", "model_for"]
+__all__ = ["make_agent", "make_model", "make_tools"]
 
 logger = logging.getLogger(__name__)
 
 OFFLINE_MODEL = "offline-demo"
+BUILT_IN = "assistant"
 
 
-def make_agent(settings: Settings) -> Agent:
-    """Return the agent of these settings.
+def make_agent(
+    settings: Settings, choice: AgentChoice, *, root: Path | None = None
+) -> Agent:
+    """Return the agent of these settings, as a conversation chose it.
+
+    Args:
+        settings: The server's settings.
+        choice: What a conversation's settings say.
+        root: The folder that a conversation's cassette must be in; ``None`` where
+            conversations may have none.
 
     Raises:
         UsageError: ``settings.agent`` names nothing, or not an agent, or one for
             which there is a cassette that it would not use; or as ``make_model``.
+        InvalidInput: The choice is not to be had here.
     """
     if not settings.agent:
+        _check_name(choice, BUILT_IN)
         return AnthropicAgent(
-            make_model(settings),
-            name="assistant",
+            _chosen_model(settings, choice, root),
+            name=BUILT_IN,
             system=settings.system_prompt,
             tool_output_bytes=settings.limits.tool_output_bytes,
+        )
+    if choice.model or choice.cassette:
+        raise InvalidInput(
+            "A model and a cassette can be chosen for the built-in agent only; this "
+            "server has its own."
         )
     if settings.cassette is not None:
         raise UsageError(
@@ -59,6 +76,7 @@ def make_agent(settings: Settings) -> Agent:
         raise UsageError(
             f"StreamchatExtension.agent = {settings.agent!r} is not an Agent."
         )
+    _check_name(choice, agent.name)
     return agent
 
 
@@ -86,25 +104,35 @@ def make_model(settings: Settings) -> Model:
     )
 
 
-def model_for(
-    settings: Settings, cassette: str, *, root: Path, mode: CassetteMode = "auto"
-) -> Model:
-    """Return the model of these settings behind a cassette that a client names.
+def _chosen_model(settings: Settings, choice: AgentChoice, root: Path | None) -> Model:
+    if choice.model:
+        settings = replace(settings, model=choice.model)
+    if choice.cassette is not None:
+        settings = replace(
+            settings,
+            cassette=_cassette_below(root, choice.cassette),
+            cassette_mode=choice.cassette_mode or "auto",
+        )
+    model = make_model(settings)
+    if choice.model and model.offline and choice.model != OFFLINE_MODEL:
+        raise InvalidInput(
+            f"{choice.model} cannot be asked: there is no credential for it. "
+            f"{credential_hint()}"
+        )
+    return model
 
-    Args:
-        settings: Its own cassette, if it has one, is not used.
-        cassette: As ``path_below`` takes it.
-        root: The folder that the cassette must be in.
-        mode: As in ``CassetteModel``.
 
-    Raises:
-        InvalidInput: As ``path_below``.
-        UsageError: As ``make_model``.
-    """
+def _cassette_below(root: Path | None, cassette: str) -> Path:
     from streamchat_nb.agent.cassette import path_below  # noqa: PLC0415
 
-    path = path_below(root, cassette)
-    return make_model(replace(settings, cassette=path, cassette_mode=mode))
+    if root is None:
+        raise InvalidInput("This server plays no cassettes of conversations.")
+    return path_below(root, cassette)
+
+
+def _check_name(choice: AgentChoice, name: str) -> None:
+    if choice.agent not in (None, name):
+        raise InvalidInput(f"There is no agent {choice.agent!r}; there is {name!r}.")
 
 
 def _endpoint_model(settings: Settings) -> Model:

@@ -111,11 +111,9 @@ async def run_agent(
     try:
         log = await writer.create(_record(), *_beginning(history, listening))
         numbers = count(2)
-        runner = TurnRunner(
-            log,
-            listening,
-            _TURN,
-            lambda runner: Turn(
+
+        async def make_turn(runner: TurnRunner) -> Turn:
+            return Turn(
                 conversation=log.id,
                 turn=runner.turn_id,
                 history=history,
@@ -125,8 +123,9 @@ async def run_agent(
                 limits=limits or TurnLimits(),
                 new_message_id=lambda: f"m_{next(numbers)}",
                 approval=None if approve is None else listening.approval(log, approve),
-            ),
-        )
+            )
+
+        runner = TurnRunner(log, listening, _TURN, make_turn)
         await _run_within(runner, timeout_s)
     finally:
         await writer.stop()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from streamchat_nb.protocol.content import (
     Action,
+    DataBlock,
     DocumentBlock,
     ImageBlock,
     ToolUseBlock,
@@ -233,5 +234,7 @@ def _typed_text(block: BlockState) -> str:
             return f"[Image: {alt}]" if alt else "[Image]"
         case DocumentBlock(title=title):
             return f"[Document: {title}]" if title else "[Document]"
+        case DataBlock(name=name):
+            return f"[Data: {name}]"
         case _:
             return block.text

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from streamchat_nb.agent.anthropic_agent import AnthropicAgent
 from streamchat_nb.agent.cassette import CassetteModel
 from streamchat_nb.agent.cassette_lines import decode_exchanges
 from streamchat_nb.client.sync_client import connect_sync
 from streamchat_nb.errors import InvalidInput, UsageError
 from streamchat_nb.server.settings import Settings
-from streamchat_nb.server.wiring import make_agent, make_model, model_for
+from streamchat_nb.server.agents import AgentChoice
+from streamchat_nb.server.wiring import make_agent, make_model
 from streamchat_nb.testing.fake_endpoint import running_fake_endpoint
 from streamchat_nb.testing.server_process import ServerProcess
 
@@ -83,13 +85,18 @@ def test_stand_in_for_a_model_is_not_recorded(
 
 def test_agent_of_ones_own_takes_its_cassette_itself(settings: Settings) -> None:
     with pytest.raises(UsageError, match="CassetteModel"):
-        make_agent(replace(settings, agent="json:loads"))
+        make_agent(replace(settings, agent="json:loads"), AgentChoice())
 
 
 def test_cassette_of_a_client_is_below_the_root(
     settings: Settings, tmp_path: Path
 ) -> None:
     plain = replace(settings, cassette=None)
-    assert isinstance(model_for(plain, "a/chat.jsonl", root=tmp_path), CassetteModel)
+    agent = make_agent(plain, AgentChoice(cassette="a/chat.jsonl"), root=tmp_path)
+    assert isinstance(agent, AnthropicAgent)
+    assert isinstance(agent.model, CassetteModel)
+    outside = AgentChoice(cassette="../chat.jsonl", cassette_mode="replay")
     with pytest.raises(InvalidInput, match="within it"):
-        model_for(plain, "../chat.jsonl", root=tmp_path, mode="replay")
+        make_agent(plain, outside, root=tmp_path)
+    with pytest.raises(InvalidInput, match="no cassettes"):
+        make_agent(plain, AgentChoice(cassette="a/chat.jsonl"))

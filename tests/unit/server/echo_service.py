@@ -138,7 +138,7 @@ def play(
         service = Service(
             settings or Settings(limits=limits or Limits()),
             store=store or MemoryStore(),
-            make_agent=lambda: agent,
+            make_agent=lambda _: agent,
             make_tools=ToolSet,
         )
         await service.start()

@@ -64,7 +64,7 @@ def play(scenario: Callable[[Service], Coroutine[Any, Any, None]]) -> None:
         service = Service(
             Settings(),
             store=MemoryStore(),
-            make_agent=lambda: AnthropicAgent(OfflineModel(pace_s=0)),
+            make_agent=lambda _: AnthropicAgent(OfflineModel(pace_s=0)),
             make_tools=lambda: ToolSet([rename, run, look]),
         )
         await service.start()

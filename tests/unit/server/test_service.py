@@ -282,7 +282,7 @@ def test_conversation_of_somebody_else_is_not_there() -> None:
         ([], InvalidInput),
         ([TextBlock(text=" \n")], InvalidInput),
         ([TextBlock(text="x" * 70_000)], TooLarge),
-        ([ImageBlock(artifact="a", media_type="image/png")], InvalidInput),
+        ([ImageBlock(artifact="a", media_type="image/png")], NotFound),
     ],
 )
 def test_unusable_content_is_refused_before_anything_is_written(
@@ -463,7 +463,7 @@ def test_stop_ends_turns_as_interrupted_and_refuses_new_ones(tmp_path: Path) -> 
         service = Service(
             Settings(),
             store=SqliteStore(path),
-            make_agent=lambda: agent,
+            make_agent=lambda _: agent,
             make_tools=ToolSet,
         )
         await service.start()

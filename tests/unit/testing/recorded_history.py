@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import random
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from typing_extensions import override
@@ -141,7 +142,7 @@ def record(*, store: MemoryStore, seed: int = 1) -> History:
         service = Service(
             settings,
             store=store,
-            make_agent=lambda: make_agent(settings),
+            make_agent=partial(make_agent, settings),
             make_tools=lambda: make_tools(settings),
         )
         await service.start()
