@@ -101,6 +101,18 @@ class LoopThread:
 
         return self.wait(run())
 
+    def post(self, function: Callable[[], object]) -> bool:
+        """Let a quick function run there soon, in order; from any thread.
+
+        Returns:
+            Whether the loop takes it: it does not once it was stopped.
+        """
+        try:
+            self._loop.call_soon_threadsafe(function)
+        except RuntimeError:
+            return False
+        return self.is_alive
+
     def stop(self) -> None:
         """End the loop and its thread. Idempotent."""
         if self.is_alive:

@@ -34,6 +34,7 @@ from streamchat_nb.widget.lent_tools import (
     user_namespace,
     wanted_notebook_tools,
 )
+from streamchat_nb.widget.relay import Relay
 from streamchat_nb.widget.sharing import DataSharing
 
 if TYPE_CHECKING:
@@ -146,6 +147,8 @@ class Chat(anywidget.AnyWidget):
         self._kernel_channel.listen(
             "share", DataSharing(self._kernel_channel.sender("share"), user_namespace)
         )
+        self._relay = Relay(self._kernel_channel.sender("relay"), self._find_server)
+        self._kernel_channel.listen("relay", self._relay)
         cast("Any", self).on_msg(self._take_kernel_message)
         if self._server is not None:
             if not conversation:
@@ -259,6 +262,16 @@ class Chat(anywidget.AnyWidget):
     def _state(self) -> ConversationState:
         return self._follow().state
 
+    def _find_server(self) -> ServerAddress:
+        """Return where the server is.
+
+        Raises:
+            ConnectError: It was not found.
+        """
+        if self._server is None:
+            raise self._problem or ConnectError("No server was found.")
+        return self._server
+
     def _take_kernel_message(
         self,
         widget: object,
@@ -287,9 +300,7 @@ class Chat(anywidget.AnyWidget):
             known = self._followed
             wanted = self.conversation
             if known is None or known.failure or wanted not in ("", known.id):
-                if self._server is None:
-                    raise self._problem or ConnectError("No server was found.")
-                client = _client_for(self._server)
+                client = _client_for(self._find_server())
                 client.open()
                 known = client.conversation(wanted) if wanted else client.create()
                 self._followed = known
