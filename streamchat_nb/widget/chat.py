@@ -35,6 +35,7 @@ from streamchat_nb.widget.lent_tools import (
     wanted_notebook_tools,
 )
 from streamchat_nb.widget.relay import Relay
+from streamchat_nb.widget.saved_transcript import SavedTranscript, kernel_shell
 from streamchat_nb.widget.sharing import DataSharing
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ _STATIC = Path(__file__).parent / "static"
 _clients: dict[ServerAddress, SyncClient] = {}
 _lent = LentTools()
 _clients_lock = threading.Lock()
+_JOIN_TIMEOUT_S = 2.0
 _newest: list[weakref.ref[Chat]] = []
 _connecting = concurrent.futures.ThreadPoolExecutor(
     max_workers=2, thread_name_prefix="streamchat connect"
@@ -136,6 +138,9 @@ class Chat(anywidget.AnyWidget):
             self._server = find_server(url, token)
         except ConnectError as error:
             self._problem = error
+        self._saved = SavedTranscript(
+            self._known_state, secret="" if self._server is None else self._server.token
+        )
         path = "" if self._server is None else urlsplit(self._server.url).path
         super().__init__(
             conversation=conversation or "",
@@ -262,6 +267,22 @@ class Chat(anywidget.AnyWidget):
     def _state(self) -> ConversationState:
         return self._follow().state
 
+    def _known_state(self) -> ConversationState | None:
+        """What is known now of the conversation; does not wait for the server."""
+        conversation = self._followed
+        return None if conversation is None else conversation.state
+
+    def _ipython_display_(self) -> None:
+        """Show the live chat, and the transcript that stays in a saved notebook."""
+        shell = kernel_shell()
+        if shell is None:
+            raise NotImplementedError  # IPython shows it in another way
+        if self._server is not None:
+            joining = _connecting.submit(self._follow_quietly)
+            concurrent.futures.wait([joining], timeout=_JOIN_TIMEOUT_S)
+        live, metadata = cast("Any", self)._repr_mimebundle_()
+        self._saved.show(shell, {**live, "text/plain": ""}, metadata)
+
     def _find_server(self) -> ServerAddress:
         """Return where the server is.
 
@@ -320,6 +341,7 @@ class Chat(anywidget.AnyWidget):
         conversation = self._followed
         if conversation is None or not isinstance(event, TurnFinished | None):
             return
+        self._saved.change()
         state = conversation.state
         ended = [turn for turn in state.turns if turn.finished_ts is not None]
         if ended:
