@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from streamchat_nb.protocol.commands import Cancel, EditQueued, Send, SendNow
+from streamchat_nb.protocol.commands import (
+    Approve,
+    Cancel,
+    EditQueued,
+    Send,
+    SendNow,
+)
 from streamchat_nb.protocol.frames import Ack
 
 if TYPE_CHECKING:
@@ -12,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ConversationCommand", "perform_by_request"]
 
-ConversationCommand = Send | Cancel | EditQueued | SendNow
+ConversationCommand = Send | Cancel | EditQueued | SendNow | Approve
 """What may be asked of a conversation."""
 
 
@@ -51,5 +57,13 @@ async def perform_by_request(http: HttpApi, command: ConversationCommand) -> Ack
         case SendNow():
             body = {}
             method, path = "POST", f"turns/{command.turn}/send-now"
+        case Approve():
+            body = {
+                "decision": command.decision,
+                "edited_input": command.edited_input,
+                "remember": command.remember,
+                "reason": command.reason,
+            }
+            method, path = "POST", f"approvals/{command.approval}"
     answer = await http.request(method, f"{conversation}/{path}", body)
     return Ack(re=command.id, seq=answer.get("seq"))

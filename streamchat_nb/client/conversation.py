@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
+from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Literal, Protocol, Self, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+from urllib.parse import urlencode
 
-from streamchat_nb.client.answer import Answer, AnswerText, answer_of
+from streamchat_nb.client.answer import Answer, answer_of
+from streamchat_nb.client.answer_stream import AnswerStream
 from streamchat_nb.client.event_page import fetch_page
-from streamchat_nb.client.events import ConversationEvents, StateReplaced
+from streamchat_nb.client.events import ConversationEvents
 from streamchat_nb.client.followed_log import LogHost
 from streamchat_nb.errors import UsageError
-from streamchat_nb.protocol.commands import Cancel, EditQueued, Send, SendNow
-from streamchat_nb.protocol.content import TextBlock
-from streamchat_nb.protocol.events import TurnFinished
+from streamchat_nb.protocol.commands import (
+    Approve,
+    Cancel,
+    EditQueued,
+    Send,
+    SendNow,
+)
+from streamchat_nb.protocol.content import (
+    DocumentBlock,
+    ImageBlock,
+    TextBlock,
+    UserBlock,
+)
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Awaitable, Callable, Iterable
 
     from streamchat_nb.client.command_requests import ConversationCommand
@@ -27,15 +43,17 @@ if TYPE_CHECKING:
     from streamchat_nb.conversation.state import ConversationState, TurnState
     from streamchat_nb.errors import StreamchatError
     from streamchat_nb.protocol.commands import Cursor
-    from streamchat_nb.protocol.events import Event, UnknownEvent
+    from streamchat_nb.protocol.events import ApprovalDecision, Event, UnknownEvent
     from streamchat_nb.protocol.frames import Ack, Participant
     from streamchat_nb.tools.tool import Tool
 
-__all__ = ["AnswerStream", "ClientConversation", "IfActive"]
+__all__ = ["ClientConversation", "IfActive", "Message"]
 
 Result = TypeVar("Result")
 IfActive = Literal["queue", "reject", "interrupt"]
 """What to do with a message while a turn runs."""
+Message = str | Sequence[UserBlock]
+"""What a person says: Markdown, or blocks with data and attached files among them."""
 
 
 class ConversationHost(LogHost, Protocol):
@@ -157,7 +175,7 @@ class ClientConversation:
 
     async def send(
         self,
-        text: str,
+        message: Message,
         *,
         client_message_id: str | None = None,
         if_active: IfActive = "queue",
@@ -168,7 +186,7 @@ class ClientConversation:
         the conversation once, whatever breaks.
 
         Args:
-            text: The message.
+            message: Its text, or its blocks.
             client_message_id: What makes it the same message when it is sent again,
                 also by another process; made up when ``None``.
             if_active: While a turn runs, wait for its end (``queue``), refuse
@@ -184,7 +202,7 @@ class ClientConversation:
                 id=self._host.next_id(),
                 conversation=self.id,
                 client_message_id=client_message_id or f"w_{secrets.token_hex(10)}",
-                content=[TextBlock(text=text)],
+                content=_content_of(message),
                 if_active=if_active,
             )
         )
@@ -194,7 +212,7 @@ class ClientConversation:
 
     async def ask(
         self,
-        text: str,
+        message: Message,
         *,
         client_message_id: str | None = None,
         if_active: IfActive = "queue",
@@ -204,19 +222,19 @@ class ClientConversation:
         Cancellation: the turn goes on at the server; ``cancel`` ends it.
 
         Args:
-            text: The message.
+            message: As for ``send``.
             client_message_id: As for ``send``.
             if_active: As for ``send``.
         """
         turn = await self.send(
-            text, client_message_id=client_message_id, if_active=if_active
+            message, client_message_id=client_message_id, if_active=if_active
         )
         await self.finished(turn)
         return self.answer(turn)
 
     def stream(
         self,
-        text: str,
+        message: Message,
         *,
         client_message_id: str | None = None,
         if_active: IfActive = "queue",
@@ -227,13 +245,17 @@ class ClientConversation:
         alone; ``cancel`` ends it.
 
         Args:
-            text: The message.
+            message: As for ``send``.
             client_message_id: As for ``send``.
             if_active: As for ``send``.
         """
-        return AnswerStream(
-            self, text, client_message_id=client_message_id, if_active=if_active
+        send = partial(
+            self.send,
+            message,
+            client_message_id=client_message_id,
+            if_active=if_active,
         )
+        return AnswerStream(self, send)
 
     async def finished(self, turn: str) -> TurnState:
         """Wait for the end of a turn; it may be interrupted by the server's death.
@@ -287,8 +309,8 @@ class ClientConversation:
             )
         )
 
-    async def edit_queued(self, turn: str, text: str) -> None:
-        """Give a message that waits for its turn another text.
+    async def edit_queued(self, turn: str, message: Message) -> None:
+        """Give a message that waits for its turn another content.
 
         Raises:
             Conflict: It does not wait any more.
@@ -299,7 +321,7 @@ class ClientConversation:
                 id=self._host.next_id(),
                 conversation=self.id,
                 turn=turn,
-                content=[TextBlock(text=text)],
+                content=_content_of(message),
             )
         )
 
@@ -314,10 +336,109 @@ class ClientConversation:
             SendNow(id=self._host.next_id(), conversation=self.id, turn=turn)
         )
 
+    async def approve(
+        self,
+        approval: str,
+        decision: ApprovalDecision = "approved",
+        *,
+        edited_input: dict[str, Any] | None = None,
+        remember: Literal["once", "conversation"] = "once",
+        reason: str | None = None,
+    ) -> None:
+        """Answer a tool call that waits for a person; the first answer counts.
+
+        Args:
+            approval: Id of the request, as in ``state.tool_calls``.
+            decision: ``approved`` or ``denied``.
+            edited_input: What the tool is to be called with instead.
+            remember: ``conversation`` lets this tool run without asking from now on.
+            reason: Told to the model.
+
+        Raises:
+            Conflict: Somebody has answered otherwise, or the call has ended.
+            InvalidInput: The tool does not take ``edited_input``, or may not be
+                remembered.
+            NotFound: There is no such approval.
+        """
+        await self._host.perform(
+            Approve(
+                id=self._host.next_id(),
+                conversation=self.id,
+                approval=approval,
+                decision=decision,
+                edited_input=edited_input,
+                remember=remember,
+                reason=reason,
+            )
+        )
+
+    # files
+
+    async def attach(
+        self, file: bytes | str | os.PathLike[str], *, name: str | None = None
+    ) -> ImageBlock | DocumentBlock:
+        """Attach a file to the conversation; returns the block to send it with.
+
+        Args:
+            file: Its bytes, or its path: an image, a PDF, or text in UTF-8.
+            name: Its name; that of the path when ``None``.
+
+        Raises:
+            InvalidInput: It is empty or of a kind that is not taken.
+            TooLarge: It is over the server's limit.
+            OSError: It cannot be read.
+        """
+        if isinstance(file, bytes):
+            data, name = file, name or "file"
+        else:
+            data = await asyncio.to_thread(Path(file).read_bytes)
+            name = name or Path(file).name
+        path = f"conversations/{self.id}/artifacts?{urlencode({'name': name})}"
+        http = self._host.http
+        kept = await self._host.persist(lambda _: http.upload(path, data))
+        artifact, media_type = str(kept["artifact"]), str(kept["media_type"])
+        if media_type.startswith("image/"):
+            return ImageBlock(
+                artifact=artifact, media_type=media_type, alt=str(kept["name"])
+            )
+        return DocumentBlock(
+            artifact=artifact, media_type=media_type, title=str(kept["name"])
+        )
+
+    async def download(self, artifact: str) -> bytes:
+        """Return an attached file.
+
+        Args:
+            artifact: Its id, as in the block of a message.
+
+        Raises:
+            NotFound: The conversation has no such file.
+        """
+        path = f"conversations/{self.id}/artifacts/{artifact}"
+        http = self._host.http
+        return await self._host.persist(lambda _: http.download(path))
+
+    # the conversation itself
+
     async def rename(self, title: str) -> None:
         """Give the conversation a title."""
-        path, body = f"conversations/{self.id}", {"title": title}
-        http = self._host.http
+        await self._change({"title": title})
+
+    async def configure(self, **settings: str | None) -> None:
+        """Choose who answers, from the next turn on.
+
+        Args:
+            **settings: What changes: ``model``, ``agent``, ``cassette`` (a path below
+                the server's root folder) and ``cassette_mode`` (``auto``, ``record``,
+                ``replay``). ``None`` takes a choice back.
+
+        Raises:
+            InvalidInput: It cannot be had; nothing has changed.
+        """
+        await self._change({"settings": settings})
+
+    async def _change(self, body: dict[str, Any]) -> None:
+        path, http = f"conversations/{self.id}", self._host.http
         await self._host.persist(lambda _: http.request("PATCH", path, body))
 
     async def delete(self) -> None:
@@ -329,77 +450,5 @@ class ClientConversation:
         return await self._host.persist(lambda _: fetch_page(http, self.id, since))
 
 
-class AnswerStream:
-    """An asynchronous iterator over the text of an answer, piece by piece.
-
-    Made by ``ClientConversation.stream``. The pieces together are the text of all the
-    turn's messages, with an empty line between two of them; ``answer`` has the final
-    one and tells how the turn ended.
-    """
-
-    def __init__(
-        self,
-        conversation: ClientConversation,
-        text: str,
-        *,
-        client_message_id: str | None,
-        if_active: IfActive,
-    ) -> None:
-        self._conversation = conversation
-        self._send = partial(
-            conversation.send,
-            text,
-            client_message_id=client_message_id,
-            if_active=if_active,
-        )
-        self._events: ConversationEvents | None = None
-        self._shown = AnswerText("")
-        self._turn: str | None = None
-        self._answer: Answer | None = None
-
-    @property
-    def turn(self) -> str | None:
-        """Id of the turn; ``None`` before the first piece was asked for."""
-        return self._turn
-
-    @property
-    def answer(self) -> Answer:
-        """The whole answer.
-
-        Raises:
-            UsageError: The turn has not ended yet; iterate to the end first.
-        """
-        if self._answer is None:
-            raise UsageError("The answer is there when all of it was iterated over.")
-        return self._answer
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> str:
-        """Return the next piece of text; never an empty one.
-
-        Raises:
-            StreamchatError: As ``ClientConversation.send`` and ``finished``.
-        """
-        if self._events is None:
-            self._events = self._conversation.events()
-            self._turn = await self._send()
-            self._shown = AnswerText(self._turn)
-        while self._answer is None:
-            piece = self._take(await anext(self._events))
-            if piece:
-                return piece
-        raise StopAsyncIteration
-
-    def _take(self, item: Event | UnknownEvent | StateReplaced) -> str:
-        if isinstance(item, StateReplaced):
-            piece = self._shown.catch_up(item.state)
-            known = [t for t in item.state.turns if t.turn == self._turn]
-            is_over = any(turn.finished_ts is not None for turn in known)
-        else:
-            piece = self._shown.take(item)
-            is_over = isinstance(item, TurnFinished) and item.turn == self._turn
-        if is_over:
-            self._answer = self._conversation.answer(str(self._turn))
-        return piece
+def _content_of(message: Message) -> list[UserBlock]:
+    return [TextBlock(text=message)] if isinstance(message, str) else list(message)

@@ -116,6 +116,24 @@ class HttpApi:
         """
         return self._decoded(await self._whole("GET", path, b"", {}, timeout_s), type_)
 
+    async def upload(self, path: str, data: bytes) -> dict[str, Any]:
+        """Post a file below ``api`` and return the JSON answer.
+
+        Raises:
+            StreamchatError: As for ``request``.
+        """
+        headers = {"Content-Type": "application/octet-stream"}
+        answer = await self._whole("POST", path, data, headers, TIMEOUT_S)
+        return self._decoded(answer, dict[str, Any])
+
+    async def download(self, path: str) -> bytes:
+        """Return the file of a path below ``api``.
+
+        Raises:
+            StreamchatError: As for ``request``.
+        """
+        return await self._whole("GET", path, b"", {"Accept": "*/*"}, TIMEOUT_S)
+
     @contextlib.asynccontextmanager
     async def open(
         self,

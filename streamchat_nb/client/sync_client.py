@@ -16,7 +16,7 @@ the waiting and leave the turn alone.
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from streamchat_nb.client.client import Client, ClientKind, TransportChoice
 from streamchat_nb.client.discovery import ServerAddress, find_server
@@ -24,15 +24,17 @@ from streamchat_nb.client.events import copy_of
 from streamchat_nb.client.loop_thread import LoopThread
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Generator, Iterable
     from types import TracebackType
 
     from streamchat_nb.client.answer import Answer
+    from streamchat_nb.client.answer_stream import AnswerStream
     from streamchat_nb.client.client import ConversationSummary
     from streamchat_nb.client.conversation import (
-        AnswerStream,
         ClientConversation,
         IfActive,
+        Message,
     )
     from streamchat_nb.client.events import ConversationEvents, StateReplaced
     from streamchat_nb.client.main_thread import MainThread
@@ -40,7 +42,8 @@ if TYPE_CHECKING:
     from streamchat_nb.conversation.state import ConversationState, TurnState
     from streamchat_nb.errors import StreamchatError
     from streamchat_nb.protocol.commands import Cursor
-    from streamchat_nb.protocol.events import Event, UnknownEvent
+    from streamchat_nb.protocol.content import DocumentBlock, ImageBlock
+    from streamchat_nb.protocol.events import ApprovalDecision, Event, UnknownEvent
     from streamchat_nb.protocol.frames import Participant
     from streamchat_nb.tools.tool import Tool
 
@@ -200,7 +203,7 @@ class SyncConversation:
 
     def send(
         self,
-        text: str,
+        message: Message,
         *,
         client_message_id: str | None = None,
         if_active: IfActive = "queue",
@@ -208,13 +211,13 @@ class SyncConversation:
         """See ``ClientConversation.send``."""
         return self._thread.wait(
             self._conversation.send(
-                text, client_message_id=client_message_id, if_active=if_active
+                message, client_message_id=client_message_id, if_active=if_active
             )
         )
 
     def ask(
         self,
-        text: str,
+        message: Message,
         *,
         client_message_id: str | None = None,
         if_active: IfActive = "queue",
@@ -222,13 +225,13 @@ class SyncConversation:
     ) -> Answer:
         """See ``ClientConversation.ask``."""
         asking = self._conversation.ask(
-            text, client_message_id=client_message_id, if_active=if_active
+            message, client_message_id=client_message_id, if_active=if_active
         )
         return self._thread.wait(asking, timeout_s=timeout_s)
 
     def stream(
         self,
-        text: str,
+        message: Message,
         *,
         client_message_id: str | None = None,
         if_active: IfActive = "queue",
@@ -236,7 +239,7 @@ class SyncConversation:
     ) -> SyncAnswerStream:
         """See ``ClientConversation.stream``; ``timeout_s`` is for each piece."""
         stream = self._conversation.stream(
-            text, client_message_id=client_message_id, if_active=if_active
+            message, client_message_id=client_message_id, if_active=if_active
         )
         return SyncAnswerStream(self._thread, stream, timeout_s)
 
@@ -263,13 +266,47 @@ class SyncConversation:
         """See ``ClientConversation.cancel``."""
         self._thread.wait(self._conversation.cancel(turn, and_queued=and_queued))
 
-    def edit_queued(self, turn: str, text: str) -> None:
+    def edit_queued(self, turn: str, message: Message) -> None:
         """See ``ClientConversation.edit_queued``."""
-        self._thread.wait(self._conversation.edit_queued(turn, text))
+        self._thread.wait(self._conversation.edit_queued(turn, message))
 
     def send_now(self, turn: str) -> None:
         """See ``ClientConversation.send_now``."""
         self._thread.wait(self._conversation.send_now(turn))
+
+    def approve(
+        self,
+        approval: str,
+        decision: ApprovalDecision = "approved",
+        *,
+        edited_input: dict[str, Any] | None = None,
+        remember: Literal["once", "conversation"] = "once",
+        reason: str | None = None,
+    ) -> None:
+        """See ``ClientConversation.approve``."""
+        self._thread.wait(
+            self._conversation.approve(
+                approval,
+                decision,
+                edited_input=edited_input,
+                remember=remember,
+                reason=reason,
+            )
+        )
+
+    def attach(
+        self, file: bytes | str | os.PathLike[str], *, name: str | None = None
+    ) -> ImageBlock | DocumentBlock:
+        """See ``ClientConversation.attach``."""
+        return self._thread.wait(self._conversation.attach(file, name=name))
+
+    def download(self, artifact: str) -> bytes:
+        """See ``ClientConversation.download``."""
+        return self._thread.wait(self._conversation.download(artifact))
+
+    def configure(self, **settings: str | None) -> None:
+        """See ``ClientConversation.configure``."""
+        self._thread.wait(self._conversation.configure(**settings))
 
     def rename(self, title: str) -> None:
         """See ``ClientConversation.rename``."""

@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from typing_extensions import override
 
+from streamchat_nb.conversation.artifacts import TEXT
 from streamchat_nb.server.base import CONVERSATIONS, StreamchatHandler, allowed
 
 __all__ = ["ArtifactHandler", "ArtifactsHandler"]
@@ -46,10 +47,11 @@ class ArtifactHandler(StreamchatHandler):
         """Answer with the file, to be saved and never to be run as a page."""
         log = await self.service.open(self.principal, conversation)
         found = await self.service.attachments.get(log.id, artifact)
-        self.set_header("Content-Type", found.media_type)
         self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header("Content-Security-Policy", "default-src 'none'; sandbox")
         self.set_header("Cache-Control", "private, max-age=31536000, immutable")
         name = quote(found.name, safe="")
         self.set_header("Content-Disposition", f"attachment; filename*=UTF-8''{name}")
-        self.finish(found.data)
+        is_text = found.media_type == TEXT
+        kind = f"{TEXT}; charset=utf-8" if is_text else found.media_type
+        self.finish(found.data, set_content_type=kind)
