@@ -10,6 +10,7 @@ from tests.soak import (
     cuts,
     disk_full,
     duplicate_sends,
+    kernel_restarts,
     late_joiners,
     page_reloads,
     server_kills,
@@ -37,4 +38,5 @@ FAULTS: tuple[Fault, ...] = (
     store_locks.FAULT,
     clock_jumps.FAULT,
     page_reloads.FAULT,
+    kernel_restarts.FAULT,
 )

@@ -11,7 +11,15 @@ import msgspec
 
 from streamchat_nb.conversation.state import ConversationState
 from streamchat_nb.protocol.content import TextBlock
-from streamchat_nb.protocol.events import EventBase, TurnFinished
+from streamchat_nb.protocol.events import (
+    EventBase,
+    ToolApprovalRequested,
+    ToolCompleted,
+    ToolProgress,
+    ToolRequested,
+    ToolStarted,
+    TurnFinished,
+)
 from streamchat_nb.protocol.frames import Ack
 from streamchat_nb.testing.history import History
 from tests.soak.raw_client import SocketFollower, StreamFollower, call, chat_token
@@ -25,7 +33,11 @@ if TYPE_CHECKING:
     from tests.soak.raw_client import Follower
     from tests.soak.real_server import RealServer
 
-__all__ = ["Talk", "following"]
+__all__ = ["Talk", "ToolEvent", "following"]
+
+ToolEvent = (
+    ToolRequested | ToolApprovalRequested | ToolStarted | ToolProgress | ToolCompleted
+)
 
 ANSWER_S = 60.0
 PATIENCE_S = 30.0
@@ -45,6 +57,7 @@ class Talk:
         log: Identity of its log.
         head: How far the witness has seen the log.
         finished: The ends of turns that the witness saw, by turn.
+        tool_events: What it saw of calls, in order.
     """
 
     def __init__(
@@ -57,6 +70,7 @@ class Talk:
         self.history = History(conversation=conversation)
         self.head = 0
         self.finished: dict[str, TurnFinished] = {}
+        self.tool_events: list[ToolEvent] = []
         self._changed = asyncio.Event()
         self._running = contextlib.AsyncExitStack()
 
@@ -149,6 +163,8 @@ class Talk:
         self.head = 0 if cursor is None else cursor.seq
         if isinstance(received, TurnFinished) and received.turn is not None:
             self.finished[received.turn] = received
+        if isinstance(received, ToolEvent):
+            self.tool_events.append(received)
         if isinstance(received, EventBase) or self.head:
             self._changed.set()
 
