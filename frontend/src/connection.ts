@@ -5,9 +5,11 @@
 
 import { ConnectionMachine, type MachineOptions } from "./connection_machine";
 import { requestProblem } from "./connection_words";
+import type { KernelChannel } from "./kernel_channel";
 import type { Event, WireConversationState } from "./protocol";
 import { SleepingClock } from "./transport/clock";
 import { EventStreamParser } from "./transport/event_stream";
+import { RelaySocket } from "./transport/relay_socket";
 import { RequestError, type RequestOptions, type Requests } from "./transport/requests";
 import {
   approvalOf,
@@ -38,11 +40,19 @@ export interface ConnectionListener {
   presenceChanged(): void;
 }
 
-export interface ConnectionOptions extends Omit<MachineOptions, "random"> {
+/** A kernel that can pass on what the page and the server say to each other. */
+export interface KernelWay {
+  readonly channel: KernelChannel;
+  /** Whether there is no other way. */
+  readonly isOnly: boolean;
+}
+
+export interface ConnectionOptions extends Omit<MachineOptions, "random" | "relay"> {
   readonly requests: Requests;
   /** URL of the API that paths are relative to, ending in `/`. */
   readonly apiUrl: string;
   readonly listener: ConnectionListener;
+  readonly kernel?: KernelWay | undefined;
   /** Ends the connection and everything it has under way. */
   readonly signal: AbortSignal;
   /** A window's events: `online`, `offline`, and `visibilitychange` of its document. */
@@ -57,7 +67,7 @@ export class Connection {
   readonly #inputs: Input[] = [];
   /** How to end what a session has under way. */
   readonly #closers = new Map<number, () => void>();
-  readonly #sockets = new Map<number, WebSocket>();
+  readonly #sockets = new Map<number, { send(data: string): void }>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isBusy = false;
 
@@ -66,6 +76,7 @@ export class Connection {
     const { conversation, kind, clientId, kept, signal } = options;
     this.#machine = new ConnectionMachine({
       ...{ conversation, kind, clientId, kept },
+      relay: options.kernel && (options.kernel.isOnly ? "only" : "spare"),
       random: Math.random,
     });
     signal.addEventListener("abort", () => this.#close(), { once: true });
@@ -158,6 +169,9 @@ export class Connection {
       case "open_socket":
         this.#openSocket(output.id);
         break;
+      case "open_relay":
+        this.#openRelay(output.id);
+        break;
       case "close":
         this.#closers.get(output.id)?.();
         this.#closers.delete(output.id);
@@ -200,6 +214,30 @@ export class Connection {
       lifetime.abort();
       socket.close(1000);
     });
+  }
+
+  #openRelay(id: number): void {
+    const { kernel } = this.#options;
+    if (kernel === undefined) {
+      return; // the machine knows that there is none
+    }
+    const closed = (code: number, reason: string): void => {
+      this.#sockets.delete(id);
+      this.#closers.delete(id);
+      this.dispatch({ type: "socket_closed", id, code, reason });
+    };
+    const socket = new RelaySocket(kernel.channel, {
+      frame: (data) => this.dispatch({ type: "socket_frame", id, data }),
+      alive: (isWaiting) => this.dispatch({ type: "relay_alive", id, isWaiting }),
+      closed,
+      failed: (failure) => {
+        this.dispatch({ type: "token_failed", id, failure });
+        closed(1006, "");
+      },
+    });
+    this.#sockets.set(id, socket);
+    this.#closers.set(id, () => socket.close());
+    socket.open();
   }
 
   // requests

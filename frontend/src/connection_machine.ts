@@ -4,13 +4,15 @@
  *
  * The WebSocket is tried first; when it fails twice or stays silent although the server
  * answers, server-sent events; when those do not get through either, asking again and
- * again. Beside a
- * worse transport the better ones are tried every minute. A connection that breaks is
+ * again. Where the server cannot be reached, or is not the right one, a widget's kernel
+ * is asked to pass frames on (`relay`), beside the further attempts to do without. Beside
+ * a worse transport the better ones are tried every minute. A connection that breaks is
  * made again after a growing, random pause, and what was sent without an answer is
  * sent again under the same id.
  */
 
 import {
+  askingKernel,
   CLIENT_NAMES,
   type ClientKind,
   conversationMissing,
@@ -19,6 +21,7 @@ import {
   type Phase,
   requestProblem,
   type WaitReason,
+  waitingForCell,
 } from "./connection_words";
 import {
   DEFAULT_LIMITS,
@@ -47,6 +50,12 @@ import type { ConnectionStatus, OutgoingMessage, OutgoingRequest } from "./view/
 
 const SOCKET_ATTEMPTS = 2;
 const PROBE_MS = 60_000;
+/** So often the kernel is asked again where nothing else is tried any more. */
+const KERNEL_RETRY_MS = 10_000;
+/** So long nothing is said of other ways while the kernel is asked. */
+const KERNEL_ANSWER_MS = 3_000;
+/** The ways to the server, the best first. */
+const TRANSPORTS: readonly Transport[] = ["websocket", "sse", "rest", "relay"];
 const SIGNED_OUT_RETRY_MS = 30_000;
 /** So often in a row has nothing to answer before somebody is bothered with it. */
 const UNREACHABLE_ATTEMPTS = 2;
@@ -67,6 +76,8 @@ export interface MachineOptions {
   readonly kind: ClientKind;
   /** Stays the same over reconnects. */
   readonly clientId: string;
+  /** Whether a kernel can pass frames on, besides other ways or as the only one. */
+  readonly relay?: "spare" | "only" | undefined;
   /** A number from 0 to 1, another one each time. */
   readonly random: () => number;
 }
@@ -86,14 +97,16 @@ export class ConnectionMachine {
   #probe: Session | null = null;
   #nextId = 1;
   /** The transport that is tried; the last one that worked. */
-  #trying: Transport = "websocket";
-  #settled: Transport = "websocket";
+  #trying: Transport;
+  #settled: Transport;
   #obstacle: Obstacle = "network";
   #socketFailures = 0;
   #unreachable = 0;
   #attempt = 0;
   #liveSince = 0;
   #probeAt: number | null = null;
+  /** Until when nothing but the kernel's answer is waited for. */
+  #kernelAnswerBy: number | null = null;
   #presence = NOBODY;
   #offline: boolean | null = null;
   #isAskingForAgent = false;
@@ -102,6 +115,8 @@ export class ConnectionMachine {
 
   constructor(options: MachineOptions) {
     this.#options = options;
+    this.#settled = options.relay === "only" ? "relay" : "websocket";
+    this.#trying = this.#settled;
     this.#conversation = options.conversation;
     this.#reader = this.#newReader();
     this.#host = this.#newHost();
@@ -150,6 +165,7 @@ export class ConnectionMachine {
       this.#probe?.deadline,
       this.#sender.deadline,
       this.#probeAt,
+      this.#kernelAnswerBy,
       this.#isWatchingClock ? this.#now + LOOK_MS : null,
       phase.name === "waiting" ? nextSecond(phase.until, this.#now) : null,
       phase.name === "stopped" ? phase.until : null,
@@ -243,7 +259,10 @@ export class ConnectionMachine {
       this.#connect(now);
     }
     if (this.#probeAt !== null && now >= this.#probeAt) {
-      this.#startProbe("websocket", now);
+      this.#startProbe(this.#phase.name === "live" ? "websocket" : "relay", now);
+    }
+    if (this.#kernelAnswerBy !== null && now >= this.#kernelAnswerBy) {
+      this.#kernelAnswerBy = null;
     }
   }
 
@@ -251,19 +270,27 @@ export class ConnectionMachine {
     this.#wake(now);
     const phase = this.#phase;
     if (phase.name === "live") {
-      if (this.#main instanceof SocketSession) {
-        this.#main.ping(now, { inDoubt: true });
-      } else if (why === "awake") {
-        this.#main?.close(); // nothing tells whether its request is alive
-        this.#main = this.#open(this.#settled, now);
-      } else if (why !== "visible" && this.#probe === null) {
-        this.#startProbe("websocket", now);
-      }
+      this.#hurryLive(why, now);
     } else if (
       phase.name === "waiting" ||
       (phase.name === "stopped" && (why === "reconnect" || phase.until !== null))
     ) {
       this.#connect(now);
+    }
+  }
+
+  #hurryLive(why: "network" | "visible" | "reconnect" | "awake", now: number): void {
+    const main = this.#main;
+    if (main instanceof SocketSession) {
+      main.ping(now, { inDoubt: true });
+    } else if (why === "awake") {
+      main?.close(); // nothing tells whether its request is alive
+      this.#main = this.#open(this.#settled, now);
+      return;
+    }
+    const isWorse = main?.transport !== "websocket" && this.#options.relay !== "only";
+    if (isWorse && (why === "network" || why === "reconnect") && this.#probe === null) {
+      this.#startProbe("websocket", now);
     }
   }
 
@@ -334,6 +361,8 @@ export class ConnectionMachine {
         return new StreamSession(id, this.#host, now);
       case "rest":
         return new PollSession(id, this.#host, now);
+      case "relay":
+        return new SocketSession(id, this.#host, now, "relay");
     }
   }
 
@@ -341,6 +370,19 @@ export class ConnectionMachine {
     this.#probeAt = null;
     this.#probe?.close();
     this.#probe = this.#open(transport, now);
+  }
+
+  /** Ask the kernel, where there is one to ask and it is not asked already. */
+  #askKernel(now: number): void {
+    const canAsk = this.#options.relay === "spare" && this.#conversation !== null;
+    if (canAsk && this.#probe === null) {
+      this.#startProbe("relay", now);
+      this.#kernelAnswerBy = now + KERNEL_ANSWER_MS;
+    }
+  }
+
+  get #isAskingKernel(): boolean {
+    return this.#probe?.transport === "relay";
   }
 
   // what sessions say
@@ -351,6 +393,9 @@ export class ConnectionMachine {
       this.#main = session;
       this.#probe = null;
       this.#sender.disconnect();
+      if (this.#phase.name !== "live") {
+        this.#phase = { name: "connecting" };
+      }
     }
   }
 
@@ -361,33 +406,50 @@ export class ConnectionMachine {
     }
     this.#unreachable = 0;
     this.#liveSince = now;
-    this.#settled = session.transport;
-    this.#trying = session.transport;
-    if (session instanceof SocketSession) {
-      this.#socketFailures = 0;
-      this.#probeAt = null;
-      this.#probe?.close();
-      this.#probe = null;
-      this.#sender.connect(session, now);
-    } else {
-      this.#probeAt ??= this.#probe === null ? now + PROBE_MS : null;
-      this.#sender.connect("requests", now);
+    const { transport } = session;
+    // The kernel is for the time being: what breaks is begun again without it.
+    const isSpare = this.#options.relay === "spare" && transport === "relay";
+    this.#settled = isSpare ? "websocket" : transport;
+    this.#trying = this.#settled;
+    if (transport === "websocket" || this.#isAskingKernel) {
+      this.#endProbing();
     }
+    if (transport === "websocket") {
+      this.#socketFailures = 0;
+    } else if (this.#options.relay !== "only") {
+      this.#probeAt ??= this.#probe === null ? now + PROBE_MS : null;
+    }
+    this.#sender.connect(session instanceof SocketSession ? session : "requests", now);
   }
 
   #lost(session: Session, failure: Failure, now: number): void {
     if (session === this.#probe) {
       this.#probe = null;
-      if (session.transport === "websocket" && this.#settled === "rest") {
-        this.#startProbe("sse", now);
-      } else {
-        this.#probeAt = now + PROBE_MS;
-      }
+      this.#goOnProbing(session.transport, failure, now);
     } else if (session === this.#main) {
       this.#main = null;
       this.#presence = NOBODY;
       this.#sender.disconnect();
       this.#fail(failure, session.transport, now);
+    }
+  }
+
+  /** A transport that was tried beside others did not get through. */
+  #goOnProbing(tried: Transport, failure: Failure, now: number): void {
+    if (tried === "relay") {
+      this.#kernelAnswerBy = null;
+      // Else it is asked again after the next attempt without it.
+      if (this.#phase.name === "stopped" && failure.kind !== "refused") {
+        this.#probeAt = now + KERNEL_RETRY_MS;
+      }
+      return;
+    }
+    const next = TRANSPORTS.indexOf(tried) + 1;
+    const isBetter = next < TRANSPORTS.indexOf(this.#main?.transport ?? "websocket");
+    if (isBetter && failure.kind !== "unreachable") {
+      this.#startProbe(TRANSPORTS[next] ?? "websocket", now);
+    } else {
+      this.#probeAt = now + PROBE_MS;
     }
   }
 
@@ -417,6 +479,9 @@ export class ConnectionMachine {
         this.#stop(failure.problem, now);
         break;
     }
+    if (transport !== "relay" && mayBeElsewhere(failure, this.#attempt)) {
+      this.#askKernel(now);
+    }
   }
 
   #fallBack(
@@ -442,7 +507,9 @@ export class ConnectionMachine {
     const pause = backoffMs(this.#attempt, this.#options.random(), isInSight, leastMs);
     this.#attempt += 1;
     this.#phase = { name: "waiting", until: now + pause, reason };
-    this.#endProbing();
+    if (!this.#isAskingKernel) {
+      this.#endProbing();
+    }
   }
 
   #stop(problem: ErrorBody, now: number): void {
@@ -453,19 +520,29 @@ export class ConnectionMachine {
       problem: isMissing ? conversationMissing(this.#options.kind) : problem,
       until,
     };
-    this.#endProbing();
+    if (!this.#isAskingKernel) {
+      this.#endProbing();
+    }
   }
 
   #endProbing(): void {
     this.#probe?.close();
     this.#probe = null;
     this.#probeAt = null;
+    this.#kernelAnswerBy = null;
   }
 
   // parts
 
   #describe(): ConnectionStatus {
-    const transport = this.#main?.transport ?? this.#trying;
+    if (this.#isAskingKernel && this.#kernelAnswerBy !== null) {
+      return askingKernel;
+    }
+    const main = this.#main;
+    if (this.#phase.name === "live" && main instanceof SocketSession && main.isWaiting) {
+      return waitingForCell;
+    }
+    const transport = main?.transport ?? this.#trying;
     const status = describeConnection(
       this.#phase,
       transport,
@@ -543,6 +620,19 @@ function isSame(one: ConnectionStatus, other: ConnectionStatus): boolean {
     one.transport === other.transport &&
     one.problem?.message === other.problem?.message
   );
+}
+
+/** Whether a kernel may do better: it has another way, or another server. */
+function mayBeElsewhere(failure: Failure, attempt: number): boolean {
+  switch (failure.kind) {
+    case "unreachable":
+    case "refused":
+      return true;
+    case "broken":
+      return attempt > 2;
+    default:
+      return false;
+  }
 }
 
 /** When the whole seconds that are left until `until` become fewer. */

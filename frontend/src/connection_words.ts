@@ -22,6 +22,7 @@ const LIVE: Readonly<Record<Transport, string>> = {
   websocket: "Live over WebSocket",
   sse: "Live over HTTP stream",
   rest: "Live over HTTP requests",
+  relay: "Live through the kernel",
 };
 
 const LOST: Readonly<Record<WaitReason, string>> = {
@@ -74,7 +75,9 @@ export function describeConnection(
     case "creating":
       return status("connecting", "Connecting…", "Starting a conversation.");
     case "connecting":
-      return status("connecting", "Connecting…", "Connecting to the server.");
+      return transport === "relay"
+        ? askingKernel
+        : status("connecting", "Connecting…", "Connecting to the server.");
     case "waiting": {
       if (phase.reason === "blocked") {
         return status("connecting", "Connecting…", LOST.blocked);
@@ -108,8 +111,25 @@ function liveDetail(transport: Transport, obstacle: Obstacle): string {
       return `An HTTP stream brings every word as it comes: ${NO_SOCKET[obstacle]}.`;
     case "rest":
       return `The server is asked for news again and again: ${NO_SOCKET[obstacle]}, and HTTP streams do not get through.`;
+    case "relay":
+      return "The kernel passes everything on, because this page cannot reach the server itself. Answers come as they are written; what you send may wait while a cell runs.";
   }
 }
+
+/** The kernel is asked to pass frames on. */
+export const askingKernel: ConnectionStatus = status(
+  "connecting",
+  "Connecting…",
+  "Connecting through the kernel. If a cell runs, this may wait until it has ended; if the kernel was restarted, run the cell with Chat() again.",
+);
+
+/** The kernel passes frames on, and what was sent has not reached it. */
+export const waitingForCell: ConnectionStatus = {
+  transport: "relay",
+  text: "Waiting for the kernel",
+  detail:
+    "A cell runs: what you sent goes out when it has ended. What is under way still comes in.",
+};
 
 /** Nobody is signed in at the server, or somebody else is. */
 export const signedOut: ErrorBody = {

@@ -253,12 +253,15 @@ class RelayedSocket:
         """Say that the server cannot be reached, or what it said."""
         if self._is_over:
             return
-        is_unreachable = isinstance(error, ConnectError) and error.retryable
+        status: int | None = error.http_status
+        if isinstance(error, ConnectError):
+            # No server; or what is there will not do.
+            status = None if error.retryable else 400
         problem = {"code": error.code, "message": error.message}
         self._tell(
             {
                 "type": "failed",
-                "status": None if is_unreachable else error.http_status,
+                "status": status,
                 "problem": {**problem, "retryable": error.retryable},
             }
         )

@@ -4,7 +4,9 @@
  *     opening ──hello──▶ greeted ──token──▶ authenticating ──authenticated──▶
  *     subscribing ──subscribed──▶ open
  *
- * The token is fetched while the socket opens. No I/O and no clock in here.
+ * The token is fetched while the socket opens. A socket that the kernel holds (`relay`)
+ * goes the same way without a token, which the kernel has, and with more patience: what
+ * is sent may wait there until a cell has ended. No I/O and no clock in here.
  */
 
 import { closedForGood, notInstalled } from "../connection_words";
@@ -28,6 +30,8 @@ const ANSWER_TIMEOUT_MS = 15_000;
 const PONG_TIMEOUT_MS = 10_000;
 /** The same where there is reason to doubt that the other end is there. */
 const DOUBT_TIMEOUT_MS = 3_000;
+/** How long a kernel may be busy before it is asked anew. */
+const KERNEL_TIMEOUT_MS = 600_000;
 /** How long events may be under way that a `pong` knows of already. */
 const BEHIND_TIMEOUT_MS = 3_000;
 
@@ -63,7 +67,7 @@ export interface SocketHost extends SessionHost {
 }
 
 export class SocketSession implements Session {
-  readonly transport = "websocket";
+  readonly transport: "websocket" | "relay";
   readonly id: number;
   readonly #host: SocketHost;
   #phase: Phase = "opening";
@@ -78,19 +82,37 @@ export class SocketSession implements Session {
   #restartMs: number | undefined;
   #isTokenRefused = false;
   #nextCommand = 1;
+  #isWaiting = false;
   readonly #pending = new Map<number, Pending>();
 
-  constructor(id: number, host: SocketHost, now: number) {
+  constructor(
+    id: number,
+    host: SocketHost,
+    now: number,
+    transport: "websocket" | "relay" = "websocket",
+  ) {
     this.id = id;
+    this.transport = transport;
     this.#host = host;
     this.#heardAt = now;
-    this.#phaseBy = now + HELLO_TIMEOUT_MS;
-    host.emit({ type: "open_socket", id });
-    host.emit({ type: "fetch_token", id });
+    if (transport === "relay") {
+      this.#token = "";
+      this.#phaseBy = now + KERNEL_TIMEOUT_MS;
+      host.emit({ type: "open_relay", id });
+    } else {
+      this.#phaseBy = now + HELLO_TIMEOUT_MS;
+      host.emit({ type: "open_socket", id });
+      host.emit({ type: "fetch_token", id });
+    }
   }
 
   get isOpen(): boolean {
     return this.#phase === "open";
+  }
+
+  /** Whether something that was sent waits in the kernel, where a cell runs. */
+  get isWaiting(): boolean {
+    return this.#isWaiting;
   }
 
   get deadline(): number | null {
@@ -164,6 +186,9 @@ export class SocketSession implements Session {
       case "token_failed":
         this.#takeTokenFailure(input.failure, now);
         break;
+      case "relay_alive":
+        this.#takeSignOfLife(input.isWaiting, now);
+        break;
       default:
     }
   }
@@ -184,6 +209,19 @@ export class SocketSession implements Session {
     }
     this.#tokenFailure = failure;
     this.#lose(failureOf(failure, notInstalled), now);
+  }
+
+  /** The kernel is there; what waits in it is not late yet. */
+  #takeSignOfLife(isWaiting: boolean, now: number): void {
+    this.#heardAt = now;
+    this.#isWaiting = isWaiting;
+    if (isWaiting) {
+      const by = now + ANSWER_TIMEOUT_MS;
+      this.#phaseBy = Math.max(this.#phaseBy, by);
+      for (const [id, pending] of this.#pending) {
+        this.#pending.set(id, { ...pending, by: Math.max(pending.by, by) });
+      }
+    }
   }
 
   #takeClose(code: number, reason: string, now: number): void {
@@ -221,10 +259,11 @@ export class SocketSession implements Session {
     if (this.#phase !== "open") {
       return;
     }
-    const by = now + (inDoubt ? DOUBT_TIMEOUT_MS : PONG_TIMEOUT_MS);
+    const isShort = inDoubt && this.transport === "websocket";
+    const by = now + (isShort ? DOUBT_TIMEOUT_MS : PONG_TIMEOUT_MS);
     for (const [id, pending] of this.#pending) {
       if (pending.kind === "ping") {
-        this.#pending.set(id, { kind: "ping", by: Math.min(pending.by, by) });
+        this.#pending.set(id, { ...pending, by: Math.min(pending.by, by) });
         return;
       }
     }
@@ -256,7 +295,7 @@ export class SocketSession implements Session {
         this.#takeError(frame, now);
         break;
       case "token.expiring":
-        this.#host.emit({ type: "fetch_token", id: this.id });
+        this.#renewToken(now);
         break;
       case "pong":
         this.#takePong(frame.re, frame.heads?.[this.#host.conversation] ?? 0, now);
@@ -351,7 +390,7 @@ export class SocketSession implements Session {
     this.#settle(error.re, (pending) => {
       switch (pending.kind) {
         case "asked":
-          this.#refuse(pending.answer, error);
+          this.#refuse(pending.answer, error, now);
           break;
         case "subscribe":
           this.#lose(
@@ -366,12 +405,21 @@ export class SocketSession implements Session {
     });
   }
 
-  #refuse(answer: CommandAnswer, error: ErrorFrame): void {
+  #refuse(answer: CommandAnswer, error: ErrorFrame, now: number): void {
     if (error.code === "auth_expired") {
       answer.expired();
-      this.#host.emit({ type: "fetch_token", id: this.id });
+      this.#renewToken(now);
     } else {
       answer.refused(error);
+    }
+  }
+
+  #renewToken(now: number): void {
+    if (this.transport === "relay") {
+      this.#token = "";
+      this.#authenticate(now);
+    } else {
+      this.#host.emit({ type: "fetch_token", id: this.id });
     }
   }
 
@@ -410,7 +458,9 @@ export class SocketSession implements Session {
   #lose(failure: Failure, now: number): void {
     if (this.#phase !== "over") {
       this.close();
-      this.#host.lost(this, failure, now);
+      // No other transport of the kernel's could do better.
+      const isBlocked = this.transport === "relay" && failure.kind === "blocked";
+      this.#host.lost(this, isBlocked ? { kind: "unreachable" } : failure, now);
     }
   }
 

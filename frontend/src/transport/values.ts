@@ -11,7 +11,7 @@ import type {
 import type { ApprovalAnswer } from "../view/types";
 
 /** The ways to reach the server, the best first. */
-export type Transport = "websocket" | "sse" | "rest";
+export type Transport = "websocket" | "sse" | "rest" | "relay";
 
 /** A position in one log: everything up to `seq` of `log` was seen. */
 export interface Cursor {
@@ -128,6 +128,8 @@ export type Input =
       readonly id: number;
       readonly failure: RequestFailure;
     }
+  /** The kernel is there; whether what was sent waits until a cell has ended. */
+  | { readonly type: "relay_alive"; readonly id: number; readonly isWaiting: boolean }
   /** Bytes came, whatever they are. */
   | { readonly type: "stream_heard"; readonly id: number }
   /** An item came; the first one has no data. */
@@ -165,6 +167,8 @@ export type Output =
   | { readonly type: "create_conversation" }
   | { readonly type: "fetch_agent" }
   | { readonly type: "open_socket"; readonly id: number }
+  /** Open a socket that the kernel holds. */
+  | { readonly type: "open_relay"; readonly id: number }
   | { readonly type: "transmit"; readonly id: number; readonly command: Command }
   | { readonly type: "fetch_token"; readonly id: number }
   | {

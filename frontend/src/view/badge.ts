@@ -63,6 +63,7 @@ const TONES: Readonly<Record<ConnectionStatus["transport"], string>> = {
   websocket: "good",
   sse: "fair",
   rest: "fair",
+  relay: "fair",
   connecting: "waiting",
   offline: "bad",
   ready: "good",

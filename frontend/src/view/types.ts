@@ -151,6 +151,7 @@ export interface ConnectionStatus {
     | "websocket"
     | "sse"
     | "rest"
+    | "relay"
     | "connecting"
     | "offline"
     /** The server is there; the conversation begins with the first message. */
