@@ -55,7 +55,7 @@ _clients: dict[ServerAddress, SyncClient] = {}
 _lent = LentTools()
 _clients_lock = threading.Lock()
 _JOIN_TIMEOUT_S = 2.0
-_newest: list[weakref.ref[Chat]] = []
+_made: list[weakref.ref[Chat]] = []
 _connecting = concurrent.futures.ThreadPoolExecutor(
     max_workers=2, thread_name_prefix="streamchat connect"
 )
@@ -159,7 +159,7 @@ class Chat(anywidget.AnyWidget):
             if not conversation:
                 self._create_conversation()
             _connecting.submit(self._follow_quietly)
-        _newest[:] = [weakref.ref(self)]
+        _made[:] = [*(known for known in _made if known()), weakref.ref(self)]
 
     def tool(
         self,
@@ -355,8 +355,9 @@ class Chat(anywidget.AnyWidget):
 
 
 def newest_chat() -> Chat | None:
-    """Return the chat that was made last in this process, if it is still there."""
-    return next((chat for known in _newest if (chat := known())), None)
+    """Return the chat that was made last in this process and was not closed."""
+    chats = (known() for known in reversed(_made))
+    return next((chat for chat in chats if chat and cast("Any", chat).comm), None)
 
 
 def conversation_of(chat: Chat) -> SyncConversation:
