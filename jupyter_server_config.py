@@ -46,6 +46,11 @@ c = get_config()  # noqa: F821 - put there by Jupyter
 # c.StreamchatExtension.on_no_subscribers = "cancel"
 # c.StreamchatExtension.no_subscribers_timeout_s = 30.0
 
+# Which tools ask a person first, beside those that write, and which need not; and how
+# long the person has before the answer is no.
+# c.StreamchatExtension.tool_approvals = {"search_contacts": "ask"}
+# c.StreamchatExtension.approval_timeout_s = 600.0
+
 # How long answers may go on for while the server stops.
 # c.StreamchatExtension.drain_timeout_s = 2.0
 

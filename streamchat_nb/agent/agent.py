@@ -80,8 +80,10 @@ class Turn:
         limits: Where it stops by itself.
         new_message_id: Gives a fresh id for each message the agent creates.
         asks_first: Says whether a person must agree before this tool runs.
-        approval: Waits for the answer to an approval whose request was yielded; there
-            is no deadline. ``None`` where nobody can be asked: such calls are denied.
+        approval: Waits for the answer to an approval whose request was yielded.
+            ``None`` where nobody can be asked: such calls are denied.
+        approval_timeout_s: How long a person has for it, in seconds; ``None``: as long
+            as it takes.
         is_superseded: Says whether a newer message is to be answered instead. An agent
             that runs tools asks after their results are in, and ends there if so: the
             next turn has those results in its history.
@@ -95,6 +97,7 @@ class Turn:
     new_message_id: Callable[[], str]
     asks_first: Callable[[Tool], bool] = lambda tool: tool.needs_approval
     approval: Callable[[str], Awaitable[ToolApprovalResolved]] | None = None
+    approval_timeout_s: float | None = None
     is_superseded: Callable[[], bool] = lambda: False
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
+import time
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -38,10 +39,17 @@ class Approvals:
 
     Args:
         wait: Waits for the answer to an approval, by its id.
+        timeout_s: How long a person has, in seconds; ``None`` as long as it takes.
     """
 
-    def __init__(self, wait: Callable[[str], Awaitable[ToolApprovalResolved]]) -> None:
+    def __init__(
+        self,
+        wait: Callable[[str], Awaitable[ToolApprovalResolved]],
+        *,
+        timeout_s: float | None = None,
+    ) -> None:
         self._wait = wait
+        self._timeout_s = timeout_s
         self._waiting: dict[str, tuple[Tool, ToolUseBlock]] = {}
 
     def __bool__(self) -> bool:
@@ -58,7 +66,13 @@ class Approvals:
             prompt=_PROMPTS[tool.risk].format(name=tool.name),
             risk=tool.risk,
             may_remember=tool.risk != "exec",
+            expires_at=self._expires_at(),
         )
+
+    def _expires_at(self) -> int | None:
+        if self._timeout_s is None:
+            return None
+        return time.time_ns() // 1_000_000 + round(self._timeout_s * 1_000)
 
     @property
     def label(self) -> str:
@@ -71,7 +85,7 @@ class Approvals:
     ) -> AsyncGenerator[tuple[Tool, ToolUseBlock, ToolApprovalResolved]]:
         """Yield each call with its answer, in the order of the answers.
 
-        However long it takes. Closing the iterator stops the waiting.
+        Closing the iterator stops the waiting.
         """
         tasks = {
             asyncio.ensure_future(self._wait(approval)): noted

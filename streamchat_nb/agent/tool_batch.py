@@ -104,7 +104,11 @@ class ToolBatch:
         cancels what runs and what waits.
         """
         runnable: list[tuple[Tool, ToolUseBlock]] = []
-        approvals = Approvals(self._turn.approval) if self._turn.approval else None
+        approvals = (
+            Approvals(self._turn.approval, timeout_s=self._turn.approval_timeout_s)
+            if self._turn.approval
+            else None
+        )
         for block, call in self._calls:
             yield self._requested(block, call)
         for number, (_, call) in enumerate(self._calls):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from streamchat_nb.errors import Conflict, InvalidInput, NotFound
+from streamchat_nb.protocol.content import Author
 from streamchat_nb.protocol.events import ConversationUpdated, ToolApprovalResolved
 from streamchat_nb.tools.validation import faults_of
 
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 
     from streamchat_nb.conversation.log import ConversationLog
     from streamchat_nb.conversation.state import ToolCallState
-    from streamchat_nb.protocol.content import Author
     from streamchat_nb.protocol.events import ApprovalDecision, Event
+    from streamchat_nb.server.settings import Settings
     from streamchat_nb.tools.registry import ToolSet
     from streamchat_nb.tools.tool import Tool
 
@@ -25,6 +26,9 @@ __all__ = ["ALLOWED_TOOLS", "ApprovalDesk"]
 
 ALLOWED_TOOLS = "allowed_tools"
 """In a conversation's settings: names of tools that do not ask any more."""
+
+
+_SYSTEM = Author(id="system", name="streamchat_nb", kind="system")
 
 
 class ApprovalDesk:
@@ -35,25 +39,48 @@ class ApprovalDesk:
     Args:
         log: The conversation's log.
         tools: Gives the tools, to check an edited input.
+        settings: Which tools ask, and how long a person has to answer.
     """
 
-    def __init__(self, log: ConversationLog, *, tools: Callable[[], ToolSet]) -> None:
+    def __init__(
+        self,
+        log: ConversationLog,
+        *,
+        tools: Callable[[], ToolSet],
+        settings: Settings,
+    ) -> None:
         self._log = log
         self._tools = tools
+        self._settings = settings
         # Answers that are on their way to the log: the first one counts already.
         self._deciding: dict[str, ApprovalDecision] = {}
 
     def asks_first(self, tool: Tool) -> bool:
         """Say whether a person must agree before this tool runs."""
-        if not tool.needs_approval:
-            return False
-        return tool.risk == "exec" or tool.name not in self._allowed_tools()
+        if tool.risk == "exec":
+            return tool.needs_approval
+        match self._settings.tool_approvals.get(tool.name):
+            case "ask":
+                return tool.name not in self._allowed_tools()
+            case "allow":
+                return False
+            case _:
+                return tool.needs_approval and tool.name not in self._allowed_tools()
 
     async def answer(self, approval: str) -> ToolApprovalResolved:
         """Wait until the log says how an approval was answered. Cancel safe.
 
-        The request itself may still be on its way to the log.
+        The request itself may still be on its way to the log. After the time of the
+        settings the answer is no, and the log says so.
         """
+        try:
+            async with asyncio.timeout(self._settings.approval_timeout_s):
+                return await self._answered(approval)
+        except TimeoutError:
+            self._expire(approval)
+        return await self._answered(approval)
+
+    async def _answered(self, approval: str) -> ToolApprovalResolved:
         changed = asyncio.Event()
         unwatch = self._log.watch(changed.set)
         try:
@@ -73,6 +100,21 @@ class ApprovalDesk:
                 await changed.wait()
         finally:
             unwatch()
+
+    def _expire(self, approval: str) -> None:
+        call = self._find_call(approval)
+        if call is None or self._recorded(call, approval) is not None:
+            return
+        waited_s = self._settings.approval_timeout_s
+        denied = ToolApprovalResolved(
+            approval=approval,
+            tool_call=call.tool_call,
+            turn=call.turn,
+            decision="denied",
+            by=_SYSTEM,
+            reason=f"Nobody answered within {waited_s:g} s.",
+        )
+        self._log.append(denied, durable=True)
 
     def resolve(
         self, given: ToolApprovalResolved, *, by: Author, active_turn: str | None

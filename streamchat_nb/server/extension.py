@@ -162,6 +162,20 @@ class StreamchatExtension(ExtensionApp):
         help="Seconds until a turn that nobody follows ends, where on_no_subscribers "
         "is cancel; whoever comes back before saves it.",
     ).tag(config=True)
+    tool_approvals = Dict(
+        value_trait=Enum(["ask", "allow"]),
+        key_trait=Unicode(),
+        help="Tools that ask a person first, or never, by name: for example "
+        "{'search_contacts': 'ask', 'write_report': 'allow'}. Others ask unless they "
+        "only read. What runs any code always asks.",
+    ).tag(config=True)
+    approval_timeout_s = Float(
+        None,
+        min=1.0,
+        allow_none=True,
+        help="Seconds that a person has to answer a tool that asks; then the answer is "
+        "no. None: as long as it takes.",
+    ).tag(config=True)
     drain_timeout_s = Float(
         10.0,
         min=0.0,
@@ -367,6 +381,8 @@ class StreamchatExtension(ExtensionApp):
                 "Literal['continue', 'cancel']", self.on_no_subscribers
             ),
             no_subscribers_timeout_s=self.no_subscribers_timeout_s,
+            tool_approvals=dict(self.tool_approvals),
+            approval_timeout_s=self.approval_timeout_s,
             drain_timeout_s=self.drain_timeout_s,
         )
 

@@ -9,6 +9,7 @@ from streamchat_nb.agent.agent import TurnLimits
 from streamchat_nb.protocol.limits import Limits
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from streamchat_nb.agent.cassette import CassetteMode, CassetteTiming
@@ -43,6 +44,10 @@ class Settings:
         cassette_mode: What is played and what recorded; see ``CassetteModel``.
         cassette_timing: At once, or at the pace of the recording.
         offline_pace_s: Seconds between two words of the offline demo.
+        tool_approvals: By a tool's name: ``ask`` a person first, or ``allow`` it
+            without; others go by their risk. What runs any code always asks.
+        approval_timeout_s: How long a person has to answer, in seconds; ``None``: as
+            long as it takes.
         on_no_subscribers: Whether a turn that nobody follows goes on or is cancelled.
         no_subscribers_timeout_s: Seconds until it is cancelled.
         drain_timeout_s: Seconds that running turns may go on for while the server
@@ -63,6 +68,8 @@ class Settings:
     cassette_mode: CassetteMode = "auto"
     cassette_timing: CassetteTiming = "instant"
     offline_pace_s: float = 0.03
+    tool_approvals: Mapping[str, str] = field(default_factory=dict[str, str])
+    approval_timeout_s: float | None = None
     on_no_subscribers: Literal["continue", "cancel"] = "continue"
     no_subscribers_timeout_s: float = 60.0
     drain_timeout_s: float = 10.0

@@ -143,7 +143,7 @@ class ConversationTurns:
         self._waits_for_slot = False
         self._holding = False
         self.used_at = time.monotonic()
-        self.approvals = ApprovalDesk(log, tools=self._tools)
+        self.approvals = ApprovalDesk(log, tools=self._tools, settings=settings)
         self._sent: dict[str, _Sent] = {}
         self._restore_sent()
 
@@ -480,6 +480,7 @@ class ConversationTurns:
             new_message_id=lambda: new_id("m"),
             asks_first=self.approvals.asks_first,
             approval=self.approvals.answer,
+            approval_timeout_s=self._settings.approval_timeout_s,
             is_superseded=lambda: runner.is_superseded,
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +13,7 @@ from streamchat_nb.agent.approvals import input_hash
 from streamchat_nb.agent.offline_model import OfflineModel
 from streamchat_nb.conversation.store import MemoryStore
 from streamchat_nb.errors import Conflict, InvalidInput, NotFound
-from streamchat_nb.protocol.content import TextBlock
+from streamchat_nb.protocol.content import Author, TextBlock
 from streamchat_nb.protocol.events import ToolApprovalResolved
 from streamchat_nb.server.service import Service
 from streamchat_nb.server.settings import Settings
@@ -58,11 +59,14 @@ def look() -> str:
     return "seen"
 
 
-def play(scenario: Callable[[Service], Coroutine[Any, Any, None]]) -> None:
+def play(
+    scenario: Callable[[Service], Coroutine[Any, Any, None]],
+    settings: Settings | None = None,
+) -> None:
     async def main() -> None:
         ran.clear()
         service = Service(
-            Settings(),
+            settings or Settings(),
             store=MemoryStore(),
             make_agent=lambda _: AnthropicAgent(OfflineModel(pace_s=0)),
             make_tools=lambda: ToolSet([rename, run, look]),
@@ -241,3 +245,45 @@ def test_cancelled_turn_closes_what_it_asked() -> None:
             await service.approve(ADA, log.id, unknown)
 
     play(scenario)
+
+
+def test_settings_say_which_tools_ask() -> None:
+    async def scenario(service: Service) -> None:
+        log = await service.create(ADA)
+        await send(service, log, 'call rename {"name": "Ada"}')
+        while not ran:
+            await asyncio.sleep(0.005)
+        assert ran == [("rename", "Ada")]
+        await send(service, log, "call look {}")
+        (call,) = await asked(log)
+        assert call.name == "look"
+        await service.approve(ADA, log.id, answer(call, "approved"))
+        await send(service, log, 'call run {"code": "1"}')
+        (call,) = await asked(log)
+        assert (call.name, ("run", "1") in ran) == ("run", False)
+
+    policy = {"rename": "allow", "look": "ask", "run": "allow"}
+    play(scenario, Settings(tool_approvals=policy))
+
+
+def test_nobody_answers_in_time() -> None:
+    async def scenario(service: Service) -> None:
+        log = await service.create(ADA)
+        turn = await send(service, log, 'call rename {"name": "Ada"}')
+        (call,) = await asked(log)
+        assert call.approval is not None
+        expires_at = call.approval.expires_at
+        assert expires_at is not None
+        assert 0 < expires_at - time.time() * 1000 < 300
+        state = log.fold.turn(turn)
+        while state is None or state.finished_ts is None:
+            await asyncio.sleep(0.01)
+        (call,) = log.state.tool_calls
+        assert call.approval is not None
+        assert (call.status, ran) == ("denied", [])
+        assert call.approval.by == Author(
+            id="system", name="streamchat_nb", kind="system"
+        )
+        assert "Nobody answered within 0.2 s." in (call.output or "")
+
+    play(scenario, Settings(approval_timeout_s=0.2))
