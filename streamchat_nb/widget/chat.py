@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import anywidget
 import msgspec
 import traitlets
+from typing_extensions import override
 
 from streamchat_nb.client.answer import Answer, answer_of
 from streamchat_nb.client.discovery import ServerAddress, find_server
@@ -282,6 +283,12 @@ class Chat(anywidget.AnyWidget):
             concurrent.futures.wait([joining], timeout=_JOIN_TIMEOUT_S)
         live, metadata = cast("Any", self)._repr_mimebundle_()
         self._saved.show(shell, {**live, "text/plain": ""}, metadata)
+
+    @override
+    def close(self) -> None:
+        """Take the widget off every screen; the conversation stays at the server."""
+        self._relay.close()
+        cast("Any", super()).close()
 
     def _find_server(self) -> ServerAddress:
         """Return where the server is.
