@@ -105,8 +105,9 @@ class CanonicalRequest:
 class Canon:
     """Brings requests into a form that is the same in every run.
 
-    Secrets and what is to be ignored are taken out, and tool calls are numbered in
-    their order: their ids are the model's and mean nothing.
+    Secrets and what is to be ignored are taken out, tool calls are numbered in their
+    order (their ids are the model's and mean nothing), and for the bytes of pictures
+    and files there stands a digest.
 
     Args:
         scrubber: Takes out the secrets.
@@ -178,15 +179,29 @@ def _numbered(message: dict[str, Any], numbers: dict[str, str]) -> dict[str, Any
     if not isinstance(content, list):
         return message
     blocks = cast("list[dict[str, Any]]", content)
-    return {**message, "content": [_with_number(block, numbers) for block in blocks]}
+    return {**message, "content": [_plain_block(block, numbers) for block in blocks]}
 
 
-def _with_number(block: dict[str, Any], numbers: dict[str, str]) -> dict[str, Any]:
+def _plain_block(block: dict[str, Any], numbers: dict[str, str]) -> dict[str, Any]:
+    inner, source = block.get("content"), block.get("source")
+    if isinstance(inner, list):
+        parts = cast("list[dict[str, Any]]", inner)
+        block = {**block, "content": [_plain_block(part, numbers) for part in parts]}
+    if isinstance(source, dict):
+        block = {**block, "source": _digested(cast("dict[str, Any]", source))}
     name = _CALL_IDS.get(block.get("type", ""))
     if name is None:
         return block
     number = numbers.setdefault(str(block.get(name)), f"call_{len(numbers) + 1}")
     return {**block, name: number}
+
+
+def _digested(source: dict[str, Any]) -> dict[str, Any]:
+    """Return a picture's or a file's source with a digest in the place of its bytes."""
+    if source.get("type") != "base64":
+        return source
+    digest = hashlib.sha256(str(source.get("data")).encode()).hexdigest()
+    return {**source, "data": f"sha256:{digest}"}
 
 
 def nearest(

@@ -51,6 +51,21 @@ def test_ids_of_tool_calls_do_not_count() -> None:
     assert Canon(Scrubber()).recorded([canonical]) == [canonical]
 
 
+def with_picture(data: str) -> ModelRequest:
+    source = {"type": "base64", "media_type": "image/png", "data": data}
+    picture = {"type": "image", "source": source}
+    result = {"type": "tool_result", "tool_use_id": "x", "content": [picture]}
+    return ModelRequest(messages=[{"role": "user", "content": [result, picture]}])
+
+
+def test_pictures_count_and_are_not_kept() -> None:
+    assert key(with_picture("QUJD")) == key(with_picture("QUJD"))
+    assert key(with_picture("QUJD")) != key(with_picture("QUJE"))
+    (part,) = key(with_picture("QUJD")).messages
+    assert "QUJD" not in str(part.value)
+    assert str(part.value).count("sha256:") == 2
+
+
 def test_everything_else_counts() -> None:
     request = with_call("toolu_a")
     others = [
