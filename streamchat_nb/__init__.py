@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from streamchat_nb._version import __version__
 
 if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
     from streamchat_nb.errors import StreamchatError
     from streamchat_nb.tools.decorator import tool
     from streamchat_nb.tools.tool import ToolContext, ToolResult
@@ -49,6 +51,20 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - the type depends on the nam
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """Give an IPython ``%chat`` and ``%%chat``: ``%load_ext streamchat_nb``."""
+    from streamchat_nb.widget.magics import load  # noqa: PLC0415
+
+    load(shell)
+
+
+def unload_ipython_extension(shell: InteractiveShell) -> None:
+    """Take them away again: ``%unload_ext streamchat_nb``."""
+    from streamchat_nb.widget.magics import unload  # noqa: PLC0415
+
+    unload(shell)
 
 
 def _jupyter_server_extension_points() -> list[dict[str, Any]]:  # pyright: ignore[reportUnusedFunction] - found by name

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from streamchat_nb.conversation.state import ConversationState
 from streamchat_nb.transcript import html, markdown, text
 from streamchat_nb.transcript.outline import Note, Speaker, outline
@@ -26,7 +28,8 @@ _QUEUED = "Waiting for the answer before this one…"
 def answer_entries(state: ConversationState, turn: str) -> list[Entry]:
     """Return what is shown of the answer that a turn gives, without who speaks.
 
-    Of one that is not finished, the last entry says what is being done.
+    Of one that is not finished, the last entry says what is being done. How long a
+    tool took is left out: the same answer looks the same whenever a cell runs.
 
     Args:
         state: The conversation, or as much of it as this turn; not changed.
@@ -38,7 +41,11 @@ def answer_entries(state: ConversationState, turn: str) -> list[Entry]:
             for message in state.messages
             if message.turn == turn and message.role == "assistant"
         ],
-        tool_calls=[call for call in state.tool_calls if call.turn == turn],
+        tool_calls=[
+            msgspec.structs.replace(call, duration_ms=None)
+            for call in state.tool_calls
+            if call.turn == turn
+        ],
         turns=[one for one in state.turns if one.turn == turn],
     )
     entries: list[Entry] = [
