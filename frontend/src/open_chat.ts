@@ -32,13 +32,13 @@ export function openChat(options: OpenChatOptions): OpenedChat {
   const { conversation, kind, kernel, signal, onConversation } = options;
   const site = discoverSite({ document, location }, options.baseUrlHint);
   const apiUrl = new URL("streamchat/api/", site.baseUrl).href;
-  const requests = new Requests({
+  const requests: Requests = new Requests({
     url: apiUrl,
     pageToken: site.pageToken,
     xsrfToken: () => xsrfToken(document),
     fetch: fetchWith(apiUrl, kernel, () => chat.connection.transport === "relay"),
   });
-  const chat = new Chat({
+  const chat: Chat = new Chat({
     conversation: conversation === "" ? null : conversation,
     ...{ kind, requests, apiUrl, kernel, signal, onConversation, window },
   });

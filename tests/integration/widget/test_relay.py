@@ -160,7 +160,7 @@ def test_reload_takes_the_place_of_what_was_there(kernel: Kernel) -> None:
 
 def test_sockets_are_bounded_and_leave_nothing_behind(kernel: Kernel) -> None:
     conversation = kernel.run(CHAT)
-    browsers = []
+    browsers: list[RelayedBrowser] = []
     for _ in range(9):
         browser = RelayedBrowser(kernel)
         browser.connect(conversation)
