@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import base64
-import json
-import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from msgspec import Meta
 
 from streamchat_nb.client.kernel_tools import KernelTool
-from streamchat_nb.errors import ToolError
+from streamchat_nb.client.notebook_file import notebook_cells
 from streamchat_nb.protocol.content import ImageDisplay, TextDisplay
 from streamchat_nb.tools.namespace import (
     describe_variable,
@@ -134,16 +131,7 @@ class _Notebook:
 
     def read_notebook(self) -> str:
         """Read the cells of this notebook as it was last saved."""
-        path = _notebook_path()
-        if path is None:
-            raise ToolError(
-                "This notebook's file cannot be found from its kernel. Ask the user "
-                "for the cells in question."
-            )
-        try:
-            cells = json.loads(path.read_text("utf-8"))["cells"]
-        except (OSError, ValueError, KeyError, TypeError):
-            raise ToolError(f"{path.name} cannot be read as a notebook.") from None
+        cells = notebook_cells(self._shell.user_ns)
         parts = [
             f"[{number}] {cell.get('cell_type', '?')}\n"
             + "".join(cell.get("source", ""))[:CELL_CHARACTERS]
@@ -213,14 +201,3 @@ def _text_of(outputs: list[Any]) -> str:
     texts = [str(output.data.get("text/plain", "")) for output in outputs]
     text, _ = cut_middle("\n".join(text for text in texts if text), PRINTED_BYTES)
     return text
-
-
-def _notebook_path() -> Path | None:
-    """Return this notebook's file, where its kernel was told which it is."""
-    for told in (os.environ.get("JPY_SESSION_NAME"), os.environ.get("VSC_IPYNB_FILE")):
-        if told and told.endswith(".ipynb"):
-            path = Path(told)
-            for found in (path, Path.cwd() / path.name):
-                if found.is_file():
-                    return found
-    return None
