@@ -2,11 +2,12 @@
 
 import { claimClientId, newId } from "./client_id";
 import { Connection, type ConnectionOptions } from "./connection";
+import { type Attachment, contentOf } from "./content";
+import { FileTransfer } from "./file_transfer";
 import { type KeepingPlaces, KeptTexts, keepingPlacesOf } from "./kept_texts";
-import type { ContentBlock, UserBlock } from "./protocol";
 import { Fold } from "./state";
 import type { TurnRequest } from "./transport/values";
-import { lastStarted, openTurns, writtenTextOf } from "./turns";
+import { attachedTo, lastStarted, openTurns, writtenTextOf } from "./turns";
 import type {
   Action,
   ApprovalAnswer,
@@ -20,6 +21,7 @@ import type {
   Presence,
   ToolCallState,
   TurnState,
+  Uploaded,
 } from "./view/types";
 
 export interface ChatOptions
@@ -35,6 +37,7 @@ export class Chat implements ChatModel {
   readonly #connection: Connection;
   readonly #clientId: string;
   readonly #kept: KeptTexts;
+  readonly #files: FileTransfer;
   readonly #listeners = new Set<(change: Change) => void>();
   #fold = new Fold();
   /** Turns whose messages are being given another text. */
@@ -45,6 +48,10 @@ export class Chat implements ChatModel {
     this.#clientId = claimClientId(kind, window, signal);
     const places = options.places ?? keepingPlacesOf(window);
     this.#kept = new KeptTexts(conversation, places);
+    this.#files = new FileTransfer({
+      ...{ conversation, signal, requests: options.requests },
+      begin: () => this.#connection.dispatch({ type: "begin" }),
+    });
     this.#connection = new Connection({
       ...options,
       clientId: this.#clientId,
@@ -62,6 +69,7 @@ export class Chat implements ChatModel {
         },
         conversation: (id) => {
           this.#kept.begin(id);
+          this.#files.conversation = id;
           options.onConversation?.(id);
         },
         statusChanged: () => this.#tell({ kind: "connection" }),
@@ -113,6 +121,10 @@ export class Chat implements ChatModel {
     return this.#connection.machine.limits.message_bytes;
   }
 
+  get artifactBytesLimit(): number {
+    return this.#connection.machine.limits.artifact_bytes;
+  }
+
   message(id: string): MessageState | undefined {
     return this.#fold.message(id);
   }
@@ -134,10 +146,19 @@ export class Chat implements ChatModel {
     }
   }
 
-  send(text: string): void {
-    if (text.trim() !== "") {
-      this.#connection.dispatch({ type: "send", clientMessageId: newId("w"), text });
+  send(text: string, attachments: readonly Attachment[] = []): void {
+    if (text.trim() !== "" || attachments.length > 0) {
+      const content = contentOf(text, attachments);
+      this.#connection.dispatch({ type: "send", clientMessageId: newId("w"), content });
     }
+  }
+
+  upload(file: File, signal: AbortSignal): Promise<Uploaded> {
+    return this.#files.upload(file, signal);
+  }
+
+  attachedFile(artifact: string, signal: AbortSignal): Promise<Blob | null> {
+    return this.#files.download(artifact, signal);
   }
 
   resend(clientMessageId: string): void {
@@ -158,9 +179,7 @@ export class Chat implements ChatModel {
 
   edit(turn: string, text: string): void {
     const message = this.#fold.message(this.#fold.turn(turn)?.message ?? "");
-    const attachments = (message?.blocks ?? [])
-      .map(({ content }) => content)
-      .filter((content) => isAttachment(content));
+    const attachments = attachedTo(message);
     this.keepDraft(text, turn);
     this.#ask({ kind: "edit", turn, text, attachments });
   }
@@ -189,13 +208,21 @@ export class Chat implements ChatModel {
     this.#kept.keepDraft(text, turn);
   }
 
+  get draftAttachments(): readonly Attachment[] {
+    return this.#kept.attachments;
+  }
+
+  keepDraftAttachments(attachments: readonly Attachment[]): void {
+    this.#kept.keepAttachments(attachments);
+  }
+
   get draftTurns(): readonly string[] {
     return this.#kept.draftTurns;
   }
 
   retry(turn: string): void {
     const question = this.#fold.message(this.#fold.turn(turn)?.message ?? "");
-    this.send(writtenTextOf(question));
+    this.send(writtenTextOf(question), attachedTo(question));
   }
 
   act(action: Action): void {
@@ -238,10 +265,4 @@ export class Chat implements ChatModel {
       }
     }
   }
-}
-
-function isAttachment(
-  content: ContentBlock | null,
-): content is Exclude<UserBlock, { readonly type: "text" }> {
-  return content?.type === "image" || content?.type === "document";
 }

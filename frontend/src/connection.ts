@@ -5,6 +5,7 @@
 
 import { ConnectionMachine, type MachineOptions } from "./connection_machine";
 import { requestProblem } from "./connection_words";
+import { contentOf } from "./content";
 import type { KernelChannel } from "./kernel_channel";
 import type { Event, WireConversationState } from "./protocol";
 import { SleepingClock } from "./transport/clock";
@@ -14,7 +15,6 @@ import { RequestError, type RequestOptions, type Requests } from "./transport/re
 import {
   approvalOf,
   type Cursor,
-  contentOf,
   type EventPage,
   type Input,
   type Output,
@@ -360,12 +360,9 @@ export class Connection {
   async #postMessage(
     output: Extract<Output, { readonly type: "post_message" }>,
   ): Promise<void> {
-    const { conversation, clientMessageId, text } = output;
+    const { conversation, clientMessageId, content } = output;
     const path = `conversations/${encodeURIComponent(conversation)}/messages`;
-    const body = {
-      content: [{ type: "text", text }],
-      client_message_id: clientMessageId,
-    };
+    const body = { content, client_message_id: clientMessageId };
     const headers = {
       Prefer: "respond-async",
       "Idempotency-Key": clientMessageId,
@@ -423,7 +420,11 @@ function changeOf(
         body: { and_queued: request.andQueued },
       };
     case "edit":
-      return { path: turn, method: "PATCH", body: { content: contentOf(request) } };
+      return {
+        path: turn,
+        method: "PATCH",
+        body: { content: contentOf(request.text, request.attachments) },
+      };
     case "send_now":
       return { path: `${turn}/send-now`, method: "POST", body: {} };
     case "approve": {

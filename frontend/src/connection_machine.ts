@@ -111,6 +111,8 @@ export class ConnectionMachine {
   #offline: boolean | null = null;
   #isAskingForAgent = false;
   #isHidden = false;
+  /** Whether somebody needs the conversation before anything is said in it. */
+  #isWanted = false;
   #now = 0;
 
   constructor(options: MachineOptions) {
@@ -211,6 +213,10 @@ export class ConnectionMachine {
       case "start":
         this.#connect(now);
         break;
+      case "begin":
+        this.#isWanted = true;
+        this.#beginConversation(now);
+        break;
       case "wake":
         this.#wake(now);
         break;
@@ -300,7 +306,7 @@ export class ConnectionMachine {
     if (this.#conversation !== null) {
       this.#phase = { name: "connecting" };
       this.#main = this.#open(this.#trying, now);
-    } else if (this.#options.kind === "widget" || this.#sender.outbox.hasWaiting) {
+    } else if (this.#options.kind === "widget" || this.#hasUse) {
       this.#phase = { name: "creating" };
       this.#outputs.push({ type: "create_conversation" });
     } else {
@@ -309,9 +315,14 @@ export class ConnectionMachine {
     }
   }
 
-  /** Make the conversation, once there is something to say in it. */
+  /** Whether there is something to say in the conversation, or to put into it. */
+  get #hasUse(): boolean {
+    return this.#isWanted || this.#sender.outbox.hasWaiting;
+  }
+
+  /** Make the conversation, once it is of use. */
   #beginConversation(now: number): void {
-    if (this.#phase.name === "ready" && this.#sender.outbox.hasWaiting) {
+    if (this.#phase.name === "ready" && this.#hasUse) {
       this.#connect(now);
     }
   }
@@ -539,7 +550,11 @@ export class ConnectionMachine {
       return askingKernel;
     }
     const main = this.#main;
-    if (this.#phase.name === "live" && main instanceof SocketSession && main.isWaiting) {
+    if (
+      this.#phase.name === "live" &&
+      main instanceof SocketSession &&
+      main.isWaiting
+    ) {
       return waitingForCell;
     }
     const transport = main?.transport ?? this.#trying;

@@ -1,5 +1,7 @@
 /** The notebook widget: what anywidget loads and renders in a cell. */
 
+import { KernelChannel, type MessageModel } from "./kernel_channel";
+import { KernelData } from "./kernel_data";
 import { type OpenedChat, openChat } from "./open_chat";
 import { ChatView } from "./view/chat";
 import type { Theme } from "./view/types";
@@ -10,6 +12,8 @@ export interface Traits {
   conversation: string;
   /** Path of the server as the kernel knows it. */
   base_url: string;
+  /** Whether only the kernel reaches the server. */
+  through_kernel: boolean;
   theme: Theme;
   /** A CSS length; empty for the usual one. */
   height: string;
@@ -18,12 +22,12 @@ export interface Traits {
 }
 
 /** The part of anywidget's model that is used. */
-export interface WidgetModel {
+export interface WidgetModel extends MessageModel {
   get<Name extends keyof Traits>(name: Name): Traits[Name];
   set<Name extends keyof Traits>(name: Name, value: Traits[Name]): void;
   save_changes(): void;
-  on(event: string, callback: () => void): void;
-  off(event: string, callback: () => void): void;
+  on(event: string, callback: (content: unknown) => void): void;
+  off(event: string, callback: (content: unknown) => void): void;
 }
 
 export interface RenderContext {
@@ -35,6 +39,7 @@ export interface RenderContext {
 /** One chat for all views of a model, open while there is one of them. */
 class SharedChat {
   readonly opened: OpenedChat;
+  readonly dataSource: KernelData;
   readonly #lifetime = new AbortController();
   #conversation: string;
   #views = 0;
@@ -42,10 +47,13 @@ class SharedChat {
   constructor(model: WidgetModel) {
     this.#conversation = model.get("conversation");
     const { signal } = this.#lifetime;
+    const channel = new KernelChannel(model);
+    this.dataSource = new KernelData(channel, signal);
     this.opened = openChat({
       conversation: this.#conversation,
       kind: "widget",
       baseUrlHint: model.get("base_url"),
+      kernel: { channel, isOnly: model.get("through_kernel") === true },
       signal,
       onConversation: (id) => {
         this.#conversation = id;
@@ -121,6 +129,7 @@ function render({ model, el, signal }: RenderContext): () => void {
         signal: viewLifetime.signal,
         theme: model.get("theme"),
         layout: "widget",
+        dataSource: shared.dataSource,
         staticUrl: shared.opened.staticUrl,
       }),
       end: () => viewLifetime.abort(),

@@ -6,11 +6,14 @@
  * Before there is a conversation, they and drafts belong to their tab alone.
  */
 
+import { type Attachment, isAttachment } from "./content";
+import type { ContentBlock, UserBlock } from "./protocol";
 import type { KeptMessage } from "./transport/outbox";
 import type { OutgoingMessage } from "./view/types";
 
 const MESSAGE_KEY = "streamchat_nb.message/";
 const DRAFT_KEY = "streamchat_nb.draft/";
+const ATTACHMENTS_KEY = "streamchat_nb.attachments/";
 const DAY_MS = 86_400_000;
 /** Older messages are not sent by themselves. */
 const SENT_WITHIN_MS = 7 * DAY_MS;
@@ -26,7 +29,7 @@ export interface KeepingPlaces {
 }
 
 interface KeptRecord {
-  readonly text: string;
+  readonly content: readonly UserBlock[];
   /** When it was typed, milliseconds since the epoch. */
   readonly at: number;
   /** Why the server refused it. */
@@ -62,9 +65,9 @@ export class KeptTexts {
 
   /** Messages that an earlier page left, in the order in which they were typed. */
   get messages(): readonly KeptMessage[] {
-    return [...this.#records].map(([clientMessageId, { text, at, problem }]) => ({
+    return [...this.#records].map(([clientMessageId, { content, at, problem }]) => ({
       clientMessageId,
-      text,
+      content,
       problem: problemOf(problem, this.#now() - at),
     }));
   }
@@ -72,9 +75,9 @@ export class KeptTexts {
   /** Keep the messages of an outbox, and no others that were kept here before. */
   keepMessages(outbox: readonly OutgoingMessage[]): void {
     const records = new Map<string, KeptRecord>();
-    for (const { client_message_id, text, error } of outbox.slice(-MOST_MESSAGES)) {
+    for (const { client_message_id, content, error } of outbox.slice(-MOST_MESSAGES)) {
       const at = this.#records.get(client_message_id)?.at ?? this.#now();
-      records.set(client_message_id, { text, at, problem: error?.message ?? null });
+      records.set(client_message_id, { content, at, problem: error?.message ?? null });
     }
     for (const id of this.#records.keys()) {
       if (!records.has(id)) {
@@ -83,7 +86,7 @@ export class KeptTexts {
     }
     for (const [id, record] of records) {
       if (record.problem !== this.#records.get(id)?.problem) {
-        this.#write(this.#place, this.#keyOf(id), record.text, JSON.stringify(record));
+        this.#write(this.#place, this.#keyOf(id), JSON.stringify(record));
       }
     }
     this.#records = records;
@@ -99,7 +102,23 @@ export class KeptTexts {
     if (text === "") {
       attempt(() => this.#places.thisTab?.removeItem(key));
     } else {
-      this.#write(this.#places.thisTab, key, text, text);
+      this.#write(this.#places.thisTab, key, text);
+    }
+  }
+
+  /** What is attached to the new message. */
+  get attachments(): readonly Attachment[] {
+    const kept = attempt(() => this.#places.thisTab?.getItem(this.#attachmentsKey));
+    const blocks = attempt(() => JSON.parse(kept ?? "[]") as unknown);
+    return Array.isArray(blocks) ? blocks.filter(isAttachment) : [];
+  }
+
+  keepAttachments(attachments: readonly Attachment[]): void {
+    const key = this.#attachmentsKey;
+    if (attachments.length === 0) {
+      attempt(() => this.#places.thisTab?.removeItem(key));
+    } else {
+      this.#write(this.#places.thisTab, key, JSON.stringify(attachments));
     }
   }
 
@@ -114,14 +133,17 @@ export class KeptTexts {
   /** The conversation was made: what was kept belongs to it from now on. */
   begin(conversation: string): void {
     const draft = this.draft();
+    const { attachments } = this;
     this.keepDraft("");
+    this.keepAttachments([]);
     for (const id of this.#records.keys()) {
       attempt(() => this.#place?.removeItem(this.#keyOf(id)));
     }
     this.#conversation = conversation;
     this.keepDraft(draft);
+    this.keepAttachments(attachments);
     for (const [id, record] of this.#records) {
-      this.#write(this.#place, this.#keyOf(id), record.text, JSON.stringify(record));
+      this.#write(this.#place, this.#keyOf(id), JSON.stringify(record));
     }
   }
 
@@ -133,12 +155,16 @@ export class KeptTexts {
     return `${MESSAGE_KEY}${this.#conversation}/${clientMessageId}`;
   }
 
+  get #attachmentsKey(): string {
+    return `${ATTACHMENTS_KEY}${this.#conversation}`;
+  }
+
   #draftKey(turn: string): string {
     return `${DRAFT_KEY}${this.#conversation}/${turn}`;
   }
 
-  #write(place: Storage | null, key: string, text: string, value: string): void {
-    if (text.length <= MOST_CHARACTERS) {
+  #write(place: Storage | null, key: string, value: string): void {
+    if (value.length <= MOST_CHARACTERS) {
       attempt(() => place?.setItem(key, value)); // full: it lives as long as the page
     }
   }
@@ -174,9 +200,20 @@ function problemOf(problem: string | null, ageMs: number): KeptMessage["problem"
 
 function recordOf(value: string): KeptRecord | null {
   const record = attempt(() => JSON.parse(value) as Partial<KeptRecord> | null);
-  return typeof record?.text === "string" && typeof record.at === "number"
-    ? { text: record.text, at: record.at, problem: record.problem ?? null }
+  return isContent(record?.content) && typeof record.at === "number"
+    ? { content: record.content, at: record.at, problem: record.problem ?? null }
     : null;
+}
+
+function isContent(content: unknown): content is readonly UserBlock[] {
+  return (
+    Array.isArray(content) &&
+    content.every(
+      (block: ContentBlock | null) =>
+        isAttachment(block) ||
+        (block?.type === "text" && typeof block.text === "string"),
+    )
+  );
 }
 
 function keysOf(place: Storage | null): string[] {

@@ -35,34 +35,34 @@ const MAYBE_CLOSING_FENCE = /^\s*[`~]*\s*$/;
  * text was cut into pieces.
  */
 export class StreamingMarkdown {
-  private readonly painting: Painting;
-  private readonly view: DocumentView;
-  private parser: BlockParser;
+  readonly #painting: Painting;
+  readonly #view: DocumentView;
+  #parser: BlockParser;
   /** The text as it came. */
-  private received = "";
+  #received = "";
   /** A last character that only means something with the next one. */
-  private carry = "";
+  #carry = "";
   /** The last line, not ended yet. */
-  private pending = "";
-  private finished = false;
+  #pending = "";
+  #finished = false;
 
   constructor(container: HTMLElement, options: MarkdownOptions) {
-    this.painting = {
+    this.#painting = {
       signal: options.signal,
       highlight: options.highlight ?? null,
       references: new Map(),
       waiting: new Set(),
     };
-    this.view = new DocumentView(container, this.painting);
-    this.parser = new BlockParser(this.painting.references);
+    this.#view = new DocumentView(container, this.#painting);
+    this.#parser = new BlockParser(this.#painting.references);
   }
 
   /** Add text to the end and show it. */
   append(text: string): void {
-    if (this.finished || text === "") return;
-    this.received += text;
-    this.take(text);
-    this.paintGrowing();
+    if (this.#finished || text === "") return;
+    this.#received += text;
+    this.#take(text);
+    this.#paintGrowing();
   }
 
   /**
@@ -70,66 +70,67 @@ export class StreamingMarkdown {
    * appended; elements that are right already are kept.
    */
   finish(fullText?: string): void {
-    if (fullText !== undefined && fullText !== this.received) this.replace(fullText);
-    if (this.finished) return;
-    this.finished = true;
-    this.flush();
-    this.parser.finish();
-    this.view.update(this.parser.root);
-    for (const leaf of [...this.painting.waiting]) leaf.parse();
-    this.painting.waiting.clear();
+    if (fullText !== undefined && fullText !== this.#received) this.#replace(fullText);
+    if (this.#finished) return;
+    this.#finished = true;
+    this.#flush();
+    this.#parser.finish();
+    this.#view.update(this.#parser.root);
+    for (const leaf of [...this.#painting.waiting]) leaf.parse();
+    this.#painting.waiting.clear();
   }
 
-  private replace(text: string): void {
-    if (!this.finished && text.startsWith(this.received)) {
-      this.take(text.slice(this.received.length));
+  #replace(text: string): void {
+    if (!this.#finished && text.startsWith(this.#received)) {
+      this.#take(text.slice(this.#received.length));
     } else {
-      this.view.unsettle();
-      this.painting.references.clear();
-      this.parser = new BlockParser(this.painting.references);
-      this.carry = "";
-      this.pending = "";
-      this.finished = false;
-      this.take(text);
+      this.#view.unsettle();
+      this.#painting.references.clear();
+      this.#parser = new BlockParser(this.#painting.references);
+      this.#carry = "";
+      this.#pending = "";
+      this.#finished = false;
+      this.#take(text);
     }
-    this.received = text;
+    this.#received = text;
   }
 
   /** Give whole lines to the parser and keep the rest. */
-  private take(text: string): void {
-    const source = this.carry + text;
+  #take(text: string): void {
+    const source = this.#carry + text;
     const cut = /[\r\uD800-\uDBFF]$/.test(source) ? source.length - 1 : source.length;
-    this.carry = source.slice(cut);
-    this.pending += showControls(source.slice(0, cut).replace(/\r\n/g, "\n"));
-    const lines = this.pending.split("\n");
-    this.pending = lines.pop() ?? "";
-    for (const line of lines) this.parser.addLine(line);
+    this.#carry = source.slice(cut);
+    this.#pending += showControls(source.slice(0, cut).replace(/\r\n/g, "\n"));
+    const lines = this.#pending.split("\n");
+    this.#pending = lines.pop() ?? "";
+    for (const line of lines) this.#parser.addLine(line);
   }
 
-  private flush(): void {
-    this.pending += showControls(this.carry);
-    this.carry = "";
-    if (this.pending !== "") this.parser.addLine(this.pending);
-    this.pending = "";
+  #flush(): void {
+    this.#pending += showControls(this.#carry);
+    this.#carry = "";
+    if (this.#pending !== "") this.#parser.addLine(this.#pending);
+    this.#pending = "";
   }
 
-  private paintGrowing(): void {
-    let shown = this.parser;
-    if (this.pending !== "" && !this.isUndecided()) {
-      shown = this.parser.fork();
-      shown.addLine(this.pending);
+  #paintGrowing(): void {
+    let shown = this.#parser;
+    if (this.#pending !== "" && !this.#isUndecided()) {
+      shown = this.#parser.fork();
+      shown.addLine(this.#pending);
     }
     const delimiters = delimitersFor(shown);
     if (delimiters !== null) {
-      if (shown === this.parser) shown = this.parser.fork();
+      if (shown === this.#parser) shown = this.#parser.fork();
       shown.addLine(delimiters);
     }
-    this.view.update(shown.root);
+    this.#view.update(shown.root);
   }
 
-  private isUndecided(): boolean {
-    if (this.parser.tip.kind === "code") return MAYBE_CLOSING_FENCE.test(this.pending);
-    return this.pending.length <= UNDECIDED_LONGEST && UNDECIDED.test(this.pending);
+  #isUndecided(): boolean {
+    if (this.#parser.tip.kind === "code")
+      return MAYBE_CLOSING_FENCE.test(this.#pending);
+    return this.#pending.length <= UNDECIDED_LONGEST && UNDECIDED.test(this.#pending);
   }
 }
 

@@ -1,5 +1,6 @@
 /** What runs, what waits and what was asked, from the state. */
 
+import { type Attachment, attachmentsOf, isAttachment } from "./content";
 import type { ConversationState, MessageState, TurnState } from "./view/types";
 
 /** Turns that are not over. */
@@ -41,7 +42,12 @@ export function isBusy(state: ConversationState): boolean {
 /** What was typed of a user's message, without what is attached. */
 export function writtenTextOf(message: MessageState | undefined): string {
   return (message?.blocks ?? [])
-    .filter(({ content }) => content?.type !== "image" && content?.type !== "document")
+    .filter(({ content }) => !isAttachment(content))
     .map(({ text }) => text)
     .join("\n\n");
+}
+
+/** What is attached to a message. */
+export function attachedTo(message: MessageState | undefined): readonly Attachment[] {
+  return attachmentsOf((message?.blocks ?? []).map(({ content }) => content));
 }

@@ -1,5 +1,6 @@
 /** A chat model that is driven by hand: the real fold, and a record of what was asked. */
 
+import type { Attachment } from "../src/content";
 import type { Event } from "../src/protocol";
 import { Fold } from "../src/state";
 import type {
@@ -15,6 +16,7 @@ import type {
   Presence,
   ToolCallState,
   TurnState,
+  Uploaded,
 } from "../src/view/types";
 
 export const LIVE: ConnectionStatus = {
@@ -35,6 +37,12 @@ export class ScriptedModel implements ChatModel {
   presence: Presence = { seats: [], count: 0 };
   isOffline = false;
   messageBytesLimit = 65_536;
+  artifactBytesLimit = 10_485_760;
+  draftAttachments: readonly Attachment[] = [];
+  /** What comes of the next uploads, by file name. */
+  readonly uploads = new Map<string, Promise<Uploaded>>();
+  /** The bytes of attached files. */
+  readonly files = new Map<string, Blob>();
   /** What was being written, by turn; the new message under "". */
   readonly drafts = new Map<string, string>();
   /** What the view asked for, in order. */
@@ -111,8 +119,22 @@ export class ScriptedModel implements ChatModel {
     this.emit({ kind: "presence" });
   }
 
-  send(text: string): void {
-    this.asked.push(["send", text]);
+  send(text: string, attachments: readonly Attachment[] = []): void {
+    this.asked.push(["send", text, ...attachments]);
+  }
+
+  async upload(file: File): Promise<Uploaded> {
+    this.asked.push(["upload", file.name]);
+    const problem = { code: "unscripted", message: "Nobody expects this file." };
+    return (await this.uploads.get(file.name)) ?? { problem };
+  }
+
+  async attachedFile(artifact: string): Promise<Blob | null> {
+    return this.files.get(artifact) ?? null;
+  }
+
+  keepDraftAttachments(attachments: readonly Attachment[]): void {
+    this.draftAttachments = attachments;
   }
 
   resend(clientMessageId: string): void {

@@ -1,7 +1,8 @@
 /** A connection machine in a simulated world: time goes on when the test says so. */
 
 import { ConnectionMachine, type MachineOptions } from "../src/connection_machine";
-import { type Command, DEFAULT_LIMITS, type UserBlock } from "../src/protocol";
+import { type Attachment, contentOf, writtenText } from "../src/content";
+import { type Command, DEFAULT_LIMITS } from "../src/protocol";
 import type {
   Cursor,
   EventPage,
@@ -195,7 +196,8 @@ export class Simulation {
   }
 
   send(text: string, clientMessageId = `w_${text}`): this {
-    return this.input({ type: "send", clientMessageId, text });
+    const content = contentOf(text, []);
+    return this.input({ type: "send", clientMessageId, content });
   }
 
   ask(kind: "cancel" | "send_now", turn: string): this {
@@ -205,7 +207,7 @@ export class Simulation {
     });
   }
 
-  edit(turn: string, text: string, attachments: readonly UserBlock[] = []): this {
+  edit(turn: string, text: string, attachments: readonly Attachment[] = []): this {
     const request: TurnRequest = { kind: "edit", turn, text, attachments };
     return this.input({ type: "ask", request });
   }
@@ -238,7 +240,9 @@ export class Simulation {
   }
 
   get outbox(): string[] {
-    return this.machine.outbox.map(({ text, status }) => `${text}: ${status}`);
+    return this.machine.outbox.map(
+      ({ content, status }) => `${writtenText(content)}: ${status}`,
+    );
   }
 }
 

@@ -46,7 +46,7 @@ export class Block {
   /** Code: groups of lines, each line with its end; only the last group grows. */
   codeGroups: string[] = [];
   /** Code: lines in the last group. */
-  private lastGroupLines = 0;
+  #lastGroupLines = 0;
   /** Heading: 1 to 6. */
   level = 0;
   /** Code: the first line after the fence, unescaped. */
@@ -79,11 +79,11 @@ export class Block {
 
   /** Add a line, with its end, to the code. */
   addCodeLine(line: string): void {
-    if (this.codeGroups.length === 0 || this.lastGroupLines === LINES_PER_CODE_GROUP) {
+    if (this.codeGroups.length === 0 || this.#lastGroupLines === LINES_PER_CODE_GROUP) {
       this.codeGroups.push("");
-      this.lastGroupLines = 0;
+      this.#lastGroupLines = 0;
     }
     this.codeGroups[this.codeGroups.length - 1] += line;
-    this.lastGroupLines += 1;
+    this.#lastGroupLines += 1;
   }
 }

@@ -1,6 +1,6 @@
 /** Blocks to elements, each kept for as long as its block stays of the same kind. */
 
-import { strings } from "../view/strings";
+import * as strings from "../view/strings";
 import type { Alignment, Block } from "./block";
 import { type CodeSurroundings, CodeView } from "./code_view";
 import type { Inline } from "./inline";
@@ -35,75 +35,77 @@ interface BlockView {
 
 /** Text with inline markup in one element. */
 export class InlineView {
-  private source: string | null = null;
-  private inlines: readonly Inline[] = [];
+  readonly #painting: Painting;
+  #source: string | null = null;
+  #inlines: readonly Inline[] = [];
   /** Text at the end that is shown as it came, until it is parsed. */
-  private tail: Text | null = null;
-  private growing = false;
+  #tail: Text | null = null;
+  #growing = false;
 
   constructor(
     readonly element: HTMLElement,
-    private readonly painting: Painting,
-  ) {}
+    painting: Painting,
+  ) {
+    this.#painting = painting;
+  }
 
   update(source: string, growing: boolean): void {
-    const old = this.source;
-    if (source === old && growing === this.growing && this.tail === null) return;
-    if (growing && old !== null && this.appendTail(old, source)) return;
-    this.tail?.remove();
-    this.tail = null;
-    this.source = source;
-    this.growing = growing;
+    const old = this.#source;
+    if (source === old && growing === this.#growing && this.#tail === null) return;
+    if (growing && old !== null && this.#appendTail(old, source)) return;
+    this.#tail?.remove();
+    this.#tail = null;
+    this.#source = source;
+    this.#growing = growing;
     this.parse();
   }
 
   /** Parse again: a reference may be defined now. */
   parse(): void {
-    const { references, waiting } = this.painting;
-    const { growing } = this;
-    const parsed = parseInlines(this.source ?? "", references, { growing });
-    updateInlines(this.element, this.inlines, parsed.inlines);
-    this.inlines = parsed.inlines;
+    const { references, waiting } = this.#painting;
+    const growing = this.#growing;
+    const parsed = parseInlines(this.#source ?? "", references, { growing });
+    updateInlines(this.element, this.#inlines, parsed.inlines);
+    this.#inlines = parsed.inlines;
     if (parsed.missing.length > 0) waiting.add(this);
     else waiting.delete(this);
   }
 
-  private appendTail(old: string, source: string): boolean {
+  #appendTail(old: string, source: string): boolean {
     const grown = source.length - old.length;
     if (old.length < PARSED_AT_ONCE || grown < 0) return false;
     if (grown > old.length * REPARSED_SHARE || !source.startsWith(old)) return false;
     const rest = source.slice(old.length);
-    if (this.tail === null) {
-      this.tail = document.createTextNode(rest);
-      this.element.append(this.tail);
-    } else if (rest.startsWith(this.tail.data)) {
-      this.tail.appendData(rest.slice(this.tail.data.length));
+    if (this.#tail === null) {
+      this.#tail = document.createTextNode(rest);
+      this.element.append(this.#tail);
+    } else if (rest.startsWith(this.#tail.data)) {
+      this.#tail.appendData(rest.slice(this.#tail.data.length));
     } else {
-      this.tail.data = rest;
+      this.#tail.data = rest;
     }
     return true;
   }
 }
 
 class LeafView implements BlockView {
+  readonly #block: Block;
   readonly element: HTMLElement;
-  private readonly text: InlineView;
+  readonly #text: InlineView;
 
-  constructor(
-    private readonly block: Block,
-    painting: Painting,
-  ) {
+  constructor(block: Block, painting: Painting) {
+    this.#block = block;
     const heading = block.kind === "heading";
     this.element = document.createElement(heading ? `h${block.level}` : "p");
-    this.text = new InlineView(this.element, painting);
+    this.#text = new InlineView(this.element, painting);
   }
 
   fits(block: Block): boolean {
-    return block.kind === this.block.kind && block.level === this.block.level;
+    return block.kind === this.#block.kind && block.level === this.#block.level;
   }
 
   update(block: Block): void {
-    this.text.update(block.text, !block.settled);
+    this.#text.update(block.text, !block.settled);
   }
 
   settle(): void {}
@@ -126,15 +128,15 @@ class RuleView implements BlockView {
 }
 
 class CodeBlockView implements BlockView {
-  private readonly view: CodeView;
-  private whole = false;
+  readonly #view: CodeView;
+  #whole = false;
 
   constructor(painting: Painting) {
-    this.view = new CodeView(painting);
+    this.#view = new CodeView(painting);
   }
 
   get element(): HTMLElement {
-    return this.view.element;
+    return this.#view.element;
   }
 
   fits(block: Block): boolean {
@@ -142,23 +144,23 @@ class CodeBlockView implements BlockView {
   }
 
   update(block: Block): void {
-    if (this.whole) this.view.updateAll(block);
-    else this.view.update(block);
-    this.whole = false;
+    if (this.#whole) this.#view.updateAll(block);
+    else this.#view.update(block);
+    this.#whole = false;
   }
 
   settle(): void {
-    this.view.settle();
+    this.#view.settle();
   }
 
   unsettle(): void {
-    this.whole = true;
+    this.#whole = true;
   }
 }
 
 class RowView implements BlockView {
   readonly element = document.createElement("tr");
-  private readonly cells: InlineView[];
+  readonly #cells: InlineView[];
 
   constructor(
     block: Block,
@@ -166,7 +168,7 @@ class RowView implements BlockView {
     alignments: readonly Alignment[],
     painting: Painting,
   ) {
-    this.cells = block.cells.map((_cell, at) => {
+    this.#cells = block.cells.map((_cell, at) => {
       const cell = document.createElement(head ? "th" : "td");
       if (head) cell.scope = "col";
       const alignment = alignments[at];
@@ -177,11 +179,11 @@ class RowView implements BlockView {
   }
 
   fits(block: Block): boolean {
-    return block.kind === "row" && block.cells.length === this.cells.length;
+    return block.kind === "row" && block.cells.length === this.#cells.length;
   }
 
   update(block: Block): void {
-    this.cells.forEach((cell, at) => {
+    this.#cells.forEach((cell, at) => {
       cell.update(block.cells[at] ?? "", !block.settled);
     });
   }
@@ -194,8 +196,8 @@ class RowView implements BlockView {
 /** A block of blocks; only children that are not settled are ever looked at. */
 abstract class ContainerView implements BlockView {
   abstract readonly element: HTMLElement;
-  private readonly views: BlockView[] = [];
-  private settledCount = 0;
+  readonly #views: BlockView[] = [];
+  #settledCount = 0;
 
   constructor(protected readonly painting: Painting) {}
 
@@ -203,23 +205,23 @@ abstract class ContainerView implements BlockView {
 
   update(block: Block): void {
     const { children } = block;
-    for (let at = this.settledCount; at < children.length; at++) {
+    for (let at = this.#settledCount; at < children.length; at++) {
       const child = children[at] as Block;
-      const view = this.viewFor(at, child, block);
+      const view = this.#viewFor(at, child, block);
       view.update(child);
-      if (child.settled && at === this.settledCount) {
+      if (child.settled && at === this.#settledCount) {
         view.settle(child);
-        this.settledCount += 1;
+        this.#settledCount += 1;
       }
     }
-    while (this.views.length > children.length) this.remove(this.views.length - 1);
+    while (this.#views.length > children.length) this.#remove(this.#views.length - 1);
   }
 
   settle(_block: Block): void {}
 
   unsettle(): void {
-    this.settledCount = 0;
-    for (const view of this.views) view.unsettle();
+    this.#settledCount = 0;
+    for (const view of this.#views) view.unsettle();
   }
 
   /** The element that holds child number `at`. */
@@ -231,20 +233,20 @@ abstract class ContainerView implements BlockView {
     return makeBlockView(child, this.painting);
   }
 
-  private viewFor(at: number, child: Block, parent: Block): BlockView {
-    const old = this.views[at];
+  #viewFor(at: number, child: Block, parent: Block): BlockView {
+    const old = this.#views[at];
     if (old?.fits(child)) return old;
     const view = this.makeView(child, at, parent);
-    this.views[at] = view;
+    this.#views[at] = view;
     if (old === undefined) this.hostOf(at).append(view.element);
     else old.element.replaceWith(view.element);
     return view;
   }
 
-  private remove(at: number): void {
-    const host = this.views[at]?.element.parentElement;
-    this.views[at]?.element.remove();
-    this.views.length = at;
+  #remove(at: number): void {
+    const host = this.#views[at]?.element.parentElement;
+    this.#views[at]?.element.remove();
+    this.#views.length = at;
     if (host && host !== this.element && host.childElementCount === 0) host.remove();
   }
 }
@@ -283,22 +285,22 @@ class QuoteView extends ContainerView {
 
 class ListView extends ContainerView {
   readonly element: HTMLElement;
-  private readonly ordered: boolean;
-  private readonly start: number;
+  readonly #ordered: boolean;
+  readonly #start: number;
 
   constructor(block: Block, painting: Painting) {
     super(painting);
-    this.ordered = block.marker?.ordered ?? false;
-    this.start = block.marker?.start ?? 1;
-    this.element = document.createElement(this.ordered ? "ol" : "ul");
-    if (this.ordered && this.start !== 1) {
-      (this.element as HTMLOListElement).start = this.start;
+    this.#ordered = block.marker?.ordered ?? false;
+    this.#start = block.marker?.start ?? 1;
+    this.element = document.createElement(this.#ordered ? "ol" : "ul");
+    if (this.#ordered && this.#start !== 1) {
+      (this.element as HTMLOListElement).start = this.#start;
     }
   }
 
   fits(block: Block): boolean {
-    if (block.kind !== "list" || block.marker?.ordered !== this.ordered) return false;
-    return !this.ordered || block.marker.start === this.start;
+    if (block.kind !== "list" || block.marker?.ordered !== this.#ordered) return false;
+    return !this.#ordered || block.marker.start === this.#start;
   }
 
   override update(block: Block): void {
@@ -309,55 +311,55 @@ class ListView extends ContainerView {
 
 class ItemView extends ContainerView {
   readonly element = document.createElement("li");
-  private readonly task: boolean | null;
+  readonly #task: boolean | null;
 
   constructor(block: Block, painting: Painting) {
     super(painting);
-    this.task = block.task;
-    if (this.task === null) return;
+    this.#task = block.task;
+    if (this.#task === null) return;
     this.element.className = "streamchat-task";
     const box = document.createElement("input");
     box.type = "checkbox";
     box.disabled = true;
-    box.checked = this.task;
-    box.setAttribute("aria-label", this.task ? strings.taskDone : strings.taskOpen);
+    box.checked = this.#task;
+    box.setAttribute("aria-label", this.#task ? strings.taskDone : strings.taskOpen);
     this.element.append(box);
   }
 
   fits(block: Block): boolean {
-    return block.kind === "item" && block.task === this.task;
+    return block.kind === "item" && block.task === this.#task;
   }
 }
 
 class TableView extends ContainerView {
   readonly element = document.createElement("div");
-  private readonly head = document.createElement("thead");
-  private readonly body = document.createElement("tbody");
-  private readonly alignments: string;
+  readonly #head = document.createElement("thead");
+  readonly #body = document.createElement("tbody");
+  readonly #alignments: string;
 
   constructor(block: Block, painting: Painting) {
     super(painting);
-    this.alignments = block.alignments.join();
+    this.#alignments = block.alignments.join();
     this.element.className = "streamchat-table";
     this.element.tabIndex = 0;
     const table = document.createElement("table");
-    table.append(this.head);
+    table.append(this.#head);
     this.element.append(table);
   }
 
   fits(block: Block): boolean {
-    return block.kind === "table" && block.alignments.join() === this.alignments;
+    return block.kind === "table" && block.alignments.join() === this.#alignments;
   }
 
   override update(block: Block): void {
     super.update(block);
     // A table with a head alone has no body.
-    if (block.children.length > 1) this.head.after(this.body);
-    else this.body.remove();
+    if (block.children.length > 1) this.#head.after(this.#body);
+    else this.#body.remove();
   }
 
   protected override hostOf(at: number): Element {
-    return at === 0 ? this.head : this.body;
+    return at === 0 ? this.#head : this.#body;
   }
 
   protected override makeView(child: Block, at: number, table: Block): BlockView {

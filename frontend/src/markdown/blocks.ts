@@ -25,116 +25,118 @@ const TASK_BOX = /^\[([ xX])\][ \t]+(?=\S)/;
 type Start = "container" | "leaf" | "none";
 
 export class BlockParser {
+  readonly #tentative;
   readonly root: Block;
   /** The open blocks, from the document to the innermost one. */
-  private readonly path: Block[];
+  readonly #path: Block[];
   /** How many blocks of the path the current line continues. */
-  private depth = 1;
-  private lineNumber = 0;
+  #depth = 1;
+  #lineNumber = 0;
 
   /**
    * @param references Where definitions go, and where links look them up.
    */
   constructor(
     readonly references: References = new Map(),
-    private readonly tentative = false,
+    tentative = false,
     path: Block[] = [new Block("document")],
   ) {
-    this.path = path;
+    this.#tentative = tentative;
+    this.#path = path;
     this.root = path[0] as Block;
   }
 
   /** The innermost open block. */
   get tip(): Block {
-    return this.path[this.path.length - 1] as Block;
+    return this.#path[this.#path.length - 1] as Block;
   }
 
   /** A parser in the same state whose doings this one does not feel. */
   fork(): BlockParser {
-    const path = this.path.map((block) => block.copy());
+    const path = this.#path.map((block) => block.copy());
     for (let at = 1; at < path.length; at++) {
       const siblings = (path[at - 1] as Block).children;
       siblings[siblings.length - 1] = path[at] as Block;
     }
     const fork = new BlockParser(this.references, true, path);
-    fork.lineNumber = this.lineNumber;
+    fork.#lineNumber = this.#lineNumber;
     return fork;
   }
 
   /** Take one line, without its line end. */
   addLine(source: string): void {
-    this.lineNumber += 1;
+    this.#lineNumber += 1;
     const line = new Line(source);
-    if (!this.matchOpenBlocks(line)) return;
-    if (this.container.kind !== "code") {
+    if (!this.#matchOpenBlocks(line)) return;
+    if (this.#container.kind !== "code") {
       let start: Start = "container";
-      while (start === "container") start = this.startBlock(line);
+      while (start === "container") start = this.#startBlock(line);
       if (start === "leaf") return;
     }
-    this.addText(line);
+    this.#addText(line);
   }
 
   /** The text is over: close everything. */
   finish(): void {
-    this.closeBeyond(0);
+    this.#closeBeyond(0);
   }
 
-  private get container(): Block {
-    return this.path[this.depth - 1] as Block;
+  get #container(): Block {
+    return this.#path[this.#depth - 1] as Block;
   }
 
   /** Find how much of the path goes on; false when the line closed a fence. */
-  private matchOpenBlocks(line: Line): boolean {
-    this.depth = 1;
-    while (this.depth < this.path.length) {
-      const block = this.path[this.depth] as Block;
+  #matchOpenBlocks(line: Line): boolean {
+    this.#depth = 1;
+    while (this.#depth < this.#path.length) {
+      const block = this.#path[this.#depth] as Block;
       if (block.fence !== null && closesFence(line, block.fence)) {
-        this.closeBeyond(this.depth);
+        this.#closeBeyond(this.#depth);
         return false;
       }
       if (!continuesBlock(block, line)) break;
-      this.depth += 1;
+      this.#depth += 1;
     }
     return true;
   }
 
   /** Try to begin a block at what is left of the line. */
-  private startBlock(line: Line): Start {
+  #startBlock(line: Line): Start {
     if (line.blank) return "none";
-    if (line.indented) return this.startIndentedCode(line);
+    if (line.indented) return this.#startIndentedCode(line);
     const text = line.trimmed;
-    if (text[0] === ">" && this.path.length < DEEPEST_NESTING) {
+    if (text[0] === ">" && this.#path.length < DEEPEST_NESTING) {
       line.takeIndent();
       line.take(1);
       line.takeColumns(1);
-      this.open(new Block("quote"));
+      this.#open(new Block("quote"));
       return "container";
     }
-    if (this.startLeaf(line, text)) return "leaf";
-    return this.startItem(line, text) ? "container" : "none";
+    if (this.#startLeaf(line, text)) return "leaf";
+    return this.#startItem(line, text) ? "container" : "none";
   }
 
-  private startLeaf(line: Line, text: string): boolean {
+  #startLeaf(line: Line, text: string): boolean {
     return (
-      this.startHeading(text) ||
-      this.startFence(line, text) ||
-      this.underlineParagraph(text) ||
-      this.startTable(text) ||
-      this.startRule(text)
+      this.#startHeading(text) ||
+      this.#startFence(line, text) ||
+      this.#underlineParagraph(text) ||
+      this.#startTable(text) ||
+      this.#startRule(text)
     );
   }
 
-  private startHeading(text: string): boolean {
+  #startHeading(text: string): boolean {
     const found = ATX_HEADING.exec(text);
     if (found === null) return false;
     const heading = new Block("heading");
     heading.level = (found[1] as string).length;
     heading.text = text.slice(found[0].length).replace(CLOSING_HASHES, "").trim();
-    this.openAndClose(heading);
+    this.#openAndClose(heading);
     return true;
   }
 
-  private startFence(line: Line, text: string): boolean {
+  #startFence(line: Line, text: string): boolean {
     const found = FENCE.exec(text);
     if (found === null) return false;
     const run = (found[1] ?? found[3]) as string;
@@ -145,26 +147,26 @@ export class BlockParser {
       indent: line.indent,
     };
     code.info = unescapeText((found[2] ?? found[4] ?? "").trim());
-    this.open(code);
+    this.#open(code);
     return true;
   }
 
-  private underlineParagraph(text: string): boolean {
-    const paragraph = this.container;
+  #underlineParagraph(text: string): boolean {
+    const paragraph = this.#container;
     const found = paragraph.kind === "paragraph" ? SETEXT_UNDERLINE.exec(text) : null;
     if (found === null) return false;
-    paragraph.text = this.takeDefinitions(paragraph.text);
+    paragraph.text = this.#takeDefinitions(paragraph.text);
     if (paragraph.text === "") return false;
     const heading = new Block("heading");
     heading.level = found[1] === undefined ? 2 : 1;
     heading.text = paragraph.text.trim();
-    this.replaceContainer(heading);
-    this.closeBeyond(this.depth - 1);
+    this.#replaceContainer(heading);
+    this.#closeBeyond(this.#depth - 1);
     return true;
   }
 
-  private startTable(text: string): boolean {
-    const paragraph = this.container;
+  #startTable(text: string): boolean {
+    const paragraph = this.#container;
     if (paragraph.kind !== "paragraph") return false;
     const alignments = parseDelimiterRow(text);
     if (alignments === null) return false;
@@ -174,31 +176,31 @@ export class BlockParser {
     const table = new Block("table");
     table.alignments = alignments;
     if (headAt === 0) {
-      this.replaceContainer(table);
+      this.#replaceContainer(table);
     } else {
       paragraph.text = paragraph.text.slice(0, headAt - 1);
-      this.open(table);
+      this.#open(table);
     }
-    this.addRow(table, cells);
+    this.#addRow(table, cells);
     return true;
   }
 
-  private startRule(text: string): boolean {
+  #startRule(text: string): boolean {
     if (!RULE.test(text)) return false;
-    this.openAndClose(new Block("rule"));
+    this.#openAndClose(new Block("rule"));
     return true;
   }
 
-  private startItem(line: Line, text: string): boolean {
+  #startItem(line: Line, text: string): boolean {
     const found = LIST_MARKER.exec(text);
-    if (found === null || this.path.length >= DEEPEST_NESTING) return false;
+    if (found === null || this.#path.length >= DEEPEST_NESTING) return false;
     const marker: Marker = {
       ordered: found[1] === undefined,
       delimiter: (found[1] ?? found[3]) as string,
       start: Number(found[2] ?? 0),
     };
     const width = found[0].length;
-    if (this.container.kind === "paragraph") {
+    if (this.#container.kind === "paragraph") {
       // Only a list that looks like one on purpose may interrupt a paragraph.
       if (text.slice(width).trim() === "") return false;
       if (marker.ordered && marker.start !== 1) return false;
@@ -209,52 +211,56 @@ export class BlockParser {
     const spaces = line.indent;
     const ownSpaces = line.blank || spaces > 4 ? 1 : spaces;
     line.takeColumns(ownSpaces);
-    this.openItem(marker, outerIndent + width + ownSpaces);
+    this.#openItem(marker, outerIndent + width + ownSpaces);
     return true;
   }
 
-  private openItem(marker: Marker, contentIndent: number): void {
-    if (this.container.kind === "paragraph") this.closeBeyond(--this.depth);
-    if (this.container.kind !== "list" || !sameMarker(this.container.marker, marker)) {
+  #openItem(marker: Marker, contentIndent: number): void {
+    if (this.#container.kind === "paragraph") this.#closeBeyond(--this.#depth);
+    if (
+      this.#container.kind !== "list" ||
+      !sameMarker(this.#container.marker, marker)
+    ) {
       const list = new Block("list");
       list.marker = marker;
-      this.open(list);
+      this.#open(list);
     }
     const item = new Block("item");
     item.contentIndent = contentIndent;
-    this.open(item);
+    this.#open(item);
   }
 
-  private startIndentedCode(line: Line): Start {
+  #startIndentedCode(line: Line): Start {
     if (this.tip.kind === "paragraph") return "none";
     line.takeColumns(4);
     const code = new Block("code");
     code.addCodeLine(`${line.rest}\n`);
-    this.open(code);
+    this.#open(code);
     return "leaf";
   }
 
   /** Give what is left of the line to the block that it belongs to. */
-  private addText(line: Line): void {
-    const lazy = this.path.length > this.depth && this.tip.kind === "paragraph";
+  #addText(line: Line): void {
+    const lazy = this.#path.length > this.#depth && this.tip.kind === "paragraph";
     if (lazy && !line.blank) {
       addParagraphLine(this.tip, line.trimmed);
       return;
     }
-    this.closeBeyond(this.depth);
-    const container = this.container;
-    if (line.blank) this.noteBlankLine();
+    this.#closeBeyond(this.#depth);
+    const container = this.#container;
+    if (line.blank) this.#noteBlankLine();
     if (container.kind === "code") addCode(container, line);
     else if (line.blank) return;
     else if (container.kind === "paragraph") addParagraphLine(container, line.trimmed);
-    else if (container.kind === "table") this.addRow(container, splitRow(line.trimmed));
-    else this.openParagraph(line.trimmed);
+    else if (container.kind === "table")
+      this.#addRow(container, splitRow(line.trimmed));
+    else this.#openParagraph(line.trimmed);
   }
 
-  private openParagraph(text: string): void {
+  #openParagraph(text: string): void {
     const paragraph = new Block("paragraph");
     paragraph.text = text;
-    const item = this.container;
+    const item = this.#container;
     if (item.kind === "item" && item.children.length === 0) {
       const box = TASK_BOX.exec(text);
       if (box !== null) {
@@ -262,80 +268,80 @@ export class BlockParser {
         paragraph.text = text.slice(box[0].length);
       }
     }
-    this.open(paragraph);
+    this.#open(paragraph);
   }
 
-  private addRow(table: Block, cells: readonly string[]): void {
+  #addRow(table: Block, cells: readonly string[]): void {
     const row = new Block("row");
     row.cells = table.alignments.map((_alignment, at) => cells[at] ?? "");
     row.open = false;
-    row.settled = !this.tentative;
+    row.settled = !this.#tentative;
     table.children.push(row);
   }
 
   /** Remember the blank line where a later block may have to know about it. */
-  private noteBlankLine(): void {
-    const { container } = this;
+  #noteBlankLine(): void {
+    const container = this.#container;
     const newItem = container.kind === "item" && container.children.length === 0;
     if (container.fence !== null || newItem) return;
-    for (let at = this.depth - 1; at >= 0; at--) {
-      const block = this.path[at] as Block;
+    for (let at = this.#depth - 1; at >= 0; at--) {
+      const block = this.#path[at] as Block;
       if (block.kind === "quote") return;
-      block.blankLine = this.lineNumber;
+      block.blankLine = this.#lineNumber;
     }
   }
 
   /** Put a block under the innermost matched block that can hold it. */
-  private open(block: Block): void {
-    while (!canHold(this.container, block)) this.depth -= 1;
-    this.closeBeyond(this.depth);
-    const parent = this.container;
+  #open(block: Block): void {
+    while (!canHold(this.#container, block)) this.#depth -= 1;
+    this.#closeBeyond(this.#depth);
+    const parent = this.#container;
     const afterBlank =
-      parent.children.length > 0 && parent.blankLine === this.lineNumber - 1;
+      parent.children.length > 0 && parent.blankLine === this.#lineNumber - 1;
     if (afterBlank && parent.kind === "list") parent.loose = true;
     if (afterBlank && parent.kind === "item") {
-      (this.path[this.depth - 2] as Block).loose = true;
+      (this.#path[this.#depth - 2] as Block).loose = true;
     }
     parent.children.push(block);
-    this.path.push(block);
-    this.depth = this.path.length;
+    this.#path.push(block);
+    this.#depth = this.#path.length;
   }
 
-  private openAndClose(block: Block): void {
-    this.open(block);
-    this.closeBeyond(this.depth - 1);
+  #openAndClose(block: Block): void {
+    this.#open(block);
+    this.#closeBeyond(this.#depth - 1);
   }
 
-  private replaceContainer(block: Block): void {
-    const siblings = (this.path[this.depth - 2] as Block).children;
+  #replaceContainer(block: Block): void {
+    const siblings = (this.#path[this.#depth - 2] as Block).children;
     siblings[siblings.length - 1] = block;
-    this.path[this.depth - 1] = block;
+    this.#path[this.#depth - 1] = block;
   }
 
   /** Close the blocks of the path from `depth` on, innermost first. */
-  private closeBeyond(depth: number): void {
-    while (this.path.length > depth) {
-      const block = this.path.pop() as Block;
+  #closeBeyond(depth: number): void {
+    while (this.#path.length > depth) {
+      const block = this.#path.pop() as Block;
       block.open = false;
-      block.settled = !this.tentative;
-      if (block.kind === "paragraph") this.closeParagraph(block);
+      block.settled = !this.#tentative;
+      if (block.kind === "paragraph") this.#closeParagraph(block);
     }
-    if (this.depth > depth) this.depth = depth;
+    if (this.#depth > depth) this.#depth = depth;
   }
 
-  private closeParagraph(paragraph: Block): void {
-    paragraph.text = this.takeDefinitions(paragraph.text).trimEnd();
+  #closeParagraph(paragraph: Block): void {
+    paragraph.text = this.#takeDefinitions(paragraph.text).trimEnd();
     if (paragraph.text === "") this.tip.children.pop();
   }
 
   /** Cut the definitions off the start of a paragraph, and keep them. */
-  private takeDefinitions(source: string): string {
+  #takeDefinitions(source: string): string {
     let text = source;
     while (text[0] === "[") {
       const found = readDefinition(text);
       if (found === null) break;
       text = text.slice(found.end);
-      if (!this.tentative && !this.references.has(found.label)) {
+      if (!this.#tentative && !this.references.has(found.label)) {
         this.references.set(found.label, found.reference);
       }
     }

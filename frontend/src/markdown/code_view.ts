@@ -1,7 +1,7 @@
 /** A block of code: its language, a copy button, and groups of lines. */
 
 import { copyText } from "../view/clipboard";
-import { strings } from "../view/strings";
+import * as strings from "../view/strings";
 import { type Block, LINES_PER_CODE_GROUP } from "./block";
 import { removeHidden } from "./hidden";
 import { appendVisible } from "./inline_view";
@@ -30,77 +30,79 @@ function withoutLastLineEnd(text: string): string {
 }
 
 export class CodeView {
+  readonly #surroundings: CodeSurroundings;
   readonly element = document.createElement("div");
-  private readonly language = document.createElement("span");
-  private readonly code = document.createElement("code");
+  readonly #language = document.createElement("span");
+  readonly #code = document.createElement("code");
   /** What each group of lines shows. */
-  private readonly shown: string[] = [];
+  readonly #shown: string[] = [];
 
-  constructor(private readonly surroundings: CodeSurroundings) {
+  constructor(surroundings: CodeSurroundings) {
+    this.#surroundings = surroundings;
     this.element.className = "streamchat-code";
     const header = document.createElement("div");
     header.className = "streamchat-code-header";
-    this.language.className = "streamchat-code-language";
-    header.append(this.language, this.makeCopyButton());
+    this.#language.className = "streamchat-code-language";
+    header.append(this.#language, this.#makeCopyButton());
     const pre = document.createElement("pre");
     pre.tabIndex = 0;
-    pre.append(this.code);
+    pre.append(this.#code);
     this.element.append(header, pre);
   }
 
-  private get text(): string {
-    return this.shown.join("");
+  get #text(): string {
+    return this.#shown.join("");
   }
 
   /** Show a block; lines that did not change are left alone. */
   update(block: Block): void {
     const language = removeHidden(block.info.split(/[\s{,]/)[0] ?? "");
-    if (this.language.textContent !== language) this.language.textContent = language;
+    if (this.#language.textContent !== language) this.#language.textContent = language;
     const groups = block.codeGroups;
     // All groups but the last one shown are full and stay as they are.
-    for (let at = Math.max(0, this.shown.length - 1); at < groups.length; at++) {
-      this.showGroup(at, groups[at] as string);
+    for (let at = Math.max(0, this.#shown.length - 1); at < groups.length; at++) {
+      this.#showGroup(at, groups[at] as string);
     }
-    while (this.shown.length > groups.length) {
-      this.shown.pop();
-      this.code.lastElementChild?.remove();
+    while (this.#shown.length > groups.length) {
+      this.#shown.pop();
+      this.#code.lastElementChild?.remove();
     }
   }
 
   /** Show a block that may differ anywhere. */
   updateAll(block: Block): void {
     block.codeGroups.forEach((group, at) => {
-      if (at < this.shown.length) this.showGroup(at, group);
+      if (at < this.#shown.length) this.#showGroup(at, group);
     });
     this.update(block);
   }
 
   /** The block is complete: colour it when the browser has time. */
   settle(): void {
-    const { highlight, signal } = this.surroundings;
-    const language = this.language.textContent ?? "";
-    const { text } = this;
+    const { highlight, signal } = this.#surroundings;
+    const language = this.#language.textContent ?? "";
+    const text = this.#text;
     if (highlight === null || language === "" || text.length > LONGEST_HIGHLIGHTED)
       return;
     highlight(text, language.toLowerCase()).then(
       (runs) => {
-        if (runs === null || signal.aborted || this.text !== text) return;
-        this.whenNotSelected(() => {
-          if (this.text === text) this.showRuns(runs);
+        if (runs === null || signal.aborted || this.#text !== text) return;
+        this.#whenNotSelected(() => {
+          if (this.#text === text) this.#showRuns(runs);
         });
       },
       () => undefined, // Code without colours is still code.
     );
   }
 
-  private showGroup(at: number, text: string): void {
-    const old = this.shown[at];
+  #showGroup(at: number, text: string): void {
+    const old = this.#shown[at];
     if (old === text) return;
-    let group = this.code.children[at];
+    let group = this.#code.children[at];
     if (group === undefined) {
       group = document.createElement("span");
       group.className = "streamchat-code-lines";
-      this.code.append(group);
+      this.#code.append(group);
     }
     const shown = withoutLastLineEnd(old ?? "");
     const next = withoutLastLineEnd(text);
@@ -113,12 +115,12 @@ export class CodeView {
       group.replaceChildren();
       appendVisible(group, next);
     }
-    this.shown[at] = text;
+    this.#shown[at] = text;
   }
 
-  private showRuns(runs: readonly CodeRun[]): void {
+  #showRuns(runs: readonly CodeRun[]): void {
     const lines = splitLines(runs);
-    [...this.code.children].forEach((group, at) => {
+    [...this.#code.children].forEach((group, at) => {
       const first = at * LINES_PER_CODE_GROUP;
       group.replaceChildren();
       lines.slice(first, first + LINES_PER_CODE_GROUP).forEach((line, number) => {
@@ -129,18 +131,18 @@ export class CodeView {
   }
 
   /** Replacing nodes would drop the reader's selection: wait until it is gone. */
-  private whenNotSelected(then: () => void): void {
+  #whenNotSelected(then: () => void): void {
     const selected = (): boolean => {
       const selection = document.getSelection();
       if (selection === null || selection.isCollapsed) return false;
-      return selection.getRangeAt(0).intersectsNode(this.code);
+      return selection.getRangeAt(0).intersectsNode(this.#code);
     };
     if (!selected()) {
       then();
       return;
     }
     const once = new AbortController();
-    const signal = AbortSignal.any([once.signal, this.surroundings.signal]);
+    const signal = AbortSignal.any([once.signal, this.#surroundings.signal]);
     const check = (): void => {
       if (selected()) return;
       once.abort();
@@ -149,15 +151,15 @@ export class CodeView {
     document.addEventListener("selectionchange", check, { signal });
   }
 
-  private makeCopyButton(): HTMLButtonElement {
-    const { signal } = this.surroundings;
+  #makeCopyButton(): HTMLButtonElement {
+    const { signal } = this.#surroundings;
     const button = document.createElement("button");
     button.type = "button";
     button.className = "streamchat-copy";
     button.textContent = strings.copy;
     button.setAttribute("aria-label", strings.copyCode);
     const copy = async (): Promise<void> => {
-      const copied = await copyText(withoutLastLineEnd(this.text));
+      const copied = await copyText(withoutLastLineEnd(this.#text));
       button.textContent = copied ? strings.copied : strings.copyFailed;
       setTimeout(() => {
         button.textContent = strings.copy;

@@ -53,83 +53,83 @@ function wrap(character: string, used: number, children: Inline[]): Inline {
 
 /** Builds the tree of one level from left to right. */
 class Level {
-  private readonly out: (Inline | Run)[] = [];
+  readonly #out: (Inline | Run)[] = [];
   /** Where in `out` the runs are that may still open, with their nesting. */
-  private readonly openers: number[] = [];
+  readonly #openers: number[] = [];
   /** Per sort of closer: below this position in `openers` nothing fits. */
-  private readonly searched = new Map<string, number>();
-  private readonly depths = new Map<Inline, number>();
+  readonly #searched = new Map<string, number>();
+  readonly #depths = new Map<Inline, number>();
 
   add(entry: Inline | Run): void {
     if (entry.kind !== "run") {
-      this.out.push(entry);
+      this.#out.push(entry);
       return;
     }
-    if (entry.canClose) this.close(entry);
+    if (entry.canClose) this.#close(entry);
     if (entry.left === 0) return;
-    this.out.push(entry);
-    if (entry.canOpen) this.openers.push(this.out.length - 1);
+    this.#out.push(entry);
+    if (entry.canOpen) this.#openers.push(this.#out.length - 1);
   }
 
   /** End the level. `heal`: take strong runs that are still open as closed here. */
   finish(heal: boolean): Inline[] {
-    if (heal) this.healOpeners();
-    return mergeText(this.out.map(asText));
+    if (heal) this.#healOpeners();
+    return mergeText(this.#out.map(asText));
   }
 
-  private close(closer: Run): void {
+  #close(closer: Run): void {
     while (closer.left > 0) {
-      const position = this.findOpener(closer);
+      const position = this.#findOpener(closer);
       if (position === null) return;
-      const at = this.openers[position] as number;
-      const opener = this.out[at] as Run;
+      const at = this.#openers[position] as number;
+      const opener = this.#out[at] as Run;
       const used = opener.left >= 2 && closer.left >= 2 ? 2 : 1;
       opener.left -= used;
       closer.left -= used;
-      this.wrapFrom(at, used, opener.character);
-      this.truncateOpeners(opener.left === 0 ? position : position + 1);
-      if (opener.left === 0) this.out.splice(at, 1);
+      this.#wrapFrom(at, used, opener.character);
+      this.#truncateOpeners(opener.left === 0 ? position : position + 1);
+      if (opener.left === 0) this.#out.splice(at, 1);
     }
   }
 
-  private wrapFrom(at: number, used: number, character: string): void {
-    const children = mergeText(this.out.splice(at + 1).map(asText));
+  #wrapFrom(at: number, used: number, character: string): void {
+    const children = mergeText(this.#out.splice(at + 1).map(asText));
     const depth =
-      1 + Math.max(0, ...children.map((child) => this.depths.get(child) ?? 0));
+      1 + Math.max(0, ...children.map((child) => this.#depths.get(child) ?? 0));
     if (depth > DEEPEST_NESTING) {
-      this.out.push(...children);
+      this.#out.push(...children);
       return;
     }
     const wrapped = wrap(character, used, children);
-    this.depths.set(wrapped, depth);
-    this.out.push(wrapped);
+    this.#depths.set(wrapped, depth);
+    this.#out.push(wrapped);
   }
 
-  private findOpener(closer: Run): number | null {
+  #findOpener(closer: Run): number | null {
     const sort = `${closer.character}${closer.canOpen}${closer.length % 3}`;
-    const bottom = this.searched.get(sort) ?? 0;
-    for (let at = this.openers.length - 1; at >= bottom; at--) {
-      if (fits(this.out[this.openers[at] as number] as Run, closer)) return at;
+    const bottom = this.#searched.get(sort) ?? 0;
+    for (let at = this.#openers.length - 1; at >= bottom; at--) {
+      if (fits(this.#out[this.#openers[at] as number] as Run, closer)) return at;
     }
-    this.searched.set(sort, this.openers.length);
+    this.#searched.set(sort, this.#openers.length);
     return null;
   }
 
-  private truncateOpeners(length: number): void {
-    this.openers.length = length;
-    for (const [sort, bottom] of this.searched) {
-      if (bottom > length) this.searched.set(sort, length);
+  #truncateOpeners(length: number): void {
+    this.#openers.length = length;
+    for (const [sort, bottom] of this.#searched) {
+      if (bottom > length) this.#searched.set(sort, length);
     }
   }
 
-  private healOpeners(): void {
-    for (let at = this.openers.length - 1; at >= 0; at--) {
-      const position = this.openers[at] as number;
-      const run = this.out[position] as Run;
+  #healOpeners(): void {
+    for (let at = this.#openers.length - 1; at >= 0; at--) {
+      const position = this.#openers[at] as number;
+      const run = this.#out[position] as Run;
       if (run.left !== 2 || run.canClose) continue;
-      if (position === this.out.length - 1) this.out.pop();
-      else this.wrapFrom(position, 2, run.character);
-      if (this.out[position] === run) this.out.splice(position, 1);
+      if (position === this.#out.length - 1) this.#out.pop();
+      else this.#wrapFrom(position, 2, run.character);
+      if (this.#out[position] === run) this.#out.splice(position, 1);
     }
   }
 }

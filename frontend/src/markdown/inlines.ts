@@ -55,283 +55,289 @@ export interface ParsedInlines {
 }
 
 class InlineParser {
-  private at = 0;
-  private readonly entries: Entry[] = [];
+  readonly #source: string;
+  readonly #references: References;
+  #at = 0;
+  readonly #entries: Entry[] = [];
   /** Where in `entries` the brackets are. */
-  private readonly brackets: number[] = [];
-  private readonly missing: string[] = [];
-  private backticks: Map<number, number[]> | null = null;
-  private readonly growing: boolean;
-  private readonly bareAddresses: boolean;
+  readonly #brackets: number[] = [];
+  readonly #missing: string[] = [];
+  #backticks: Map<number, number[]> | null = null;
+  readonly #growing: boolean;
+  readonly #bareAddresses: boolean;
 
-  constructor(
-    private readonly source: string,
-    private readonly references: References,
-    options: InlineOptions,
-  ) {
-    this.growing = options.growing ?? false;
-    this.bareAddresses = options.bareAddresses ?? true;
+  constructor(source: string, references: References, options: InlineOptions) {
+    this.#source = source;
+    this.#references = references;
+    this.#growing = options.growing ?? false;
+    this.#bareAddresses = options.bareAddresses ?? true;
   }
 
   parse(): ParsedInlines {
-    while (this.at < this.source.length) this.step();
-    const inlines = this.resolve(this.entries, this.growing);
-    return { inlines: markHidden(inlines), missing: this.missing };
+    while (this.#at < this.#source.length) this.#step();
+    const inlines = this.#resolve(this.#entries, this.#growing);
+    return { inlines: markHidden(inlines), missing: this.#missing };
   }
 
-  private step(): void {
-    switch (this.source[this.at]) {
+  #step(): void {
+    switch (this.#source[this.#at]) {
       case "\n":
-        this.readLineEnd();
+        this.#readLineEnd();
         break;
       case "\\":
-        this.readBackslash();
+        this.#readBackslash();
         break;
       case "`":
-        this.readCode();
+        this.#readCode();
         break;
       case "*":
       case "_":
       case "~":
-        this.readRun();
+        this.#readRun();
         break;
       case "!":
       case "[":
       case "]":
-        this.readBracket();
+        this.#readBracket();
         break;
       default:
-        this.readOther();
+        this.#readOther();
     }
   }
 
-  private readBracket(): void {
-    const character = this.source[this.at];
-    if (character === "[") this.openBracket(false);
-    else if (character === "]") this.closeBracket();
-    else if (this.source[this.at + 1] === "[") this.openBracket(true);
-    else this.takeText(1);
+  #readBracket(): void {
+    const character = this.#source[this.#at];
+    if (character === "[") this.#openBracket(false);
+    else if (character === "]") this.#closeBracket();
+    else if (this.#source[this.#at + 1] === "[") this.#openBracket(true);
+    else this.#takeText(1);
   }
 
-  private readOther(): void {
-    switch (this.source[this.at]) {
+  #readOther(): void {
+    switch (this.#source[this.#at]) {
       case "<":
-        if (!this.readAutolink()) this.takeText(1);
+        if (!this.#readAutolink()) this.#takeText(1);
         break;
       case "&":
-        this.readCharacterReference();
+        this.#readCharacterReference();
         break;
       case "$":
-        this.readDollars();
+        this.#readDollars();
         break;
       default:
-        if (!this.readBareAddress()) this.takeOrdinary();
+        if (!this.#readBareAddress()) this.#takeOrdinary();
     }
   }
 
-  private addText(text: string): void {
-    this.entries.push({ kind: "text", text });
+  #addText(text: string): void {
+    this.#entries.push({ kind: "text", text });
   }
 
-  private takeText(count: number): void {
-    this.addText(this.source.slice(this.at, this.at + count));
-    this.at += count;
+  #takeText(count: number): void {
+    this.#addText(this.#source.slice(this.#at, this.#at + count));
+    this.#at += count;
   }
 
-  private takeOrdinary(): void {
-    ORDINARY.lastIndex = this.at;
-    this.takeText(ORDINARY.exec(this.source)?.[0].length ?? 1);
+  #takeOrdinary(): void {
+    ORDINARY.lastIndex = this.#at;
+    this.#takeText(ORDINARY.exec(this.#source)?.[0].length ?? 1);
   }
 
-  private readLineEnd(): void {
-    this.at += 1;
-    const last = this.entries[this.entries.length - 1];
+  #readLineEnd(): void {
+    this.#at += 1;
+    const last = this.#entries[this.#entries.length - 1];
     const spaces = last?.kind === "text" ? SPACES_AT_END.exec(last.text) : null;
     if (last?.kind === "text" && spaces !== null) {
       const text = last.text.slice(0, spaces.index);
-      this.entries[this.entries.length - 1] = { kind: "text", text };
+      this.#entries[this.#entries.length - 1] = { kind: "text", text };
     }
     const hard = spaces !== null && spaces[0].length >= 2;
-    if (hard) this.entries.push({ kind: "break" });
-    this.addText("\n");
-    while (this.source[this.at] === " ") this.at += 1;
+    if (hard) this.#entries.push({ kind: "break" });
+    this.#addText("\n");
+    while (this.#source[this.#at] === " ") this.#at += 1;
   }
 
-  private readBackslash(): void {
-    const next = this.source[this.at + 1];
+  #readBackslash(): void {
+    const next = this.#source[this.#at + 1];
     if (next === "\n") {
-      this.entries.push({ kind: "break" });
-      this.at += 1;
-    } else if ((next === "(" || next === "[") && this.readBackslashMath(next)) {
+      this.#entries.push({ kind: "break" });
+      this.#at += 1;
+    } else if ((next === "(" || next === "[") && this.#readBackslashMath(next)) {
       return;
     } else if (next !== undefined && ESCAPABLE.test(next)) {
-      this.addText(next);
-      this.at += 2;
+      this.#addText(next);
+      this.#at += 2;
     } else {
-      this.takeText(1);
+      this.#takeText(1);
     }
   }
 
-  private readBackslashMath(open: string): boolean {
+  #readBackslashMath(open: string): boolean {
     const close = open === "(" ? "\\)" : "\\]";
-    return this.readMath(2, this.findMathEnd(close, 2), 2);
+    return this.#readMath(2, this.#findMathEnd(close, 2), 2);
   }
 
-  private readDollars(): void {
-    const { source, at } = this;
+  #readDollars(): void {
+    const [source, at] = [this.#source, this.#at];
     if (source[at + 1] === "$") {
-      if (!this.readMath(2, this.findMathEnd("$$", 2), 2)) this.takeText(2);
+      if (!this.#readMath(2, this.#findMathEnd("$$", 2), 2)) this.#takeText(2);
       return;
     }
-    const end = this.findMathEnd("$", 1);
+    const end = this.#findMathEnd("$", 1);
     const spaced =
       /\s/.test(source[at + 1] ?? " ") || /\s/.test(source[end - 1] ?? " ");
     const money = /\d/.test(source[end + 1] ?? "");
-    if (spaced || money || !this.readMath(1, end, 1)) this.takeText(1);
+    if (spaced || money || !this.#readMath(1, end, 1)) this.#takeText(1);
   }
 
   /** Where math that began here ends; looks only as far as math may reach. */
-  private findMathEnd(close: string, openLength: number): number {
-    const from = this.at + openLength;
-    const found = this.source.slice(from, from + LONGEST_MATH).indexOf(close);
+  #findMathEnd(close: string, openLength: number): number {
+    const from = this.#at + openLength;
+    const found = this.#source.slice(from, from + LONGEST_MATH).indexOf(close);
     return found < 0 ? -1 : from + found;
   }
 
-  private readMath(open: number, end: number, close: number): boolean {
+  #readMath(open: number, end: number, close: number): boolean {
     if (end < 0) return false;
-    if (!/[A-Za-z0-9]/.test(this.source.slice(this.at + open, end))) return false;
-    this.entries.push({ kind: "math", text: this.source.slice(this.at, end + close) });
-    this.at = end + close;
+    if (!/[A-Za-z0-9]/.test(this.#source.slice(this.#at + open, end))) return false;
+    this.#entries.push({
+      kind: "math",
+      text: this.#source.slice(this.#at, end + close),
+    });
+    this.#at = end + close;
     return true;
   }
 
-  private readCode(): void {
-    const start = this.at;
+  #readCode(): void {
+    const start = this.#at;
     let length = 1;
-    while (this.source[start + length] === "`") length += 1;
+    while (this.#source[start + length] === "`") length += 1;
     const from = start + length;
-    const end = this.findBackticks(length, from);
+    const end = this.#findBackticks(length, from);
     if (end !== undefined) {
-      this.entries.push({ kind: "code", text: codeText(this.source.slice(from, end)) });
-      this.at = end + length;
-    } else if (this.growing && length === 1 && from < this.source.length) {
-      this.entries.push({ kind: "code", text: codeText(this.source.slice(from)) });
-      this.at = this.source.length;
+      this.#entries.push({
+        kind: "code",
+        text: codeText(this.#source.slice(from, end)),
+      });
+      this.#at = end + length;
+    } else if (this.#growing && length === 1 && from < this.#source.length) {
+      this.#entries.push({ kind: "code", text: codeText(this.#source.slice(from)) });
+      this.#at = this.#source.length;
     } else {
-      this.takeText(length);
+      this.#takeText(length);
     }
   }
 
   /** Where the next run of exactly `length` backticks begins, from `from` on. */
-  private findBackticks(length: number, from: number): number | undefined {
-    if (this.backticks === null) {
-      this.backticks = new Map();
-      for (const run of this.source.matchAll(/`+/g)) {
-        const starts = this.backticks.get(run[0].length) ?? [];
+  #findBackticks(length: number, from: number): number | undefined {
+    if (this.#backticks === null) {
+      this.#backticks = new Map();
+      for (const run of this.#source.matchAll(/`+/g)) {
+        const starts = this.#backticks.get(run[0].length) ?? [];
         starts.push(run.index);
-        this.backticks.set(run[0].length, starts);
+        this.#backticks.set(run[0].length, starts);
       }
     }
-    const starts = this.backticks.get(length) ?? [];
+    const starts = this.#backticks.get(length) ?? [];
     while (starts.length > 0 && (starts[0] as number) < from) starts.shift();
     return starts[0];
   }
 
-  private readRun(): void {
-    const { source, at } = this;
+  #readRun(): void {
+    const [source, at] = [this.#source, this.#at];
     const character = source[at] as string;
     let end = at + 1;
     while (source[end] === character) end += 1;
     const text = source.slice(at, end);
-    this.at = end;
+    this.#at = end;
     if (character === "~" && text.length !== 2) {
-      this.addText(text);
+      this.#addText(text);
       return;
     }
-    this.entries.push(
+    this.#entries.push(
       makeRun(text, characterBefore(source, at), characterAt(source, end)),
     );
   }
 
-  private readAutolink(): boolean {
-    AUTOLINK.lastIndex = this.at;
-    MAIL_AUTOLINK.lastIndex = this.at;
-    const address = AUTOLINK.exec(this.source);
-    const found = address ?? MAIL_AUTOLINK.exec(this.source);
+  #readAutolink(): boolean {
+    AUTOLINK.lastIndex = this.#at;
+    MAIL_AUTOLINK.lastIndex = this.#at;
+    const address = AUTOLINK.exec(this.#source);
+    const found = address ?? MAIL_AUTOLINK.exec(this.#source);
     if (found === null) return false;
     const text = found[1] as string;
-    this.addBareLink(address === null ? `mailto:${text}` : text, text);
-    this.at += found[0].length;
+    this.#addBareLink(address === null ? `mailto:${text}` : text, text);
+    this.#at += found[0].length;
     return true;
   }
 
-  private readBareAddress(): boolean {
-    if (!this.bareAddresses) return false;
-    if (/[A-Za-z0-9]/.test(this.source[this.at - 1] ?? "")) return false;
-    BARE_ADDRESS.lastIndex = this.at;
-    const found = BARE_ADDRESS.exec(this.source);
+  #readBareAddress(): boolean {
+    if (!this.#bareAddresses) return false;
+    if (/[A-Za-z0-9]/.test(this.#source[this.#at - 1] ?? "")) return false;
+    BARE_ADDRESS.lastIndex = this.#at;
+    const found = BARE_ADDRESS.exec(this.#source);
     if (found === null) return false;
     // Inside brackets the address ends where the brackets may.
-    const inside = this.brackets.length > 0 ? /^[^\]]*/.exec(found[0]) : null;
+    const inside = this.#brackets.length > 0 ? /^[^\]]*/.exec(found[0]) : null;
     const text = trimAddress(inside?.[0] ?? found[0]);
     if (/^(?:https?:\/\/|www\.)$/.test(text)) return false;
-    this.addBareLink(text.startsWith("www.") ? `https://${text}` : text, text);
-    this.at += text.length;
+    this.#addBareLink(text.startsWith("www.") ? `https://${text}` : text, text);
+    this.#at += text.length;
     return true;
   }
 
-  private addBareLink(href: string, text: string): void {
+  #addBareLink(href: string, text: string): void {
     const children: Inline[] = [{ kind: "text", text }];
-    this.entries.push({ kind: "link", href, title: "", bare: true, children });
+    this.#entries.push({ kind: "link", href, title: "", bare: true, children });
   }
 
-  private readCharacterReference(): void {
-    const entity = readEntity(this.source, this.at);
+  #readCharacterReference(): void {
+    const entity = readEntity(this.#source, this.#at);
     if (entity === null) {
-      this.takeText(1);
+      this.#takeText(1);
       return;
     }
-    this.addText(decodeEntity(entity));
-    this.at += entity.length;
+    this.#addText(decodeEntity(entity));
+    this.#at += entity.length;
   }
 
-  private openBracket(image: boolean): void {
-    this.at += image ? 2 : 1;
-    const outer = this.lastBracket();
+  #openBracket(image: boolean): void {
+    this.#at += image ? 2 : 1;
+    const outer = this.#lastBracket();
     if (outer !== undefined) outer.nested = true;
-    this.brackets.push(this.entries.length);
-    const start = this.at;
-    this.entries.push({ kind: "bracket", image, start, dead: false, nested: false });
+    this.#brackets.push(this.#entries.length);
+    const start = this.#at;
+    this.#entries.push({ kind: "bracket", image, start, dead: false, nested: false });
   }
 
-  private lastBracket(): Bracket | undefined {
-    const at = this.brackets[this.brackets.length - 1];
-    return at === undefined ? undefined : (this.entries[at] as Bracket);
+  #lastBracket(): Bracket | undefined {
+    const at = this.#brackets[this.#brackets.length - 1];
+    return at === undefined ? undefined : (this.#entries[at] as Bracket);
   }
 
-  private closeBracket(): void {
-    const bracket = this.lastBracket();
-    const closing = this.at;
-    this.at += 1;
-    const position = this.brackets.pop();
+  #closeBracket(): void {
+    const bracket = this.#lastBracket();
+    const closing = this.#at;
+    this.#at += 1;
+    const position = this.#brackets.pop();
     if (bracket === undefined || position === undefined) {
-      this.addText("]");
+      this.#addText("]");
       return;
     }
-    const target = bracket.dead ? null : this.readTarget(bracket, closing);
+    const target = bracket.dead ? null : this.#readTarget(bracket, closing);
     if (target === null) {
-      this.entries[position] = { kind: "text", text: bracket.image ? "![" : "[" };
-      if (bracket.dead || !this.readUnfinishedTarget(position, bracket)) {
-        this.addText("]");
+      this.#entries[position] = { kind: "text", text: bracket.image ? "![" : "[" };
+      if (bracket.dead || !this.#readUnfinishedTarget(position, bracket)) {
+        this.#addText("]");
       }
       return;
     }
-    this.entries.push(this.makeLink(bracket, target, this.entries.splice(position)));
-    if (!bracket.image) this.killBrackets();
+    this.#entries.push(this.#makeLink(bracket, target, this.#entries.splice(position)));
+    if (!bracket.image) this.#killBrackets();
   }
 
-  private makeLink(bracket: Bracket, target: Reference, inside: Entry[]): Inline {
-    const children = this.resolve(inside.slice(1), false).flatMap((child) =>
+  #makeLink(bracket: Bracket, target: Reference, inside: Entry[]): Inline {
+    const children = this.#resolve(inside.slice(1), false).flatMap((child) =>
       child.kind === "link" && child.bare ? child.children : [child],
     );
     if (bracket.image) {
@@ -342,62 +348,62 @@ class InlineParser {
     return { kind: "link", ...target, bare: false, children };
   }
 
-  private killBrackets(): void {
-    for (const position of this.brackets) {
-      const bracket = this.entries[position] as Bracket;
+  #killBrackets(): void {
+    for (const position of this.#brackets) {
+      const bracket = this.#entries[position] as Bracket;
       if (!bracket.image) bracket.dead = true;
     }
   }
 
   /** While a text grows: take `](address that has not ended` as a link to come. */
-  private readUnfinishedTarget(position: number, bracket: Bracket): boolean {
+  #readUnfinishedTarget(position: number, bracket: Bracket): boolean {
     if (
-      !this.growing ||
-      !/^\([^\s)]*$/.test(this.source.slice(this.at, this.at + 2049))
+      !this.#growing ||
+      !/^\([^\s)]*$/.test(this.#source.slice(this.#at, this.#at + 2049))
     ) {
       return false;
     }
-    this.entries[position] = { kind: "text", text: "" };
-    if (bracket.image) this.entries.splice(position);
-    this.at = this.source.length;
+    this.#entries[position] = { kind: "text", text: "" };
+    if (bracket.image) this.#entries.splice(position);
+    this.#at = this.#source.length;
     return true;
   }
 
-  private readTarget(bracket: Bracket, closing: number): Reference | null {
-    return this.readInlineTarget() ?? this.readReference(bracket, closing);
+  #readTarget(bracket: Bracket, closing: number): Reference | null {
+    return this.#readInlineTarget() ?? this.#readReference(bracket, closing);
   }
 
-  private readInlineTarget(): Reference | null {
-    const { source } = this;
-    if (source[this.at] !== "(") return null;
-    const start = skipSpace(source, this.at + 1);
+  #readInlineTarget(): Reference | null {
+    const source = this.#source;
+    if (source[this.#at] !== "(") return null;
+    const start = skipSpace(source, this.#at + 1);
     const destination = readDestination(source, start);
     if (destination === null) return null;
     let end = skipSpace(source, destination.end);
     const title = end > destination.end ? readTitle(source, end) : null;
     if (title !== null) end = skipSpace(source, title.end);
     if (source[end] !== ")") return null;
-    this.at = end + 1;
+    this.#at = end + 1;
     return { href: destination.value, title: title?.value ?? "" };
   }
 
-  private readReference(bracket: Bracket, closing: number): Reference | null {
-    const label = readLabel(this.source, this.at);
+  #readReference(bracket: Bracket, closing: number): Reference | null {
+    const label = readLabel(this.#source, this.#at);
     const full = label !== null && label.value.trim() !== "";
     if (!full && bracket.nested) return null;
-    const name = full ? label.value : this.source.slice(bracket.start, closing);
+    const name = full ? label.value : this.#source.slice(bracket.start, closing);
     const normalized = normalizeLabel(name);
     if (normalized === "" || name.length > 999) return null;
-    const reference = this.references.get(normalized);
+    const reference = this.#references.get(normalized);
     if (reference === undefined) {
-      this.missing.push(normalized);
+      this.#missing.push(normalized);
       return null;
     }
-    if (label !== null && (full || label.value === "")) this.at = label.end;
+    if (label !== null && (full || label.value === "")) this.#at = label.end;
     return reference;
   }
 
-  private resolve(entries: readonly Entry[], heal: boolean): Inline[] {
+  #resolve(entries: readonly Entry[], heal: boolean): Inline[] {
     const plain = entries.map((entry): Inline | Run => {
       if (entry.kind !== "bracket") return entry;
       return { kind: "text", text: entry.image ? "![" : "[" };

@@ -1,6 +1,7 @@
 /** What was typed and is not in the log yet. */
 
-import type { ErrorBody } from "../protocol";
+import { excessBytes } from "../content";
+import type { ErrorBody, UserBlock } from "../protocol";
 import type { OutgoingMessage } from "../view/types";
 import { PendingList, type Progress } from "./pending_list";
 
@@ -10,26 +11,26 @@ export const MOST_WAITING = 32;
 /** A message that outlived its page. */
 export interface KeptMessage {
   readonly clientMessageId: string;
-  readonly text: string;
+  readonly content: readonly UserBlock[];
   /** Why it is not sent by itself; `null` when it is. */
   readonly problem: ErrorBody | null;
 }
 
 /** An ordered list of own messages, each under the id that makes it send-once. */
-export class Outbox extends PendingList<string, OutgoingMessage> {
+export class Outbox extends PendingList<readonly UserBlock[], OutgoingMessage> {
   /** @param kept what an earlier page left unsent */
   constructor(kept: readonly KeptMessage[] = []) {
     super();
-    for (const { clientMessageId, text, problem } of kept) {
-      this.add(clientMessageId, text, problem);
+    for (const { clientMessageId, content, problem } of kept) {
+      this.add(clientMessageId, content, problem);
     }
   }
 
   /** Put a message in; refused at once when it is too long or too many wait. */
-  put(id: string, text: string, messageBytesLimit: number): void {
+  put(id: string, content: readonly UserBlock[], messageBytesLimit: number): void {
     if (!this.has(id)) {
       const waiting = this.count((_, { state }) => state !== "failed");
-      this.add(id, text, refusal(text, messageBytesLimit, waiting));
+      this.add(id, content, refusal(content, messageBytesLimit, waiting));
     }
   }
 
@@ -40,16 +41,20 @@ export class Outbox extends PendingList<string, OutgoingMessage> {
 
   protected override show(
     key: string,
-    text: string,
+    content: readonly UserBlock[],
     progress: Progress,
   ): OutgoingMessage {
-    return { client_message_id: key, text, ...progress };
+    return { client_message_id: key, content, ...progress };
   }
 }
 
-function refusal(text: string, bytesLimit: number, waiting: number): ErrorBody | null {
-  const bytes = new TextEncoder().encode(text).length;
-  if (bytes > bytesLimit) {
+function refusal(
+  content: readonly UserBlock[],
+  bytesLimit: number,
+  waiting: number,
+): ErrorBody | null {
+  const bytes = excessBytes(content, bytesLimit);
+  if (bytes !== null) {
     return {
       code: "too_large",
       message:

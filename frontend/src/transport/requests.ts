@@ -19,6 +19,7 @@ export class RequestError extends Error {
 
 export interface RequestOptions {
   readonly method?: "GET" | "POST" | "PATCH";
+  /** Sent as JSON; a `Blob` as it is. */
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
   /** Ends the request, and reading its answer. */
@@ -109,7 +110,7 @@ export class Requests {
       return await this.#options.fetch(new URL(path, this.#options.url), {
         method: options.method ?? "GET",
         headers: this.#headers(options),
-        ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
+        ...(options.body === undefined ? {} : { body: written(options.body) }),
         signal: deadline.signal,
         credentials: "same-origin",
         cache: "no-store",
@@ -126,7 +127,9 @@ export class Requests {
   #headers(options: RequestOptions): Headers {
     const headers = new Headers({ Accept: "application/json", ...options.headers });
     if (changesSomething(options)) {
-      headers.set("Content-Type", "application/json");
+      const isFile = options.body instanceof Blob;
+      const type = isFile ? "application/octet-stream" : "application/json";
+      headers.set("Content-Type", type);
       const xsrfToken = this.#options.xsrfToken();
       if (xsrfToken !== null) {
         headers.set("X-XSRFToken", xsrfToken);
@@ -137,6 +140,10 @@ export class Requests {
     }
     return headers;
   }
+}
+
+function written(body: unknown): BodyInit {
+  return body instanceof Blob ? body : JSON.stringify(body);
 }
 
 function changesSomething({ method = "GET" }: RequestOptions): boolean {

@@ -1,5 +1,6 @@
 /** Getting messages and requests about turns to the server, by a socket or by HTTP. */
 
+import { contentOf } from "../content";
 import type { ErrorBody } from "../protocol";
 import { type KeptMessage, Outbox } from "./outbox";
 import type { PendingList } from "./pending_list";
@@ -7,7 +8,6 @@ import type { CommandAnswer, CommandFields, SocketSession } from "./socket_sessi
 import { TurnRequests } from "./turn_requests";
 import {
   approvalOf,
-  contentOf,
   type Input,
   type Output,
   type Posted,
@@ -78,7 +78,7 @@ export class Sender {
       case "send":
         this.outbox.put(
           input.clientMessageId,
-          input.text,
+          input.content,
           this.#host.messageBytesLimit,
         );
         break;
@@ -144,16 +144,17 @@ export class Sender {
       if (next === null) {
         return;
       }
-      const { key: clientMessageId, item: text } = next;
+      const { key: clientMessageId, item: content } = next;
       if (carrier === "requests") {
         this.#isPosting = true;
-        this.#host.emit({ type: "post_message", conversation, clientMessageId, text });
+        const type = "post_message";
+        this.#host.emit({ type, conversation, clientMessageId, content });
       } else {
         const command = {
           type: "send",
           conversation,
           client_message_id: clientMessageId,
-          content: [{ type: "text", text }],
+          content,
         } as const;
         carrier.ask(command, this.#answerTo(this.outbox, clientMessageId), now);
       }
@@ -205,7 +206,12 @@ function commandOf(request: TurnRequest, conversation: string): CommandFields {
     case "cancel":
       return { type: "cancel", conversation, turn, and_queued: request.andQueued };
     case "edit":
-      return { type: "edit_queued", conversation, turn, content: contentOf(request) };
+      return {
+        type: "edit_queued",
+        conversation,
+        turn,
+        content: contentOf(request.text, request.attachments),
+      };
     case "send_now":
       return { type: "send_now", conversation, turn };
     case "approve":

@@ -1,5 +1,6 @@
 /** The values that go between the connection's machine and the world around it. */
 
+import type { Attachment } from "../content";
 import type {
   Command,
   ErrorBody,
@@ -61,7 +62,7 @@ export type TurnRequest =
       readonly kind: "edit";
       readonly turn: Identifier;
       readonly text: string;
-      readonly attachments: readonly UserBlock[];
+      readonly attachments: readonly Attachment[];
     }
   /** Let one that waits go next. */
   | { readonly kind: "send_now"; readonly turn: Identifier }
@@ -71,14 +72,6 @@ export type TurnRequest =
       readonly turn: Identifier;
       readonly approval: Identifier;
     } & ApprovalAnswer);
-
-/** The content of a message that is edited. */
-export function contentOf({
-  text,
-  attachments,
-}: Extract<TurnRequest, { readonly kind: "edit" }>): readonly UserBlock[] {
-  return [{ type: "text", text }, ...attachments];
-}
 
 /** An answer to an approval as it travels. */
 export function approvalOf({
@@ -104,6 +97,8 @@ export type Obstacle = "network" | "token";
 /** What happened; every input comes with the time. `id` is that of the session. */
 export type Input =
   | { readonly type: "start" }
+  /** Somebody needs the conversation, though nothing was sent in it. */
+  | { readonly type: "begin" }
   /** The machine's deadline has come. */
   | { readonly type: "wake" }
   /** The network came or went, or somebody looks at the page again. */
@@ -149,7 +144,7 @@ export type Input =
   | {
       readonly type: "send";
       readonly clientMessageId: Identifier;
-      readonly text: string;
+      readonly content: readonly UserBlock[];
     }
   | { readonly type: "resend"; readonly clientMessageId: Identifier }
   | { readonly type: "discard"; readonly clientMessageId: Identifier }
@@ -190,7 +185,7 @@ export type Output =
       readonly type: "post_message";
       readonly conversation: Identifier;
       readonly clientMessageId: Identifier;
-      readonly text: string;
+      readonly content: readonly UserBlock[];
     }
   | {
       readonly type: "post_request";

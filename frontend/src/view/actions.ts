@@ -8,32 +8,33 @@ import { makeIcon } from "./icon";
 import type { Action } from "./types";
 
 export class ActionsView {
+  readonly #act: (action: Action) => void;
+  readonly #signal: AbortSignal;
   readonly element = make("div", "streamchat-actions");
-  private shown = "";
+  #shown = "";
 
-  constructor(
-    private readonly act: (action: Action) => void,
-    private readonly signal: AbortSignal,
-  ) {
+  constructor(act: (action: Action) => void, signal: AbortSignal) {
+    this.#act = act;
+    this.#signal = signal;
     this.element.hidden = true;
   }
 
   update(actions: readonly Action[]): void {
     const next = JSON.stringify(actions);
-    if (next === this.shown) return;
-    this.shown = next;
-    const made = actions.map((action) => this.makeAction(action));
+    if (next === this.#shown) return;
+    this.#shown = next;
+    const made = actions.map((action) => this.#makeAction(action));
     this.element.replaceChildren(...made.filter((one) => one !== null));
     this.element.hidden = this.element.childElementCount === 0;
   }
 
   /** A link that may not be one is left out, as is a button that says nothing. */
-  private makeAction(action: Action): HTMLElement | null {
+  #makeAction(action: Action): HTMLElement | null {
     const label = removeHidden(action.label);
     if (action.kind === "button") {
       if (!action.send) return null;
-      const act = (): void => this.act(action);
-      const button = makeButton("streamchat-action", label, act, this.signal);
+      const act = (): void => this.#act(action);
+      const button = makeButton("streamchat-action", label, act, this.#signal);
       button.title = removeHidden(action.send);
       return button;
     }

@@ -11,7 +11,7 @@ const SENTENCE_END = /[.!?]+(?=\s)|\n/g;
 export class Announcer {
   readonly element = make("div", "streamchat-announcer");
   /** How much of each text was said. */
-  private readonly said = new Map<string, number>();
+  readonly #said = new Map<string, number>();
 
   constructor() {
     this.element.setAttribute("role", "status");
@@ -29,26 +29,26 @@ export class Announcer {
 
   /** Say the sentences of a growing text that are complete and were not said yet. */
   sayGrowing(id: string, text: string): void {
-    const from = this.said.get(id) ?? 0;
+    const from = this.#said.get(id) ?? 0;
     const rest = text.slice(from);
     let end = 0;
     for (const found of rest.matchAll(SENTENCE_END))
       end = found.index + found[0].length;
     if (end > 0) {
-      this.said.set(id, from + end);
+      this.#said.set(id, from + end);
       this.say(rest.slice(0, end));
     }
   }
 
   /** A text is complete: say what is left of it. */
   sayRest(id: string, text: string): void {
-    const from = this.said.get(id) ?? 0;
-    this.said.set(id, text.length);
+    const from = this.#said.get(id) ?? 0;
+    this.#said.set(id, text.length);
     this.say(text.slice(from));
   }
 
   /** Text that was there before the reader came is not news. */
   skip(id: string, length: number): void {
-    this.said.set(id, length);
+    this.#said.set(id, length);
   }
 }

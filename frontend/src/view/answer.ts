@@ -7,7 +7,7 @@ import { arrange, make, makeButton } from "./element";
 import { AgentMessageView, type MessageSurroundings } from "./message";
 import { type NoticeContent, NoticeView, type Remedy } from "./notice";
 import { StatusView } from "./status";
-import { strings } from "./strings";
+import * as strings from "./strings";
 import type { Action, MessageState, TurnState } from "./types";
 
 /** Phases that the frame itself makes plain: the text grows, or a card turns. */
@@ -23,36 +23,38 @@ export interface AnswerSurroundings extends MessageSurroundings {
 }
 
 export class AnswerView {
+  readonly #surroundings: AnswerSurroundings;
   readonly element = make("article", "streamchat-answer");
-  private readonly bubble = make("div", "streamchat-answer-bubble");
-  private readonly messages = make("div", "streamchat-messages");
-  private readonly foot = make("div", "streamchat-answer-foot");
-  private readonly status = new StatusView();
-  private readonly copy: HTMLButtonElement;
-  private readonly actions: ActionsView;
-  private readonly notice: NoticeView;
-  private readonly views = new Map<string, AgentMessageView>();
-  private states: MessageState[] = [];
+  readonly #bubble = make("div", "streamchat-answer-bubble");
+  readonly #messages = make("div", "streamchat-messages");
+  readonly #foot = make("div", "streamchat-answer-foot");
+  readonly #status = new StatusView();
+  readonly #copy: HTMLButtonElement;
+  readonly #actions: ActionsView;
+  readonly #notice: NoticeView;
+  readonly #views = new Map<string, AgentMessageView>();
+  #states: MessageState[] = [];
 
-  constructor(private readonly surroundings: AnswerSurroundings) {
+  constructor(surroundings: AnswerSurroundings) {
+    this.#surroundings = surroundings;
     const { signal } = surroundings;
     this.element.setAttribute("aria-label", strings.assistant);
-    this.copy = makeButton(
+    this.#copy = makeButton(
       "streamchat-copy",
       strings.copy,
-      () => void this.copyAnswer(),
+      () => void this.#copyAnswer(),
       signal,
     );
-    this.foot.append(this.status.element, this.copy);
-    this.bubble.append(this.messages, this.foot);
-    this.actions = new ActionsView((action) => surroundings.act(action), signal);
-    this.notice = new NoticeView(signal);
-    this.element.append(this.bubble, this.notice.element, this.actions.element);
+    this.#foot.append(this.#status.element, this.#copy);
+    this.#bubble.append(this.#messages, this.#foot);
+    this.#actions = new ActionsView((action) => surroundings.act(action), signal);
+    this.#notice = new NoticeView(signal);
+    this.element.append(this.#bubble, this.#notice.element, this.#actions.element);
   }
 
   /** The text of the answer, as the model wrote it. */
   get text(): string {
-    return this.states
+    return this.#states
       .filter((state) => state.status !== "discarded")
       .flatMap((state) => state.blocks)
       .filter((block) => block.kind === "text" && block.text !== "")
@@ -62,43 +64,43 @@ export class AnswerView {
 
   /** Bring everything up to date; `messages` in their order in the conversation. */
   update(turn: TurnState | undefined, messages: readonly MessageState[]): void {
-    this.states = [...messages];
+    this.#states = [...messages];
     const ids = new Set(messages.map((message) => message.message));
-    for (const id of this.views.keys()) if (!ids.has(id)) this.views.delete(id);
-    for (const message of messages) this.viewOf(message.message).update(message);
+    for (const id of this.#views.keys()) if (!ids.has(id)) this.#views.delete(id);
+    for (const message of messages) this.#viewOf(message.message).update(message);
     arrange(
-      this.messages,
-      messages.map((message) => this.viewOf(message.message).element),
+      this.#messages,
+      messages.map((message) => this.#viewOf(message.message).element),
     );
     this.updateTurn(turn);
   }
 
   /** Bring one block up to date: the cost of a token. */
   updateBlock(message: MessageState, block: string): void {
-    this.viewOf(message.message).updateBlock(message, block);
+    this.#viewOf(message.message).updateBlock(message, block);
   }
 
   /** Bring the frame up to date: status, actions, how it ended. */
   updateTurn(turn: TurnState | undefined): void {
-    const running = turn?.status === "running" || (!turn && this.isStreaming());
+    const running = turn?.status === "running" || (!turn && this.#isStreaming());
     this.element.dataset["state"] = running ? "running" : (turn?.status ?? "completed");
-    this.status.update(running ? statusLabel(turn) : null);
+    this.#status.update(running ? statusLabel(turn) : null);
     const text = this.text;
-    this.copy.hidden = running || text === "";
-    this.bubble.hidden = !running && this.isEmpty();
-    this.notice.update(running || !turn ? null : this.noticeFor(turn, text !== ""));
-    this.actions.update(this.states[this.states.length - 1]?.actions ?? []);
+    this.#copy.hidden = running || text === "";
+    this.#bubble.hidden = !running && this.#isEmpty();
+    this.#notice.update(running || !turn ? null : this.#noticeFor(turn, text !== ""));
+    this.#actions.update(this.#states[this.#states.length - 1]?.actions ?? []);
   }
 
-  private noticeFor(turn: TurnState, answered: boolean): NoticeContent | null {
+  #noticeFor(turn: TurnState, answered: boolean): NoticeContent | null {
     if (neverStarted(turn)) {
-      const remedies = [this.again(turn, strings.sendAgain)];
+      const remedies = [this.#again(turn, strings.sendAgain)];
       return { tone: "note", what: unansweredWords(turn), remedies };
     }
     const kept = answered ? strings.keptAnswer : strings.keptMessage;
-    const remedies = [this.again(turn, strings.askAgain)];
-    if (!this.isEmpty() && this.surroundings.isLast(turn.turn)) {
-      const act = (): void => this.surroundings.send(strings.continueMessage);
+    const remedies = [this.#again(turn, strings.askAgain)];
+    if (!this.#isEmpty() && this.#surroundings.isLast(turn.turn)) {
+      const act = (): void => this.#surroundings.send(strings.continueMessage);
       remedies.unshift({ label: strings.continueAnswer, act });
     }
     switch (turn.status) {
@@ -122,32 +124,32 @@ export class AnswerView {
     }
   }
 
-  private again(turn: TurnState, label: string): Remedy {
-    return { label, act: () => this.surroundings.retry(turn.turn) };
+  #again(turn: TurnState, label: string): Remedy {
+    return { label, act: () => this.#surroundings.retry(turn.turn) };
   }
 
-  private isStreaming(): boolean {
-    return this.states.some((state) => state.status === "streaming");
+  #isStreaming(): boolean {
+    return this.#states.some((state) => state.status === "streaming");
   }
 
-  private isEmpty(): boolean {
-    return this.states.every((state) => state.blocks.length === 0);
+  #isEmpty(): boolean {
+    return this.#states.every((state) => state.blocks.length === 0);
   }
 
-  private viewOf(message: string): AgentMessageView {
-    let view = this.views.get(message);
+  #viewOf(message: string): AgentMessageView {
+    let view = this.#views.get(message);
     if (view === undefined) {
-      view = new AgentMessageView(this.surroundings);
-      this.views.set(message, view);
+      view = new AgentMessageView(this.#surroundings);
+      this.#views.set(message, view);
     }
     return view;
   }
 
-  private async copyAnswer(): Promise<void> {
+  async #copyAnswer(): Promise<void> {
     const copied = await copyText(this.text);
-    this.copy.textContent = copied ? strings.copied : strings.copyFailed;
+    this.#copy.textContent = copied ? strings.copied : strings.copyFailed;
     setTimeout(() => {
-      this.copy.textContent = strings.copy;
+      this.#copy.textContent = strings.copy;
     }, COPIED_SHOWN_MS);
   }
 }

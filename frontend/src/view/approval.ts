@@ -4,7 +4,7 @@ import type { Highlight } from "../markdown";
 import { removeHidden, showControls } from "../markdown/hidden";
 import { appendVisible } from "../markdown/inline_view";
 import { make, makeButton, setText } from "./element";
-import { strings } from "./strings";
+import * as strings from "./strings";
 import type { ApprovalAnswer, OutgoingRequest, ToolCallState } from "./types";
 
 /** What an approval needs of the chat around it. */
@@ -40,52 +40,60 @@ function inputOf(text: string, language: string): Record<string, unknown> | null
 }
 
 export class ApprovalView {
+  readonly #surroundings: ApprovalSurroundings;
   readonly element = make("section", "streamchat-approval");
-  private readonly prompt = make("p", "streamchat-approval-prompt");
-  private readonly code = make("pre", "streamchat-approval-input");
-  private readonly field = make("textarea", "streamchat-approval-field");
-  private readonly problem = make("p", "streamchat-approval-problem");
-  private readonly buttons = make("div", "streamchat-approval-buttons");
-  private readonly remember: HTMLButtonElement;
-  private readonly edit: HTMLButtonElement;
-  private call: ToolCallState | null = null;
-  private shown = "";
-  private language = "json";
+  readonly #prompt = make("p", "streamchat-approval-prompt");
+  readonly #code = make("pre", "streamchat-approval-input");
+  readonly #field = make("textarea", "streamchat-approval-field");
+  readonly #problem = make("p", "streamchat-approval-problem");
+  readonly #buttons = make("div", "streamchat-approval-buttons");
+  readonly #remember: HTMLButtonElement;
+  readonly #edit: HTMLButtonElement;
+  #call: ToolCallState | null = null;
+  #shown = "";
+  #language = "json";
 
-  constructor(private readonly surroundings: ApprovalSurroundings) {
+  constructor(surroundings: ApprovalSurroundings) {
+    this.#surroundings = surroundings;
     const { signal } = surroundings;
-    this.code.tabIndex = 0;
-    this.field.hidden = true;
-    this.field.spellcheck = false;
-    this.field.setAttribute("aria-label", strings.approvalEditLabel);
-    this.problem.setAttribute("role", "alert");
-    this.problem.hidden = true;
+    this.#code.tabIndex = 0;
+    this.#field.hidden = true;
+    this.#field.spellcheck = false;
+    this.#field.setAttribute("aria-label", strings.approvalEditLabel);
+    this.#problem.setAttribute("role", "alert");
+    this.#problem.hidden = true;
     const allow = makeButton(
       "streamchat-approval-allow",
       strings.allow,
-      () => this.approve("once"),
+      () => this.#approve("once"),
       signal,
     );
-    this.remember = makeButton(
+    this.#remember = makeButton(
       "streamchat-quiet-button",
       strings.allowInConversation,
-      () => this.approve("conversation"),
+      () => this.#approve("conversation"),
       signal,
     );
-    this.edit = makeButton(
+    this.#edit = makeButton(
       "streamchat-quiet-button",
       strings.edit,
-      () => this.beginEdit(),
+      () => this.#beginEdit(),
       signal,
     );
     const deny = makeButton(
       "streamchat-quiet-button",
       strings.deny,
-      () => this.answer({ decision: "denied" }),
+      () => this.#answer({ decision: "denied" }),
       signal,
     );
-    this.buttons.append(allow, this.remember, this.edit, deny);
-    this.element.append(this.prompt, this.code, this.field, this.problem, this.buttons);
+    this.#buttons.append(allow, this.#remember, this.#edit, deny);
+    this.element.append(
+      this.#prompt,
+      this.#code,
+      this.#field,
+      this.#problem,
+      this.#buttons,
+    );
     this.element.setAttribute("aria-label", strings.approval);
   }
 
@@ -95,68 +103,68 @@ export class ApprovalView {
     const asks = approval != null && call.status === "requested" && turnRuns;
     this.element.hidden = !asks || approval.decision != null;
     if (this.element.hidden || approval == null) return;
-    this.call = call;
-    setText(this.prompt, removeHidden(approval.prompt));
-    this.remember.hidden = !approval.may_remember;
+    this.#call = call;
+    setText(this.#prompt, removeHidden(approval.prompt));
+    this.#remember.hidden = !approval.may_remember;
     this.element.dataset["risk"] = approval.risk;
-    this.showInput(call);
-    const request = this.surroundings.answering(approval.approval);
-    this.showProblem(
+    this.#showInput(call);
+    const request = this.#surroundings.answering(approval.approval);
+    this.#showProblem(
       request?.status === "failed" ? (request.error?.message ?? "") : "",
     );
-    for (const button of this.buttons.querySelectorAll("button")) {
+    for (const button of this.#buttons.querySelectorAll("button")) {
       button.disabled = request?.status === "sending";
     }
   }
 
-  private showInput(call: ToolCallState): void {
+  #showInput(call: ToolCallState): void {
     const { text, language } = readable(call.input);
-    if (text === this.shown) return;
-    this.shown = text;
-    this.language = language;
-    this.code.replaceChildren();
-    appendVisible(this.code, showControls(text));
-    void this.colour(text, language);
+    if (text === this.#shown) return;
+    this.#shown = text;
+    this.#language = language;
+    this.#code.replaceChildren();
+    appendVisible(this.#code, showControls(text));
+    void this.#colour(text, language);
   }
 
-  private async colour(text: string, language: string): Promise<void> {
-    const runs = (await this.surroundings.highlight?.(text, language)) ?? null;
+  async #colour(text: string, language: string): Promise<void> {
+    const runs = (await this.#surroundings.highlight?.(text, language)) ?? null;
     // Hidden characters stay visible: then the code is not coloured.
-    if (runs === null || this.shown !== text || showControls(text) !== text) return;
-    this.code.replaceChildren(
+    if (runs === null || this.#shown !== text || showControls(text) !== text) return;
+    this.#code.replaceChildren(
       ...runs.map((run) =>
         make("span", run.scope === "" ? "" : `streamchat-code-${run.scope}`, run.text),
       ),
     );
   }
 
-  private beginEdit(): void {
-    this.field.value = this.shown;
-    this.field.rows = Math.min(20, this.shown.split("\n").length + 1);
-    this.field.hidden = false;
-    this.code.hidden = true;
-    this.edit.hidden = true;
-    this.field.focus();
+  #beginEdit(): void {
+    this.#field.value = this.#shown;
+    this.#field.rows = Math.min(20, this.#shown.split("\n").length + 1);
+    this.#field.hidden = false;
+    this.#code.hidden = true;
+    this.#edit.hidden = true;
+    this.#field.focus();
   }
 
-  private approve(remember: "once" | "conversation"): void {
-    if (this.field.hidden || this.field.value === this.shown) {
-      this.answer({ decision: "approved", remember });
+  #approve(remember: "once" | "conversation"): void {
+    if (this.#field.hidden || this.#field.value === this.#shown) {
+      this.#answer({ decision: "approved", remember });
       return;
     }
-    const editedInput = inputOf(this.field.value, this.language);
-    if (editedInput === null) this.showProblem(strings.approvalNotJson);
-    else this.answer({ decision: "approved", remember, editedInput });
+    const editedInput = inputOf(this.#field.value, this.#language);
+    if (editedInput === null) this.#showProblem(strings.approvalNotJson);
+    else this.#answer({ decision: "approved", remember, editedInput });
   }
 
-  private answer(answer: ApprovalAnswer): void {
-    const { call } = this;
+  #answer(answer: ApprovalAnswer): void {
+    const call = this.#call;
     if (call?.approval == null || call.turn == null) return;
-    this.surroundings.answer(call.turn, call.approval.approval, answer);
+    this.#surroundings.answer(call.turn, call.approval.approval, answer);
   }
 
-  private showProblem(text: string): void {
-    setText(this.problem, text);
-    this.problem.hidden = text === "";
+  #showProblem(text: string): void {
+    setText(this.#problem, text);
+    this.#problem.hidden = text === "";
   }
 }

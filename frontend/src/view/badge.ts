@@ -1,7 +1,7 @@
 /** A badge in plain words; more words when it is pressed. */
 
 import { make, makeButton, setText } from "./element";
-import { strings } from "./strings";
+import * as strings from "./strings";
 import type { ConnectionStatus } from "./types";
 
 let nextId = 1;
@@ -11,25 +11,25 @@ export class BadgeView {
   readonly element = make("div", "streamchat-badge-holder");
   protected readonly button: HTMLButtonElement;
   protected readonly popover = make("div", "streamchat-popover");
-  private readonly text = make("span", "streamchat-badge-text");
-  private readonly detail = make("p", "streamchat-popover-detail");
+  readonly #text = make("span", "streamchat-badge-text");
+  readonly #detail = make("p", "streamchat-popover-detail");
 
   constructor(signal: AbortSignal) {
     this.button = makeButton(
       "streamchat-badge",
       make("span", "streamchat-badge-dot"),
-      () => this.toggle(this.popover.hidden !== false),
+      () => this.#toggle(this.popover.hidden !== false),
       signal,
     );
-    this.button.append(this.text);
+    this.button.append(this.#text);
     this.popover.id = `streamchat-popover-${nextId++}`;
     this.popover.hidden = true;
-    this.popover.append(this.detail);
+    this.popover.append(this.#detail);
     this.button.setAttribute("aria-controls", this.popover.id);
     this.button.setAttribute("aria-expanded", "false");
     this.element.append(this.button, this.popover);
-    this.element.addEventListener("keydown", (event) => this.onKey(event), { signal });
-    this.element.addEventListener("focusout", (event) => this.onFocusOut(event), {
+    this.element.addEventListener("keydown", (event) => this.#onKey(event), { signal });
+    this.element.addEventListener("focusout", (event) => this.#onFocusOut(event), {
       signal,
     });
   }
@@ -38,24 +38,24 @@ export class BadgeView {
     this.button.dataset["tone"] = tone;
     this.button.title = detail;
     this.button.setAttribute("aria-label", label);
-    setText(this.text, text);
-    setText(this.detail, detail);
+    setText(this.#text, text);
+    setText(this.#detail, detail);
   }
 
-  private toggle(open: boolean): void {
+  #toggle(open: boolean): void {
     this.popover.hidden = !open;
     this.button.setAttribute("aria-expanded", String(open));
   }
 
-  private onKey(event: KeyboardEvent): void {
+  #onKey(event: KeyboardEvent): void {
     if (event.key !== "Escape" || this.popover.hidden) return;
     event.stopPropagation();
-    this.toggle(false);
+    this.#toggle(false);
     this.button.focus();
   }
 
-  private onFocusOut(event: FocusEvent): void {
-    if (!this.element.contains(event.relatedTarget as Node | null)) this.toggle(false);
+  #onFocusOut(event: FocusEvent): void {
+    if (!this.element.contains(event.relatedTarget as Node | null)) this.#toggle(false);
   }
 }
 
@@ -71,21 +71,21 @@ const TONES: Readonly<Record<ConnectionStatus["transport"], string>> = {
 
 /** How the chat reaches its server, and why so. */
 export class ConnectionBadge extends BadgeView {
-  private readonly retry: HTMLButtonElement;
+  readonly #retry: HTMLButtonElement;
 
   constructor(reconnect: () => void, signal: AbortSignal) {
     super(signal);
-    this.retry = makeButton(
+    this.#retry = makeButton(
       "streamchat-quiet-button",
       strings.tryNow,
       reconnect,
       signal,
     );
-    this.popover.append(this.retry);
+    this.popover.append(this.#retry);
   }
 
   updateConnection({ transport, text, detail }: ConnectionStatus): void {
     this.update(TONES[transport], text, detail, strings.connectionLabel(text));
-    this.retry.hidden = transport !== "offline" && transport !== "connecting";
+    this.#retry.hidden = transport !== "offline" && transport !== "connecting";
   }
 }

@@ -5,17 +5,20 @@
  * happened: a token costs the same in a long conversation as in a new one.
  */
 
+import type { Attachment } from "../content";
 import { isBusy, neverStarted, openTurns } from "../turns";
 import { Announcer } from "./announcer";
 import { BadgeView, ConnectionBadge } from "./badge";
 import { ComposerView } from "./composer";
+import { makeDropZone } from "./drop_zone";
 import { make, setText } from "./element";
+import { formatDuration } from "./formats";
 import { makeHighlight } from "./highlight_loader";
 import { NoticeView } from "./notice";
 import { PresenceBadge } from "./presence";
 import { QueueView } from "./queue";
 import { EndFollower } from "./scroll";
-import { formatDuration, strings } from "./strings";
+import * as strings from "./strings";
 import { ThemeFollower } from "./theme";
 import { Transcript } from "./transcript";
 import type { Change, ChatModel, ChatViewOptions, Theme, TurnState } from "./types";
@@ -50,7 +53,7 @@ class Changes {
         this.queue = true;
         break;
       case "delta":
-        this.addDelta(change.message, change.block);
+        this.#addDelta(change.message, change.block);
         break;
       case "tool_call":
         this.toolCalls.add(change.tool_call);
@@ -72,7 +75,7 @@ class Changes {
     }
   }
 
-  private addDelta(message: string, block: string): void {
+  #addDelta(message: string, block: string): void {
     const blocks = this.blocks.get(message);
     if (blocks === undefined) this.blocks.set(message, new Set([block]));
     else blocks.add(block);
@@ -80,77 +83,74 @@ class Changes {
 }
 
 export class ChatView {
+  readonly #model: ChatModel;
   readonly element = make("section", "streamchat");
-  private readonly title = make("h2", "streamchat-title");
-  private readonly offline: BadgeView;
-  private readonly connection: ConnectionBadge;
-  private readonly presence: PresenceBadge;
-  private readonly problem: NoticeView;
-  private readonly announcer = new Announcer();
-  private readonly transcript: Transcript;
-  private readonly follower: EndFollower;
-  private readonly queue: QueueView;
-  private readonly composer: ComposerView;
-  private readonly theme: ThemeFollower;
-  private changes = new Changes(true);
-  private readonly tryNow = {
+  readonly #title = make("h2", "streamchat-title");
+  readonly #offline: BadgeView;
+  readonly #connection: ConnectionBadge;
+  readonly #presence: PresenceBadge;
+  readonly #problem: NoticeView;
+  readonly #announcer = new Announcer();
+  readonly #transcript: Transcript;
+  readonly #follower: EndFollower;
+  readonly #queue: QueueView;
+  readonly #composer: ComposerView;
+  readonly #theme: ThemeFollower;
+  #changes = new Changes(true);
+  readonly #tryNow = {
     label: strings.tryNow,
-    act: () => this.model.reconnect(),
+    act: () => this.#model.reconnect(),
   };
-  private frame: number | null = null;
-  private announcedLabel = "";
-  private problemShown = false;
+  #frame: number | null = null;
+  #announcedLabel = "";
+  #problemShown = false;
 
   /**
    * @param container Gets the chat appended; loses it when `options.signal` aborts.
    */
-  constructor(
-    container: HTMLElement,
-    private readonly model: ChatModel,
-    options: ChatViewOptions,
-  ) {
+  constructor(container: HTMLElement, model: ChatModel, options: ChatViewOptions) {
+    this.#model = model;
     const { signal } = options;
-    this.offline = new BadgeView(signal);
-    this.connection = new ConnectionBadge(() => model.reconnect(), signal);
-    this.presence = new PresenceBadge(signal);
-    this.problem = new NoticeView(signal);
+    this.#offline = new BadgeView(signal);
+    this.#connection = new ConnectionBadge(() => model.reconnect(), signal);
+    this.#presence = new PresenceBadge(signal);
+    this.#problem = new NoticeView(signal);
     const highlight =
       options.staticUrl === undefined ? undefined : makeHighlight(options.staticUrl);
-    this.transcript = new Transcript(model, this.announcer, { signal, highlight });
-    const scroller = this.makeScroller();
-    this.follower = new EndFollower(scroller, this.transcript.element, signal);
-    this.composer = new ComposerView({
-      signal,
-      send: (text) => this.send(text),
-      stop: () => model.cancel(),
-      draft: model.draft(),
-      keepDraft: (text) => model.keepDraft(text),
-      bytesLimit: () => model.messageBytesLimit,
+    this.#transcript = new Transcript(model, this.#announcer, { signal, highlight });
+    const scroller = this.#makeScroller();
+    this.#follower = new EndFollower(scroller, this.#transcript.element, signal);
+    this.#composer = new ComposerView({
+      ...{ signal, model, dataSource: options.dataSource ?? null },
+      send: (text, attachments) => this.#send(text, attachments),
     });
-    this.queue = new QueueView({
+    this.#queue = new QueueView({
       ...{ signal, model },
-      say: (text) => this.announcer.say(text),
-      giveBack: (text, why) => this.giveBack(text, why),
-      focusComposer: () => this.composer.focus(),
+      say: (text) => this.#announcer.say(text),
+      giveBack: (text, attachments, why) => this.#giveBack(text, attachments, why),
+      focusComposer: () => this.#composer.focus(),
     });
-    this.assemble(scroller, options.layout ?? "widget");
-    this.theme = new ThemeFollower(this.element, signal);
-    this.theme.setTheme(options.theme ?? "auto");
+    this.#assemble(scroller, options.layout ?? "widget");
+    this.#theme = new ThemeFollower(this.element, signal);
+    this.#theme.setTheme(options.theme ?? "auto");
     container.append(this.element);
-    this.listen(signal);
-    this.paint();
+    this.#listen(signal);
+    this.element.append(
+      makeDropZone(this.element, (files) => this.#composer.attach(files), signal),
+    );
+    this.#paint();
   }
 
   setTheme(theme: Theme): void {
-    this.theme.setTheme(theme);
+    this.#theme.setTheme(theme);
   }
 
   focus(): void {
-    this.composer.focus();
+    this.#composer.focus();
   }
 
-  private makeScroller(): HTMLElement {
-    const scroller = make("div", "streamchat-scroller", this.transcript.element);
+  #makeScroller(): HTMLElement {
+    const scroller = make("div", "streamchat-scroller", this.#transcript.element);
     scroller.tabIndex = 0;
     scroller.setAttribute("role", "log");
     scroller.setAttribute("aria-label", strings.transcript);
@@ -159,85 +159,89 @@ export class ChatView {
     return scroller;
   }
 
-  private assemble(scroller: HTMLElement, layout: string): void {
+  #assemble(scroller: HTMLElement, layout: string): void {
     this.element.dataset["layout"] = layout;
     this.element.setAttribute("aria-label", strings.chat);
     // Lumino looks for this before it takes a key for one of its shortcuts.
     this.element.dataset["lmSuppressShortcuts"] = "true";
-    this.offline.update(
+    this.#offline.update(
       "demo",
       strings.offlineDemo,
       strings.offlineDemoDetail,
       strings.offlineDemo,
     );
     const badges = make("div", "streamchat-badges");
-    badges.append(this.offline.element, this.presence.element, this.connection.element);
-    const header = make("header", "streamchat-header", this.title, badges);
+    badges.append(
+      this.#offline.element,
+      this.#presence.element,
+      this.#connection.element,
+    );
+    const header = make("header", "streamchat-header", this.#title, badges);
     const bottom = make("footer", "streamchat-bottom");
     bottom.append(
-      this.follower.button,
-      this.problem.element,
-      this.queue.element,
-      this.composer.element,
+      this.#follower.button,
+      this.#problem.element,
+      this.#queue.element,
+      this.#composer.element,
     );
-    this.element.append(header, scroller, bottom, this.announcer.element);
+    this.element.append(header, scroller, bottom, this.#announcer.element);
   }
 
-  private listen(signal: AbortSignal): void {
-    this.model.subscribe((change) => this.note(change), signal);
-    this.element.addEventListener("keydown", (event) => this.onKey(event), { signal });
+  #listen(signal: AbortSignal): void {
+    this.#model.subscribe((change) => this.#note(change), signal);
+    this.element.addEventListener("keydown", (event) => this.#onKey(event), { signal });
     for (const name of ["keyup", "keypress"]) {
       this.element.addEventListener(name, (event) => event.stopPropagation(), {
         signal,
       });
     }
-    signal.addEventListener("abort", () => this.remove(), { once: true });
+    signal.addEventListener("abort", () => this.#remove(), { once: true });
   }
 
-  private remove(): void {
-    if (this.frame !== null) cancelAnimationFrame(this.frame);
+  #remove(): void {
+    if (this.#frame !== null) cancelAnimationFrame(this.#frame);
     this.element.remove();
   }
 
-  private onKey(event: KeyboardEvent): void {
+  #onKey(event: KeyboardEvent): void {
     // The notebook around must not take what is typed here for commands.
     event.stopPropagation();
     if (event.key !== "Escape" || event.isComposing) return;
-    if (!isBusy(this.model.state)) return;
+    if (!isBusy(this.#model.state)) return;
     event.preventDefault();
-    this.model.cancel();
+    this.#model.cancel();
   }
 
-  private send(text: string): void {
-    this.model.send(text);
-    this.announcer.say(strings.announceSent);
-    this.follower.jump();
+  #send(text: string, attachments: readonly Attachment[]): void {
+    this.#model.send(text, attachments);
+    this.#announcer.say(strings.announceSent);
+    this.#follower.jump();
   }
 
-  private giveBack(text: string, why: string): void {
-    this.composer.giveBack(text, why);
-    this.announcer.say(why);
+  #giveBack(text: string, attachments: readonly Attachment[], why: string): void {
+    this.#composer.giveBack(text, attachments, why);
+    this.#announcer.say(why);
   }
 
-  private note(change: Change): void {
-    this.changes.add(change);
-    this.frame ??= requestAnimationFrame(() => {
-      this.frame = null;
-      this.paint();
+  #note(change: Change): void {
+    this.#changes.add(change);
+    this.#frame ??= requestAnimationFrame(() => {
+      this.#frame = null;
+      this.#paint();
     });
   }
 
-  private paint(): void {
-    const changes = this.changes;
-    this.changes = new Changes(false);
-    this.paintTranscript(changes);
-    if (changes.queue) this.queue.update();
-    if (changes.surroundings) this.paintSurroundings();
-    this.follower.followEnd();
+  #paint(): void {
+    const changes = this.#changes;
+    this.#changes = new Changes(false);
+    this.#paintTranscript(changes);
+    if (changes.queue) this.#queue.update();
+    if (changes.surroundings) this.#paintSurroundings();
+    this.#follower.followEnd();
   }
 
-  private paintTranscript(changes: Changes): void {
-    const { transcript } = this;
+  #paintTranscript(changes: Changes): void {
+    const transcript = this.#transcript;
     if (changes.everything) {
       transcript.reset();
       return;
@@ -250,46 +254,46 @@ export class ChatView {
     }
     for (const id of changes.toolCalls) transcript.updateToolCall(id);
     for (const id of changes.turns) transcript.updateTurn(id);
-    this.announceEnds(changes);
+    this.#announceEnds(changes);
   }
 
-  private paintSurroundings(): void {
-    const { model } = this;
-    setText(this.title, model.state.title || strings.untitled);
-    this.offline.element.hidden = !model.isOffline;
-    this.presence.updatePresence(model.presence);
-    this.connection.updateConnection(model.connection);
+  #paintSurroundings(): void {
+    const model = this.#model;
+    setText(this.#title, model.state.title || strings.untitled);
+    this.#offline.element.hidden = !model.isOffline;
+    this.#presence.updatePresence(model.presence);
+    this.#connection.updateConnection(model.connection);
     const { problem } = model.connection;
     const what = strings.connectionProblem(problem?.code ?? "");
-    if (problem && !this.problemShown) this.announcer.say(what);
-    this.problemShown = problem != null;
-    this.problem.update(
+    if (problem && !this.#problemShown) this.#announcer.say(what);
+    this.#problemShown = problem != null;
+    this.#problem.update(
       problem
         ? {
             tone: "error",
             what,
             detail: problem.message,
             kept: strings.keptDraft,
-            remedies: problem.retryable ? [this.tryNow] : [],
+            remedies: problem.retryable ? [this.#tryNow] : [],
           }
         : null,
     );
     const { running, waiting } = openTurns(model.state);
-    this.composer.setBusy({
+    this.#composer.setBusy({
       running: running !== undefined,
       waiting: waiting.length > 0,
     });
-    this.announceLabel(running?.label ?? "");
+    this.#announceLabel(running?.label ?? "");
   }
 
-  private announceLabel(label: string): void {
-    if (label !== "" && label !== this.announcedLabel) this.announcer.say(label);
-    this.announcedLabel = label;
+  #announceLabel(label: string): void {
+    if (label !== "" && label !== this.#announcedLabel) this.#announcer.say(label);
+    this.#announcedLabel = label;
   }
 
-  private announceEnds(changes: Changes): void {
+  #announceEnds(changes: Changes): void {
     for (const id of changes.toolCalls) {
-      const call = this.model.toolCall(id);
+      const call = this.#model.toolCall(id);
       if (
         call === undefined ||
         call.status === "requested" ||
@@ -299,17 +303,17 @@ export class ChatView {
       }
       const duration =
         call.duration_ms == null ? "" : `, ${formatDuration(call.duration_ms)}`;
-      this.announcer.say(`${strings.toolEnds[call.status](call.name)}${duration}.`);
+      this.#announcer.say(`${strings.toolEnds[call.status](call.name)}${duration}.`);
     }
-    for (const id of changes.turns) this.announceEnd(this.model.turn(id));
+    for (const id of changes.turns) this.#announceEnd(this.#model.turn(id));
   }
 
-  private announceEnd(turn: TurnState | undefined): void {
+  #announceEnd(turn: TurnState | undefined): void {
     // What never began is said as the queue shrinks.
     if (turn === undefined || neverStarted(turn)) return;
-    if (turn.status === "completed") this.announcer.say(strings.announceAnswer);
-    if (turn.status === "failed") this.announcer.say(strings.turnFailed);
-    if (turn.status === "interrupted") this.announcer.say(strings.turnInterrupted);
-    if (turn.status === "cancelled") this.announcer.say(strings.stopped);
+    if (turn.status === "completed") this.#announcer.say(strings.announceAnswer);
+    if (turn.status === "failed") this.#announcer.say(strings.turnFailed);
+    if (turn.status === "interrupted") this.#announcer.say(strings.turnInterrupted);
+    if (turn.status === "cancelled") this.#announcer.say(strings.stopped);
   }
 }

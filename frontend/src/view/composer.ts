@@ -1,19 +1,20 @@
 /** Where the reader writes: Enter sends, Shift+Enter makes a line. */
 
+import { type Attachment, contentOf, excessBytes } from "../content";
+import { Completion } from "./completion";
 import { make, makeButton, setText } from "./element";
 import { makeIcon } from "./icon";
-import { strings } from "./strings";
+import { mentionAt, mentionsIn, withoutMention } from "./mentions";
+import * as strings from "./strings";
+import { Tray } from "./tray";
+import type { ChatModel, DataSource } from "./types";
 
 export interface ComposerOptions {
   readonly signal: AbortSignal;
-  readonly send: (text: string) => void;
-  readonly stop: () => void;
-  /** What was being written before. */
-  readonly draft: string;
-  /** Told what is being written, at every change. */
-  readonly keepDraft: (text: string) => void;
-  /** Longest text, in UTF-8 bytes; asked for at every send. */
-  readonly bytesLimit: () => number;
+  readonly model: ChatModel;
+  /** `null` where there is no notebook. */
+  readonly dataSource: DataSource | null;
+  readonly send: (text: string, attachments: readonly Attachment[]) => void;
 }
 
 /** What goes on while the reader writes. */
@@ -23,159 +24,294 @@ export interface Busy {
   readonly waiting: boolean;
 }
 
-let nextId = 1;
-
-/** The size in UTF-8 of a text that has more bytes than `limit`, else null. */
-export function excessBytes(text: string, limit: number): number | null {
-  // A character takes at most three bytes per unit: most texts need no counting.
-  if (text.length * 3 <= limit) return null;
-  const bytes = new TextEncoder().encode(text).length;
-  return bytes > limit ? bytes : null;
+/** Something to say in place of the hint. */
+interface Remark {
+  readonly text: string;
+  readonly isProblem: boolean;
 }
 
-export class ComposerView {
-  readonly element = make("form", "streamchat-composer");
-  private readonly field = make("textarea", "streamchat-field");
-  private readonly hint = make("div", "streamchat-hint");
-  private readonly sendButton: HTMLButtonElement;
-  private readonly stopButton: HTMLButtonElement;
-  private running = false;
-  private waiting = false;
-  /** Said in place of the hint until something is typed. */
-  private remark = "";
+let nextId = 1;
 
-  constructor(private readonly options: ComposerOptions) {
-    const { signal } = options;
-    this.hint.id = `streamchat-hint-${nextId++}`;
-    this.field.rows = 1;
-    this.field.placeholder = strings.messagePlaceholder;
-    this.field.setAttribute("aria-label", strings.messageLabel);
-    this.field.setAttribute("aria-describedby", this.hint.id);
-    this.sendButton = makeButton(
-      "streamchat-send",
-      makeIcon("arrowUp"),
-      () => this.send(),
-      signal,
+export class ComposerView {
+  readonly #options: ComposerOptions;
+  readonly element = make("form", "streamchat-composer");
+  readonly #field = make("textarea", "streamchat-field");
+  readonly #hint = make("div", "streamchat-hint");
+  readonly #files = make("input", "");
+  readonly #sendButton: HTMLButtonElement;
+  readonly #stopButton: HTMLButtonElement;
+  readonly #tray: Tray;
+  readonly #completion: Completion | null;
+  #running = false;
+  #waiting = false;
+  /** Whether to send as soon as everything that is attached is there. */
+  #isSending = false;
+  /** Said in place of the hint until something is typed. */
+  #remark: Remark | null = null;
+
+  constructor(options: ComposerOptions) {
+    this.#options = options;
+    const { signal, model, dataSource } = options;
+    this.#hint.id = `streamchat-hint-${nextId++}`;
+    this.#field.rows = 1;
+    this.#field.placeholder = strings.messagePlaceholder;
+    this.#field.setAttribute("aria-label", strings.messageLabel);
+    this.#field.setAttribute("aria-describedby", this.#hint.id);
+    this.#sendButton = this.#makeButton("send", "arrowUp", strings.send, () =>
+      this.#send(),
     );
-    this.sendButton.setAttribute("aria-label", strings.send);
-    this.sendButton.title = strings.send;
-    this.stopButton = makeButton(
-      "streamchat-stop",
-      makeIcon("stop"),
-      options.stop,
-      signal,
+    this.#stopButton = this.#makeButton("stop", "stop", strings.stop, () =>
+      model.cancel(),
     );
-    this.stopButton.setAttribute("aria-label", strings.stop);
-    this.stopButton.title = strings.stop;
-    const buttons = make(
-      "div",
-      "streamchat-composer-buttons",
-      this.stopButton,
-      this.sendButton,
-    );
-    this.element.append(
-      make("div", "streamchat-composer-box", this.field, buttons),
-      this.hint,
-    );
-    this.listen(signal);
-    this.field.value = options.draft;
-    this.refresh();
+    this.#tray = new Tray({
+      ...{ signal, model, dataSource },
+      changed: () => this.#onTrayChange(),
+      withdrawn: (name) => this.#write(withoutMention(this.#field.value, name)),
+      refuse: (why) => this.#say(why),
+      focusComposer: () => this.focus(),
+    });
+    this.#completion =
+      dataSource === null
+        ? null
+        : new Completion({
+            ...{ signal, dataSource, field: this.#field },
+            choose: (variable) => {
+              this.#tray.addVariable(variable);
+              this.#write(this.#field.value);
+            },
+          });
+    this.#assemble();
+    this.#listen(signal);
+    this.#field.value = model.draft();
+    this.#tray.restore(model.draftAttachments);
+    this.#refresh();
   }
 
-  /** Put a text that was typed elsewhere before what is in the field, and say why. */
-  giveBack(text: string, why: string): void {
-    const written = this.field.value;
-    this.remark = why;
-    this.write(written.trim() === "" ? text : `${text}\n\n${written}`);
+  /** Put what was written elsewhere before what is in the field, and say why. */
+  giveBack(text: string, attachments: readonly Attachment[], why: string): void {
+    const written = this.#field.value;
+    this.#remark = { text: why, isProblem: false };
+    this.#tray.restore(attachments);
+    this.#write(written.trim() === "" ? text : `${text}\n\n${written}`);
+  }
+
+  /** Attach files, from wherever they came. */
+  attach(files: readonly File[]): void {
+    this.focus();
+    this.#remark = null;
+    void this.#tray.addFiles(files);
   }
 
   focus(): void {
-    this.field.focus();
+    this.#field.focus();
   }
 
   /** While a turn runs or waits there is something to stop. */
   setBusy({ running, waiting }: Busy): void {
-    if (running === this.running && waiting === this.waiting) return;
-    const hadFocus = document.activeElement === this.stopButton;
-    this.running = running;
-    this.waiting = waiting;
-    this.refresh();
+    if (running === this.#running && waiting === this.#waiting) return;
+    const hadFocus = document.activeElement === this.#stopButton;
+    this.#running = running;
+    this.#waiting = waiting;
+    this.#refresh();
     // A button that vanishes must not take the focus with it.
-    if (hadFocus && this.stopButton.hidden) this.focus();
+    if (hadFocus && this.#stopButton.hidden) this.focus();
   }
 
-  private listen(signal: AbortSignal): void {
-    this.field.addEventListener(
+  #assemble(): void {
+    this.#files.type = "file";
+    this.#files.multiple = true;
+    this.#files.hidden = true;
+    const attach = this.#makeButton("attach", "clip", strings.attach, () =>
+      this.#files.click(),
+    );
+    const buttons = make(
+      "div",
+      "streamchat-composer-buttons",
+      this.#stopButton,
+      this.#sendButton,
+    );
+    const line = make(
+      "div",
+      "streamchat-composer-line",
+      attach,
+      this.#files,
+      this.#field,
+      buttons,
+    );
+    const box = make("div", "streamchat-composer-box", this.#tray.element, line);
+    if (this.#completion !== null) box.prepend(this.#completion.element);
+    this.element.append(box, this.#hint);
+  }
+
+  #makeButton(
+    name: "send" | "stop" | "attach",
+    icon: Parameters<typeof makeIcon>[0],
+    label: string,
+    onClick: () => void,
+  ): HTMLButtonElement {
+    const { signal } = this.#options;
+    const button = makeButton(`streamchat-${name}`, makeIcon(icon), onClick, signal);
+    button.setAttribute("aria-label", label);
+    button.title = label;
+    return button;
+  }
+
+  #listen(signal: AbortSignal): void {
+    this.#field.addEventListener(
       "input",
       () => {
-        this.remark = "";
-        this.write(this.field.value);
+        this.#remark = null;
+        this.#isSending = false;
+        this.#write(this.#field.value);
+        this.#lookUpFinished();
+        this.#completion?.refresh();
       },
       { signal },
     );
-    this.field.addEventListener("keydown", (event) => this.onKey(event), { signal });
+    this.#field.addEventListener("keydown", (event) => this.#onKey(event), { signal });
+    this.#field.addEventListener("paste", (event) => this.#onPaste(event), { signal });
+    this.#files.addEventListener(
+      "change",
+      () => {
+        this.attach([...(this.#files.files ?? [])]);
+        this.#files.value = ""; // so that the same file can be chosen again
+      },
+      { signal },
+    );
     this.element.addEventListener(
       "submit",
       (event) => {
         event.preventDefault();
-        this.send();
+        this.#send();
       },
       { signal },
     );
   }
 
-  private onKey(event: KeyboardEvent): void {
-    // Enter that ends the composition of a character is not ours.
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+  #onKey(event: KeyboardEvent): void {
+    // A key that ends the composition of a character is not ours.
+    if (event.isComposing) return;
+    if (this.#completion?.takeKey(event)) {
+      event.preventDefault();
+      event.stopPropagation();
+    } else if (event.key === "Escape" && this.#isSending) {
+      event.preventDefault();
+      event.stopPropagation(); // it would stop the answer
+      this.#isSending = false;
+      this.#refresh();
+    } else if (event.key === "Enter" && !event.shiftKey) {
+      event.preventDefault();
+      this.#send();
+    }
+  }
+
+  #onPaste(event: ClipboardEvent): void {
+    const { clipboardData: data } = event;
+    const files = [...(data?.files ?? [])];
+    // Cells of a spreadsheet come as text, and as a picture of themselves.
+    const isText =
+      data?.types.includes("text/plain") && data.types.includes("text/html");
+    if (files.length === 0 || isText) return;
     event.preventDefault();
-    this.send();
+    this.attach(files);
   }
 
-  private send(): void {
-    const text = this.field.value.trim();
-    if (text === "" || this.excess(text) !== null) return;
-    this.focus();
-    this.remark = "";
-    this.options.send(text);
-    this.write("");
+  /** Share the variables whose names were typed to their end. */
+  #lookUpFinished(): void {
+    const { value, selectionStart } = this.#field;
+    const unfinished = mentionAt(value, selectionStart);
+    const names = mentionsIn(value);
+    if (unfinished === null) this.#tray.lookUp(names);
+    else this.#tray.lookUp(names.filter((name) => name !== unfinished.prefix));
   }
 
-  private write(text: string): void {
-    if (text !== this.field.value) this.field.value = text;
-    this.options.keepDraft(text);
-    this.refresh();
+  #onTrayChange(): void {
+    if (this.#isSending && this.#tray.state !== "pending") this.#send();
+    else this.#refresh();
   }
 
-  private excess(text: string): number | null {
-    return excessBytes(text, this.options.bytesLimit());
+  #send(): void {
+    this.#isSending = false;
+    this.#tray.lookUp(mentionsIn(this.#field.value));
+    if (!this.#canSend) {
+      this.#refresh();
+      return;
+    }
+    const { state, attachments } = this.#tray;
+    if (state === "failed") this.#say(strings.chipFailed);
+    else if (state === "pending") {
+      this.#isSending = true;
+      this.#refresh();
+    } else {
+      const text = this.#field.value.trim();
+      this.focus();
+      this.#remark = null;
+      this.#completion?.close();
+      this.#options.send(text, attachments);
+      this.#tray.clear();
+      this.#write("");
+    }
   }
 
-  private refresh(): void {
-    const text = this.field.value.trim();
-    const excess = this.excess(text);
-    this.sendButton.disabled = text === "" || excess !== null;
-    const busy = this.running || this.waiting;
-    this.stopButton.hidden = !busy;
-    this.sendButton.hidden = busy && text === "";
+  get #canSend(): boolean {
+    const isEmpty = this.#field.value.trim() === "" && this.#tray.isEmpty;
+    return !isEmpty && this.#excess === null;
+  }
+
+  /** The bytes of what would be sent, where they are too many. */
+  get #excess(): number | null {
+    const content = contentOf(this.#field.value.trim(), this.#tray.attachments);
+    return excessBytes(content, this.#options.model.messageBytesLimit);
+  }
+
+  #write(text: string): void {
+    if (text !== this.#field.value) this.#field.value = text;
+    this.#options.model.keepDraft(text);
+    this.#refresh();
+  }
+
+  #say(problem: string): void {
+    this.#remark = { text: problem, isProblem: true };
+    this.#refresh();
+  }
+
+  #refresh(): void {
+    const excess = this.#excess;
+    const isEmpty = this.#field.value.trim() === "" && this.#tray.isEmpty;
+    const busy = this.#running || this.#waiting;
+    const label = this.#isSending ? strings.sendWaits : strings.send;
+    this.#sendButton.disabled = !this.#canSend || this.#isSending;
+    this.#sendButton.setAttribute("aria-label", label);
+    this.#sendButton.title = label;
+    this.#sendButton.setAttribute("aria-busy", String(this.#isSending));
+    this.#stopButton.hidden = !busy;
+    this.#sendButton.hidden = busy && isEmpty;
+    const isProblem = excess !== null || this.#remark?.isProblem === true;
     this.element.classList.toggle("streamchat-too-long", excess !== null);
-    this.field.setAttribute("aria-invalid", String(excess !== null));
+    this.element.classList.toggle("streamchat-has-problem", isProblem);
+    this.#field.setAttribute("aria-invalid", String(excess !== null));
     // What cannot be sent is said at once; the ordinary hint is there to be found.
-    this.hint.setAttribute("role", excess === null ? "note" : "alert");
-    setText(this.hint, this.hintFor(excess));
-    this.fitHeight();
+    this.#hint.setAttribute("role", isProblem ? "alert" : "note");
+    setText(this.#hint, this.#hintFor(excess));
+    this.#fitHeight();
   }
 
-  private hintFor(excess: number | null): string {
-    if (excess !== null) return strings.tooLong(excess, this.options.bytesLimit());
-    if (this.remark !== "") return this.remark;
-    if (this.waiting) return strings.composerHintWaiting;
-    return this.running ? strings.composerHintRunning : strings.composerHint;
+  #hintFor(excess: number | null): string {
+    const { model, dataSource } = this.#options;
+    if (excess !== null) return strings.tooLong(excess, model.messageBytesLimit);
+    if (this.#remark !== null) return this.#remark.text;
+    if (this.#isSending) return strings.sendsWhenReady(this.#tray.pendingCount);
+    if (this.#waiting) return strings.composerHintWaiting;
+    if (this.#running) return strings.composerHintRunning;
+    if (dataSource !== null) return strings.composerHintData;
+    const isMention = mentionAt(this.#field.value, this.#field.selectionStart) !== null;
+    return isMention ? strings.noDataHere : strings.composerHint;
   }
 
   /** Where the browser does not size a field by its text itself. */
-  private fitHeight(): void {
+  #fitHeight(): void {
     if (globalThis.CSS?.supports?.("field-sizing", "content")) return;
-    this.field.style.height = "auto";
-    this.field.style.height = `${this.field.scrollHeight}px`;
+    this.#field.style.height = "auto";
+    this.#field.style.height = `${this.#field.scrollHeight}px`;
   }
 }

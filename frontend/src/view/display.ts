@@ -3,7 +3,7 @@
 import { showControls } from "../markdown/hidden";
 import { appendVisible } from "../markdown/inline_view";
 import { make } from "./element";
-import { strings } from "./strings";
+import * as strings from "./strings";
 import type { Display } from "./types";
 
 const PICTURE_DATA = /^[A-Za-z0-9+/]+={0,2}$/;
@@ -12,12 +12,12 @@ const LONGEST_SHOWN = 20_000;
 /** The elements that show a result, made anew only when the result changes. */
 export class DisplayView {
   readonly element = make("div", "streamchat-displays");
-  private shown: readonly Display[] = [];
+  #shown: readonly Display[] = [];
 
   update(display: readonly Display[]): void {
     this.element.hidden = display.length === 0;
-    if (display === this.shown) return;
-    this.shown = display;
+    if (display === this.#shown) return;
+    this.#shown = display;
     this.element.replaceChildren(...display.map(elementOf));
   }
 }

@@ -22,17 +22,19 @@ export interface NoticeContent {
 }
 
 export class NoticeView {
+  readonly #signal: AbortSignal;
   readonly element = make("div", "streamchat-notice");
-  private readonly what = make("strong", "streamchat-notice-what");
-  private readonly detail = make("span", "streamchat-notice-detail");
-  private readonly kept = make("span", "streamchat-notice-kept");
-  private readonly buttons = make("div", "streamchat-notice-remedies");
-  private remedies: readonly Remedy[] = [];
+  readonly #what = make("strong", "streamchat-notice-what");
+  readonly #detail = make("span", "streamchat-notice-detail");
+  readonly #kept = make("span", "streamchat-notice-kept");
+  readonly #buttons = make("div", "streamchat-notice-remedies");
+  #remedies: readonly Remedy[] = [];
 
-  constructor(private readonly signal: AbortSignal) {
+  constructor(signal: AbortSignal) {
+    this.#signal = signal;
     const words = make("div", "streamchat-notice-words");
-    words.append(this.what, this.detail, this.kept);
-    this.element.append(makeIcon("warning"), words, this.buttons);
+    words.append(this.#what, this.#detail, this.#kept);
+    this.element.append(makeIcon("warning"), words, this.#buttons);
     this.element.hidden = true;
   }
 
@@ -41,27 +43,27 @@ export class NoticeView {
     this.element.hidden = content === null;
     if (content === null) return;
     this.element.dataset["tone"] = content.tone;
-    setText(this.what, content.what);
-    this.show(this.detail, content.detail);
-    this.show(this.kept, content.kept);
-    this.showRemedies(content.remedies ?? []);
+    setText(this.#what, content.what);
+    this.#show(this.#detail, content.detail);
+    this.#show(this.#kept, content.kept);
+    this.#showRemedies(content.remedies ?? []);
   }
 
-  private showRemedies(remedies: readonly Remedy[]): void {
+  #showRemedies(remedies: readonly Remedy[]): void {
     const labels = remedies.map(({ label }) => label).join("\n");
-    const shown = this.remedies.map(({ label }) => label).join("\n");
-    this.remedies = remedies;
-    this.buttons.hidden = remedies.length === 0;
+    const shown = this.#remedies.map(({ label }) => label).join("\n");
+    this.#remedies = remedies;
+    this.#buttons.hidden = remedies.length === 0;
     if (labels === shown) return; // a button that has the focus keeps it
-    this.buttons.replaceChildren(
+    this.#buttons.replaceChildren(
       ...remedies.map(({ label }, at) => {
-        const act = (): void => this.remedies[at]?.act();
-        return makeButton("streamchat-quiet-button", label, act, this.signal);
+        const act = (): void => this.#remedies[at]?.act();
+        return makeButton("streamchat-quiet-button", label, act, this.#signal);
       }),
     );
   }
 
-  private show(element: HTMLElement, text: string | undefined): void {
+  #show(element: HTMLElement, text: string | undefined): void {
     element.hidden = !text;
     setText(element, removeHidden(text ?? ""));
   }

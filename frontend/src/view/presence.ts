@@ -3,15 +3,15 @@
 import { removeHidden } from "../markdown/hidden";
 import { BadgeView } from "./badge";
 import { make } from "./element";
-import { strings } from "./strings";
+import * as strings from "./strings";
 import type { Presence, Seat } from "./types";
 
 export class PresenceBadge extends BadgeView {
-  private readonly list = make("ul", "streamchat-seats");
+  readonly #list = make("ul", "streamchat-seats");
 
   constructor(signal: AbortSignal) {
     super(signal);
-    this.popover.append(this.list);
+    this.popover.append(this.#list);
     this.element.hidden = true;
   }
 
@@ -24,7 +24,7 @@ export class PresenceBadge extends BadgeView {
     if (count > seats.length) {
       items.push(make("li", "", strings.moreSeats(count - seats.length)));
     }
-    this.list.replaceChildren(...items);
+    this.#list.replaceChildren(...items);
   }
 }
 

@@ -1,11 +1,12 @@
 /** One message that waits: its text, and what can be done with it. */
 
+import { type Attachment, attachmentNames, contentOf, excessBytes } from "../content";
 import { removeHidden, showControls } from "../markdown/hidden";
 import { appendVisible } from "../markdown/inline_view";
-import { excessBytes } from "./composer";
+import { attachedTo, writtenTextOf } from "../turns";
 import { make, makeButton, setText } from "./element";
-import { strings } from "./strings";
-import type { ChatModel, OutgoingRequest } from "./types";
+import * as strings from "./strings";
+import type { ChatModel, MessageState, OutgoingRequest } from "./types";
 
 /** What the queue needs from the chat around it. */
 export interface QueueSurroundings {
@@ -13,187 +14,207 @@ export interface QueueSurroundings {
   readonly model: ChatModel;
   readonly say: (text: string) => void;
   /** Put a text that was typed here into the message field, and say why. */
-  readonly giveBack: (text: string, why: string) => void;
+  readonly giveBack: (
+    text: string,
+    attachments: readonly Attachment[],
+    why: string,
+  ) => void;
   readonly focusComposer: () => void;
 }
 
 export class QueuedMessageView {
+  readonly #turn: string;
+  readonly #surroundings: QueueSurroundings;
   readonly element = make("li", "streamchat-queued");
-  private readonly text = make("div", "streamchat-queued-text");
-  private readonly note = make("p", "streamchat-queued-note");
-  private readonly field = make("textarea", "streamchat-queued-field");
-  private readonly shown: HTMLElement;
-  private readonly editor: HTMLElement;
-  private readonly sendNow: HTMLButtonElement;
-  private readonly edit: HTMLButtonElement;
-  private readonly remove: HTMLButtonElement;
-  private readonly save: HTMLButtonElement;
+  readonly #text = make("div", "streamchat-queued-text");
+  readonly #attached = make("div", "streamchat-queued-attached");
+  readonly #note = make("p", "streamchat-queued-note");
+  readonly #field = make("textarea", "streamchat-queued-field");
+  readonly #shown: HTMLElement;
+  readonly #editor: HTMLElement;
+  readonly #sendNow: HTMLButtonElement;
+  readonly #edit: HTMLButtonElement;
+  readonly #remove: HTMLButtonElement;
+  readonly #save: HTMLButtonElement;
   /** The text that the log has. */
-  private written: string | null = null;
-  private shownText: string | null = null;
+  #written: string | null = null;
+  #attachments: readonly Attachment[] = [];
+  #shownText: string | null = null;
   /** Why something was refused, or what changed; until the next thing is done. */
-  private remark = "";
+  #remark = "";
 
-  constructor(
-    private readonly turn: string,
-    private readonly surroundings: QueueSurroundings,
-  ) {
+  constructor(turn: string, surroundings: QueueSurroundings) {
+    this.#turn = turn;
+    this.#surroundings = surroundings;
     const { model } = surroundings;
-    this.sendNow = this.makeButton(strings.sendNow, () => model.sendNow(turn));
-    this.sendNow.title = strings.sendNowDetail;
-    this.edit = this.makeButton(strings.edit, () => this.openEditor(this.shownText));
-    this.remove = this.makeButton(strings.remove, () => model.remove(turn));
-    this.save = this.makeButton(strings.save, () => this.saveEdit());
-    const leave = this.makeButton(strings.leaveEdit, () => this.closeEditor());
-    this.shown = make(
+    this.#sendNow = this.#makeButton(strings.sendNow, () => model.sendNow(turn));
+    this.#sendNow.title = strings.sendNowDetail;
+    this.#edit = this.#makeButton(strings.edit, () =>
+      this.#openEditor(this.#shownText),
+    );
+    this.#remove = this.#makeButton(strings.remove, () => model.remove(turn));
+    this.#save = this.#makeButton(strings.save, () => this.#saveEdit());
+    const leave = this.#makeButton(strings.leaveEdit, () => this.#closeEditor());
+    this.#shown = make(
       "div",
       "streamchat-queued-shown",
-      this.text,
-      make("div", "streamchat-queued-buttons", this.sendNow, this.edit, this.remove),
+      make("div", "streamchat-queued-words", this.#text, this.#attached),
+      make("div", "streamchat-queued-buttons", this.#sendNow, this.#edit, this.#remove),
     );
-    this.editor = make(
+    this.#editor = make(
       "div",
       "streamchat-queued-editor",
-      this.field,
-      make("div", "streamchat-queued-buttons", this.save, leave),
+      this.#field,
+      make("div", "streamchat-queued-buttons", this.#save, leave),
     );
-    this.editor.hidden = true;
-    this.element.append(this.shown, this.editor, this.note);
-    this.note.setAttribute("role", "status");
-    this.listen();
+    this.#editor.hidden = true;
+    this.element.append(this.#shown, this.#editor, this.#note);
+    this.#note.setAttribute("role", "status");
+    this.#listen();
   }
 
   /**
    * Bring it up to date.
    *
-   * @param written the text that the log has
+   * @param message as the log has it
    * @param request what was asked last and is not done yet
    * @param canHurry whether something runs that could make room
    */
   update(
-    written: string,
+    message: MessageState | undefined,
     request: OutgoingRequest | undefined,
     canHurry: boolean,
   ): void {
-    const before = this.written;
-    this.written = written;
-    if (before === null) this.resumeEdit();
-    else if (before !== written && this.isEditing && this.field.value !== written) {
-      this.remark = strings.changedMeanwhile(written);
+    const before = this.#written;
+    const written = writtenTextOf(message);
+    this.#attachments = attachedTo(message);
+    this.#written = written;
+    if (before === null) this.#resumeEdit();
+    else if (before !== written && this.#isEditing && this.#field.value !== written) {
+      this.#remark = strings.changedMeanwhile(written);
     }
-    this.showText(request?.kind === "edit" ? request.text : written);
-    this.sendNow.hidden = !canHurry;
+    this.#showText(request?.kind === "edit" ? request.text : written);
+    this.#sendNow.hidden = !canHurry;
     this.element.dataset["state"] = request === undefined ? "waiting" : "sending";
     const doing = request === undefined ? "" : strings.requestSending[request.kind];
-    setText(this.note, this.remark || (this.isEditing ? this.editHint : doing));
-    this.note.hidden = this.note.textContent === "";
+    setText(this.#note, this.#remark || (this.#isEditing ? this.#editHint : doing));
+    this.#note.hidden = this.#note.textContent === "";
   }
 
   /** Something was asked of it that the server refused. */
   showRefusal({ kind, text, error }: OutgoingRequest): void {
-    if (kind === "edit" && !this.isEditing) {
-      this.openEditor(text);
-      this.surroundings.model.keepDraft(text, this.turn);
+    if (kind === "edit" && !this.#isEditing) {
+      this.#openEditor(text);
+      this.#surroundings.model.keepDraft(text, this.#turn);
     }
-    this.remark = `${strings.requestFailed[kind]} ${error?.message ?? ""}`.trim();
+    this.#remark = `${strings.requestFailed[kind]} ${error?.message ?? ""}`.trim();
   }
 
   /** It waits no more: return what was being typed. */
   leave(): string {
-    return this.isEditing ? this.field.value : "";
+    return this.#isEditing ? this.#field.value : "";
   }
 
-  private get isEditing(): boolean {
-    return !this.editor.hidden;
+  get #isEditing(): boolean {
+    return !this.#editor.hidden;
   }
 
-  private get editHint(): string {
-    const limit = this.surroundings.model.messageBytesLimit;
-    const excess = excessBytes(this.field.value.trim(), limit);
+  get #excess(): number | null {
+    const content = contentOf(this.#field.value.trim(), this.#attachments);
+    return excessBytes(content, this.#surroundings.model.messageBytesLimit);
+  }
+
+  get #editHint(): string {
+    const limit = this.#surroundings.model.messageBytesLimit;
+    const excess = this.#excess;
     return excess === null ? strings.editHint : strings.tooLong(excess, limit);
   }
 
-  private listen(): void {
-    const { signal, model } = this.surroundings;
-    this.field.rows = 1;
-    this.field.setAttribute("aria-label", strings.editLabel);
-    this.field.addEventListener("keydown", (event) => this.onKey(event), { signal });
-    this.field.addEventListener(
+  #listen(): void {
+    const { signal, model } = this.#surroundings;
+    this.#field.rows = 1;
+    this.#field.setAttribute("aria-label", strings.editLabel);
+    this.#field.addEventListener("keydown", (event) => this.#onKey(event), { signal });
+    this.#field.addEventListener(
       "input",
       () => {
-        this.remark = "";
-        model.keepDraft(this.field.value, this.turn);
-        this.refreshEditor();
+        this.#remark = "";
+        model.keepDraft(this.#field.value, this.#turn);
+        this.#refreshEditor();
       },
       { signal },
     );
   }
 
-  private onKey(event: KeyboardEvent): void {
+  #onKey(event: KeyboardEvent): void {
     if (event.isComposing) return;
     if (event.key === "Escape") {
       event.stopPropagation(); // it would stop the answer
       event.preventDefault();
-      this.closeEditor();
+      this.#closeEditor();
     } else if (event.key === "Enter" && !event.shiftKey) {
       event.preventDefault();
-      this.saveEdit();
+      this.#saveEdit();
     }
   }
 
   /** Go on with a change that was being typed when the page ended. */
-  private resumeEdit(): void {
-    const draft = this.surroundings.model.draft(this.turn);
-    if (draft !== "" && draft !== this.written) this.openEditor(draft, false);
+  #resumeEdit(): void {
+    const draft = this.#surroundings.model.draft(this.#turn);
+    if (draft !== "" && draft !== this.#written) this.#openEditor(draft, false);
   }
 
-  private openEditor(text: string | null, focus = true): void {
-    this.field.value = text ?? "";
-    this.remark = "";
-    this.shown.hidden = true;
-    this.editor.hidden = false;
-    this.refreshEditor();
-    if (focus) this.field.focus();
+  #openEditor(text: string | null, focus = true): void {
+    this.#field.value = text ?? "";
+    this.#remark = "";
+    this.#shown.hidden = true;
+    this.#editor.hidden = false;
+    this.#refreshEditor();
+    if (focus) this.#field.focus();
   }
 
-  private closeEditor(): void {
-    const hadFocus = this.editor.contains(document.activeElement);
-    this.editor.hidden = true;
-    this.shown.hidden = false;
-    this.remark = "";
-    setText(this.note, "");
-    this.surroundings.model.keepDraft("", this.turn);
-    if (hadFocus) this.edit.focus();
+  #closeEditor(): void {
+    const hadFocus = this.#editor.contains(document.activeElement);
+    this.#editor.hidden = true;
+    this.#shown.hidden = false;
+    this.#remark = "";
+    setText(this.#note, "");
+    this.#surroundings.model.keepDraft("", this.#turn);
+    if (hadFocus) this.#edit.focus();
   }
 
-  private saveEdit(): void {
-    const text = this.field.value.trim();
-    if (this.save.disabled) return;
-    this.closeEditor();
-    if (text !== this.written) this.surroundings.model.edit(this.turn, text);
+  #saveEdit(): void {
+    const text = this.#field.value.trim();
+    if (this.#save.disabled) return;
+    this.#closeEditor();
+    if (text !== this.#written) this.#surroundings.model.edit(this.#turn, text);
   }
 
-  private refreshEditor(): void {
-    const text = this.field.value.trim();
-    const { messageBytesLimit } = this.surroundings.model;
-    this.save.disabled = text === "" || excessBytes(text, messageBytesLimit) !== null;
-    setText(this.note, this.editHint);
-    this.note.hidden = false;
+  #refreshEditor(): void {
+    const text = this.#field.value.trim();
+    const isEmpty = text === "" && this.#attachments.length === 0;
+    this.#save.disabled = isEmpty || this.#excess !== null;
+    setText(this.#note, this.#editHint);
+    this.#note.hidden = false;
   }
 
-  private showText(text: string): void {
-    if (text === this.shownText) return;
-    this.shownText = text;
-    this.text.title = removeHidden(text);
-    this.text.replaceChildren();
-    appendVisible(this.text, showControls(text));
-    for (const button of [this.sendNow, this.edit, this.remove]) {
-      button.setAttribute("aria-label", strings.about(button.textContent ?? "", text));
+  #showText(text: string): void {
+    const names = removeHidden(attachmentNames(this.#attachments));
+    setText(this.#attached, names);
+    this.#attached.hidden = names === "";
+    if (text === this.#shownText) return;
+    this.#shownText = text;
+    this.#text.title = removeHidden(text);
+    this.#text.replaceChildren();
+    appendVisible(this.#text, showControls(text));
+    for (const button of [this.#sendNow, this.#edit, this.#remove]) {
+      const label = strings.about(button.textContent ?? "", text || names);
+      button.setAttribute("aria-label", label);
     }
   }
 
-  private makeButton(label: string, onClick: () => void): HTMLButtonElement {
-    const { signal } = this.surroundings;
+  #makeButton(label: string, onClick: () => void): HTMLButtonElement {
+    const { signal } = this.#surroundings;
     return makeButton("streamchat-quiet-button", label, onClick, signal);
   }
 }

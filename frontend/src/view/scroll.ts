@@ -2,22 +2,20 @@
 
 import { makeButton } from "./element";
 import { makeIcon } from "./icon";
-import { strings } from "./strings";
+import * as strings from "./strings";
 
 /** Pixels from the end that still count as being there. */
 const END_TOLERANCE = 32;
 
 export class EndFollower {
+  readonly #scroller: HTMLElement;
   /** "Jump to latest": shown while the reader is elsewhere. */
   readonly button: HTMLButtonElement;
-  private following = true;
-  private lastTop = 0;
+  #following = true;
+  #lastTop = 0;
 
-  constructor(
-    private readonly scroller: HTMLElement,
-    content: HTMLElement,
-    signal: AbortSignal,
-  ) {
+  constructor(scroller: HTMLElement, content: HTMLElement, signal: AbortSignal) {
+    this.#scroller = scroller;
     this.button = makeButton(
       "streamchat-jump",
       makeIcon("arrowDown"),
@@ -26,7 +24,7 @@ export class EndFollower {
     );
     this.button.append(strings.jumpToLatest);
     this.button.hidden = true;
-    scroller.addEventListener("scroll", () => this.noteScroll(), {
+    scroller.addEventListener("scroll", () => this.#noteScroll(), {
       signal,
       passive: true,
     });
@@ -39,28 +37,28 @@ export class EndFollower {
 
   /** Call after the content changed. */
   followEnd(): void {
-    if (!this.following) return;
-    this.scroller.scrollTop = this.scroller.scrollHeight;
-    this.lastTop = this.scroller.scrollTop;
+    if (!this.#following) return;
+    this.#scroller.scrollTop = this.#scroller.scrollHeight;
+    this.#lastTop = this.#scroller.scrollTop;
   }
 
   /** Go to the end, whatever the reader looked at. */
   jump(): void {
-    this.setFollowing(true);
+    this.#setFollowing(true);
     this.followEnd();
   }
 
-  private noteScroll(): void {
-    const { scrollTop, scrollHeight, clientHeight } = this.scroller;
+  #noteScroll(): void {
+    const { scrollTop, scrollHeight, clientHeight } = this.#scroller;
     const atEnd = scrollHeight - clientHeight - scrollTop <= END_TOLERANCE;
     // Content that grew moves the end away; only the reader moves the view up.
-    if (atEnd) this.setFollowing(true);
-    else if (scrollTop < this.lastTop) this.setFollowing(false);
-    this.lastTop = scrollTop;
+    if (atEnd) this.#setFollowing(true);
+    else if (scrollTop < this.#lastTop) this.#setFollowing(false);
+    this.#lastTop = scrollTop;
   }
 
-  private setFollowing(following: boolean): void {
-    this.following = following;
+  #setFollowing(following: boolean): void {
+    this.#following = following;
     this.button.hidden = following;
   }
 }

@@ -5,13 +5,13 @@ import { make, setText } from "./element";
 
 export class StatusView {
   readonly element = make("div", "streamchat-status");
-  private readonly label = make("span", "streamchat-status-label");
+  readonly #label = make("span", "streamchat-status-label");
 
   constructor() {
     const dots = make("span", "streamchat-dots");
     dots.setAttribute("aria-hidden", "true");
     for (let dot = 0; dot < 3; dot++) dots.append(make("span", "streamchat-dot"));
-    this.element.append(this.label, dots);
+    this.element.append(this.#label, dots);
     this.element.hidden = true;
   }
 
@@ -19,6 +19,6 @@ export class StatusView {
   update(label: string | null): void {
     this.element.hidden = label === null;
     // The dots that move are the ellipsis.
-    setText(this.label, removeHidden(label ?? "").replace(/(?:…|\.\.\.)$/, ""));
+    setText(this.#label, removeHidden(label ?? "").replace(/(?:…|\.\.\.)$/, ""));
   }
 }

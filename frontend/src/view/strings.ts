@@ -1,172 +1,214 @@
 /** Every word that the chat says by itself, in one place for translation. */
 
-export const strings = {
-  // Markdown
-  hiddenCharacters: (count: number) =>
-    count === 1 ? "[1 hidden character]" : `[${count} hidden characters]`,
-  image: "image",
-  copy: "Copy",
-  copied: "Copied",
-  copyFailed: "Could not copy",
-  copyCode: "Copy this code",
-  taskDone: "done",
-  taskOpen: "not done",
+// Markdown
+export const hiddenCharacters = (count: number) =>
+  count === 1 ? "[1 hidden character]" : `[${count} hidden characters]`;
+export const image = "image";
+export const copy = "Copy";
+export const copied = "Copied";
+export const copyFailed = "Could not copy";
+export const copyCode = "Copy this code";
+export const taskDone = "done";
+export const taskOpen = "not done";
 
-  // Frame
-  chat: "Chat",
-  untitled: "New conversation",
-  transcript: "Conversation",
-  emptyTitle: "What would you like to know?",
-  emptyHint: "Answers appear here word by word, with the tools that they use.",
-  jumpToLatest: "Jump to latest",
+// Frame
+export const chat = "Chat";
+export const untitled = "New conversation";
+export const transcript = "Conversation";
+export const emptyTitle = "What would you like to know?";
+export const emptyHint =
+  "Answers appear here word by word, with the tools that they use.";
+export const jumpToLatest = "Jump to latest";
 
-  // Composer
-  messageLabel: "Your message",
-  messagePlaceholder: "Write a message",
-  composerHint: "Enter sends · Shift+Enter makes a new line",
-  composerHintRunning: "Esc stops the answer",
-  composerHintWaiting: "Esc stops the answer and all that wait",
-  send: "Send",
-  stop: "Stop",
-  tooLong: (bytes: number, limit: number) =>
-    `This message is too long: ${bytes.toLocaleString()} of ${limit.toLocaleString()} bytes. Shorten it, or split it.`,
+// Composer
+export const messageLabel = "Your message";
+export const messagePlaceholder = "Write a message";
+export const composerHint = "Enter sends · Shift+Enter makes a new line";
+export const composerHintData =
+  "Enter sends · Shift+Enter makes a new line · @ shares a variable";
+export const composerHintRunning = "Esc stops the answer";
+export const composerHintWaiting = "Esc stops the answer and all that wait";
+export const send = "Send";
+export const stop = "Stop";
+export const tooLong = (bytes: number, limit: number) =>
+  `This message is too long: ${bytes.toLocaleString()} of ${limit.toLocaleString()} bytes. Shorten it, or split it.`;
 
-  // Messages
-  you: "You",
-  assistant: "Assistant",
-  sending: "Sending…",
-  notSent: "Not sent.",
-  sendAgain: "Send again",
-  discard: "Discard",
-  imageAttachment: "Image",
-  document: "Document",
-  discardedTry: "A first try broke off and was replaced.",
-  brokenOff: "The answer ends here: it was cut off.",
-  stopReasons: {
-    max_tokens: "The answer ends here: it reached its greatest length.",
-    refusal: "The model declined to go on.",
-    model_context_window_exceeded:
-      "The answer ends here: the conversation is longer than the model can read.",
-  } as Readonly<Record<string, string>>,
-  thinking: "Thinking…",
-  thought: "Thought about it",
+// Sharing and attaching
+export const attach = "Attach files";
+export const attached = "Attached to this message";
+export const dropHere = "Drop files to attach them";
+export const uploading = "Uploading…";
+export const tryAgain = "Try again";
+export const close = "Close";
+export const fileEmpty = (name: string) => `${name} is empty.`;
+export const fileTooLarge = (name: string, size: string, limit: string) =>
+  `${name} has ${size}; at most ${limit} can be attached.`;
+export const fileUnfit = (name: string) =>
+  `${name} cannot be attached: only PNG, JPEG, GIF and WebP images, PDF and text files can.`;
+export const tooManyAttached = (count: number) =>
+  `At most ${count} things fit one message.`;
+export const sendsWhenReady = (count: number) =>
+  count === 1
+    ? "Sends as soon as what is attached is there · Esc waits"
+    : `Sends as soon as the ${count} things attached are there · Esc waits`;
+export const sendWaits = "Sends when everything is there";
+export const chipFailed =
+  "Something attached could not be prepared: try again, or remove it.";
+export const variables = "Variables of the notebook";
+export const noVariables = "There are no variables yet.";
+export const kernelBusy = "The kernel is busy; waiting…";
+export const askingKernel = "Asking the kernel…";
+export const noDataHere =
+  "Variables can be shared from a notebook's chat; here @ is only text.";
+export const sharedData = "Exactly what was shared of this variable";
+export const showPreview = "See and choose exactly what is shared";
+export const previewLabel = (name: string) => `What is shared of ${name}`;
+export const previewTitle = "Exactly this is sent";
+export const closePreview = "Close this preview";
+export const readAgain = "Read it again";
+export const firstRows = "First rows";
+export const columns = "Columns";
+export const allColumns = "All";
+export const noColumns = "None";
+export const looksSecret = "looks like a secret";
+export const characters = (count: number) =>
+  `${count.toLocaleString("en")} ${count === 1 ? "character" : "characters"}`;
+export const enlarge = (name: string) => `Enlarge ${name}`;
+export const download = (name: string) => `Download ${name}`;
+export const fileGone = "cannot be read";
+export const textFile = "Text";
 
-  // Turns
-  working: "Working…",
-  stopped: "This answer was stopped.",
-  stoppedUnseen: "Nobody was here any more, so this answer was stopped.",
-  superseded: "Went on with the next message.",
-  turnFailed: "The answer could not be finished.",
-  turnInterrupted: "The server stopped in the middle of this answer.",
-  neverStarted: "Stopped before it was answered.",
-  neverStartedUnseen: "Nobody was here any more, so this was not answered.",
-  neverStartedInterrupted: "The server stopped before it answered this.",
-  keptAnswer: "Your message and the answer so far are kept.",
-  keptMessage: "Your message is kept.",
-  askAgain: "Ask again",
-  continueAnswer: "Continue",
-  /** What "Continue" sends. */
-  continueMessage: "Please continue where you stopped.",
+// Messages
+export const you = "You";
+export const assistant = "Assistant";
+export const sending = "Sending…";
+export const notSent = "Not sent.";
+export const sendAgain = "Send again";
+export const discard = "Discard";
+export const imageAttachment = "Image";
+export const document = "Document";
+export const discardedTry = "A first try broke off and was replaced.";
+export const brokenOff = "The answer ends here: it was cut off.";
+export const stopReasons = {
+  max_tokens: "The answer ends here: it reached its greatest length.",
+  refusal: "The model declined to go on.",
+  model_context_window_exceeded:
+    "The answer ends here: the conversation is longer than the model can read.",
+} as Readonly<Record<string, string>>;
+export const thinking = "Thinking…";
+export const thought = "Thought about it";
 
-  // Queue
-  queue: "Waiting messages",
-  queueTitle: (count: number) => (count === 1 ? "1 waits" : `${count} wait`),
-  sendNow: "Send now",
-  sendNowDetail: "Goes next: the running answer ends at its next step with a tool.",
-  edit: "Edit",
-  remove: "Remove",
-  save: "Save",
-  leaveEdit: "Cancel",
-  editLabel: "Change the message that waits",
-  editHint: "Enter saves · Esc leaves it as it was",
-  /** A button's label with the message that it is about. */
-  about: (action: string, text: string) => `${action}: ${text}`,
-  requestSending: {
-    cancel: "Removing…",
-    edit: "Saving…",
-    send_now: "Goes next…",
-    approve: "Answering…",
-  },
-  requestFailed: {
-    cancel: "Not removed.",
-    edit: "Not changed.",
-    send_now: "Not moved.",
-    approve: "Not answered.",
-  },
-  changedMeanwhile: (text: string) => `Changed by somebody else meanwhile: ${text}`,
-  tooLateToChange: "It is being answered already. Your text is in the message field.",
-  removedMeanwhile: "It was taken out of the queue. Your text is in the message field.",
+// Turns
+export const working = "Working…";
+export const stopped = "This answer was stopped.";
+export const stoppedUnseen = "Nobody was here any more, so this answer was stopped.";
+export const superseded = "Went on with the next message.";
+export const turnFailed = "The answer could not be finished.";
+export const turnInterrupted = "The server stopped in the middle of this answer.";
+export const neverStarted = "Stopped before it was answered.";
+export const neverStartedUnseen = "Nobody was here any more, so this was not answered.";
+export const neverStartedInterrupted = "The server stopped before it answered this.";
+export const keptAnswer = "Your message and the answer so far are kept.";
+export const keptMessage = "Your message is kept.";
+export const askAgain = "Ask again";
+export const continueAnswer = "Continue";
+/** What "Continue" sends. */
+export const continueMessage = "Please continue where you stopped.";
 
-  // Approvals
-  approval: "Waiting for you",
-  allow: "Allow",
-  allowInConversation: "Allow in this conversation",
-  deny: "Deny",
-  approvalEditLabel: "Change what runs",
-  approvalNotJson: "This is no JSON object; nothing was sent.",
+// Queue
+export const queue = "Waiting messages";
+export const queueTitle = (count: number) =>
+  count === 1 ? "1 waits" : `${count} wait`;
+export const sendNow = "Send now";
+export const sendNowDetail =
+  "Goes next: the running answer ends at its next step with a tool.";
+export const edit = "Edit";
+export const remove = "Remove";
+export const save = "Save";
+export const leaveEdit = "Cancel";
+export const editLabel = "Change the message that waits";
+export const editHint = "Enter saves · Esc leaves it as it was";
+/** A button's label with the message that it is about. */
+export const about = (action: string, text: string) => `${action}: ${text}`;
+export const requestSending = {
+  cancel: "Removing…",
+  edit: "Saving…",
+  send_now: "Goes next…",
+  approve: "Answering…",
+};
+export const requestFailed = {
+  cancel: "Not removed.",
+  edit: "Not changed.",
+  send_now: "Not moved.",
+  approve: "Not answered.",
+};
+export const changedMeanwhile = (text: string) =>
+  `Changed by somebody else meanwhile: ${text}`;
+export const tooLateToChange =
+  "It is being answered already. Your text is in the message field.";
+export const removedMeanwhile =
+  "It was taken out of the queue. Your text is in the message field.";
 
-  // Tools
-  toolInput: "Input",
-  toolOutput: "Result",
-  toolNoOutput: "No result.",
-  tableMore: (shown: number, total: number) => `${shown} of ${total} rows`,
-  pictureBroken: "This picture cannot be shown.",
-  toolTruncated: "Only the start of a long result is shown.",
-  preparingTool: "Preparing a tool…",
-  toolRunning: (name: string) => `Using ${name}…`,
-  toolEnds: {
-    ok: (name: string) => `Used ${name}`,
-    error: (name: string) => `${name} reported an error`,
-    denied: (name: string) => `${name} was not allowed`,
-    cancelled: (name: string) => `${name} was stopped`,
-    timeout: (name: string) => `${name} took too long`,
-    unknown: (name: string) => `${name} may or may not have run`,
-  },
-  toolProgress: (name: string) => `Progress of ${name}`,
+// Approvals
+export const approval = "Waiting for you";
+export const allow = "Allow";
+export const allowInConversation = "Allow in this conversation";
+export const deny = "Deny";
+export const approvalEditLabel = "Change what runs";
+export const approvalNotJson = "This is no JSON object; nothing was sent.";
 
-  // Connection
-  offlineDemo: "Offline demo",
-  offlineDemoDetail:
-    "No language model is running. A demo that follows fixed rules answers.",
-  seatsHere: (count: number) => `${count} here`,
-  seatsDetail: "They see and steer the same conversation.",
-  seatKinds: {
-    widget: "Notebook cell",
-    page: "Chat page",
-    kernel: "Notebook kernel",
-    tool: "Another program",
-  },
-  thisSeat: "this one",
-  moreSeats: (count: number) => `and ${count} more`,
-  connectionLabel: (text: string) => `Connection: ${text}`,
-  tryNow: "Try now",
-  /** What is wrong, by the code of the problem. */
-  connectionProblem: (code: string): string => {
-    switch (code) {
-      case "conversation_not_found":
-        return "This conversation is not here.";
-      case "signed_out":
-        return "You are signed out.";
-      default:
-        return "The chat cannot reach its server.";
-    }
-  },
-  keptDraft: "What you wrote is kept.",
+// Tools
+export const toolInput = "Input";
+export const toolOutput = "Result";
+export const toolNoOutput = "No result.";
+export const tableMore = (shown: number, total: number) => `${shown} of ${total} rows`;
+export const pictureBroken = "This picture cannot be shown.";
+export const toolTruncated = "Only the start of a long result is shown.";
+export const preparingTool = "Preparing a tool…";
+export const toolRunning = (name: string) => `Using ${name}…`;
+export const toolEnds = {
+  ok: (name: string) => `Used ${name}`,
+  error: (name: string) => `${name} reported an error`,
+  denied: (name: string) => `${name} was not allowed`,
+  cancelled: (name: string) => `${name} was stopped`,
+  timeout: (name: string) => `${name} took too long`,
+  unknown: (name: string) => `${name} may or may not have run`,
+};
+export const toolProgress = (name: string) => `Progress of ${name}`;
 
-  // Announcements
-  announceAnswer: "Answer complete.",
-  announceSent: "Message sent.",
-  announceQueue: (count: number) =>
-    count === 0
-      ? "No message waits."
-      : `${count === 1 ? "1 message waits" : `${count} messages wait`} for the answer.`,
-} as const;
+// Connection
+export const offlineDemo = "Offline demo";
+export const offlineDemoDetail =
+  "No language model is running. A demo that follows fixed rules answers.";
+export const seatsHere = (count: number) => `${count} here`;
+export const seatsDetail = "They see and steer the same conversation.";
+export const seatKinds = {
+  widget: "Notebook cell",
+  page: "Chat page",
+  kernel: "Notebook kernel",
+  tool: "Another program",
+};
+export const thisSeat = "this one";
+export const moreSeats = (count: number) => `and ${count} more`;
+export const connectionLabel = (text: string) => `Connection: ${text}`;
+export const tryNow = "Try now";
+/** What is wrong, by the code of the problem. */
+export const connectionProblem = (code: string): string => {
+  switch (code) {
+    case "conversation_not_found":
+      return "This conversation is not here.";
+    case "signed_out":
+      return "You are signed out.";
+    default:
+      return "The chat cannot reach its server.";
+  }
+};
+export const keptDraft = "What you wrote is kept.";
 
-/** A duration in the words of a reader: "0.4 s", "12 s", "1 min 5 s". */
-export function formatDuration(milliseconds: number): string {
-  const seconds = milliseconds / 1000;
-  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
-  if (seconds < 59.5) return `${Math.round(seconds)} s`;
-  const whole = Math.round(seconds);
-  return `${Math.floor(whole / 60)} min ${whole % 60} s`;
-}
+// Announcements
+export const announceAnswer = "Answer complete.";
+export const announceSent = "Message sent.";
+export const announceQueue = (count: number) =>
+  count === 0
+    ? "No message waits."
+    : `${count === 1 ? "1 message waits" : `${count} messages wait`} for the answer.`;

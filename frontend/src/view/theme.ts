@@ -13,35 +13,34 @@ function toneOfJupyter(): Tone | null {
 
 /** Keeps `data-tone` and `data-palette` of an element true to a theme. */
 export class ThemeFollower {
-  private theme: Theme = "auto";
-  private readonly systemDark = matchMedia("(prefers-color-scheme: dark)");
+  readonly #element: HTMLElement;
+  #theme: Theme = "auto";
+  readonly #systemDark = matchMedia("(prefers-color-scheme: dark)");
 
-  constructor(
-    private readonly element: HTMLElement,
-    signal: AbortSignal,
-  ) {
-    const update = (): void => this.update();
-    this.systemDark.addEventListener("change", update, { signal });
+  constructor(element: HTMLElement, signal: AbortSignal) {
+    this.#element = element;
+    const update = (): void => this.#update();
+    this.#systemDark.addEventListener("change", update, { signal });
     const observer = new MutationObserver(update);
     observer.observe(document.body, {
       attributes: true,
       attributeFilter: ["data-jp-theme-light"],
     });
     signal.addEventListener("abort", () => observer.disconnect(), { once: true });
-    this.update();
+    this.#update();
   }
 
   setTheme(theme: Theme): void {
-    this.theme = theme;
-    this.update();
+    this.#theme = theme;
+    this.#update();
   }
 
-  private update(): void {
+  #update(): void {
     const jupyter = toneOfJupyter();
-    const around = jupyter ?? (this.systemDark.matches ? "dark" : "light");
-    const tone = this.theme === "auto" ? around : this.theme;
-    this.element.dataset["tone"] = tone;
+    const around = jupyter ?? (this.#systemDark.matches ? "dark" : "light");
+    const tone = this.#theme === "auto" ? around : this.#theme;
+    this.#element.dataset["tone"] = tone;
     // JupyterLab's colours are right only for its own tone.
-    this.element.dataset["palette"] = jupyter === tone ? "jupyter" : "own";
+    this.#element.dataset["palette"] = jupyter === tone ? "jupyter" : "own";
   }
 }

@@ -4,37 +4,37 @@ import { showControls } from "../markdown/hidden";
 import { appendVisible } from "../markdown/inline_view";
 import { make, setText } from "./element";
 import { makeIcon } from "./icon";
-import { strings } from "./strings";
+import * as strings from "./strings";
 
 export class ThoughtView {
   readonly element = make("details", "streamchat-thought");
-  private readonly title = make("span", "streamchat-thought-title");
-  private readonly body = make("div", "streamchat-thought-text");
-  private text = "";
-  private shown = "";
+  readonly #title = make("span", "streamchat-thought-title");
+  readonly #body = make("div", "streamchat-thought-text");
+  #text = "";
+  #shown = "";
 
   constructor(signal: AbortSignal) {
     const summary = make("summary", "streamchat-thought-summary");
-    summary.append(makeIcon("chevron"), this.title);
-    this.element.append(summary, this.body);
-    this.element.addEventListener("toggle", () => this.showText(), { signal });
+    summary.append(makeIcon("chevron"), this.#title);
+    this.element.append(summary, this.#body);
+    this.element.addEventListener("toggle", () => this.#showText(), { signal });
   }
 
   update(text: string, complete: boolean): void {
-    this.text = text;
+    this.#text = text;
     this.element.hidden = complete && text.trim() === "";
-    setText(this.title, complete ? strings.thought : strings.thinking);
-    this.showText();
+    setText(this.#title, complete ? strings.thought : strings.thinking);
+    this.#showText();
   }
 
   /** A folded text costs nothing; an open one is appended to. */
-  private showText(): void {
-    if (!this.element.open || this.text === this.shown) return;
-    if (!this.text.startsWith(this.shown)) {
-      this.body.replaceChildren();
-      this.shown = "";
+  #showText(): void {
+    if (!this.element.open || this.#text === this.#shown) return;
+    if (!this.#text.startsWith(this.#shown)) {
+      this.#body.replaceChildren();
+      this.#shown = "";
     }
-    appendVisible(this.body, showControls(this.text.slice(this.shown.length)));
-    this.shown = this.text;
+    appendVisible(this.#body, showControls(this.#text.slice(this.#shown.length)));
+    this.#shown = this.#text;
   }
 }

@@ -3,8 +3,9 @@
 import { removeHidden, showControls } from "../markdown/hidden";
 import { appendVisible } from "../markdown/inline_view";
 import { make, setText } from "./element";
+import { formatDuration } from "./formats";
 import { type IconName, makeIcon } from "./icon";
-import { formatDuration, strings } from "./strings";
+import * as strings from "./strings";
 import type { ToolCallState } from "./types";
 
 const LONGEST_SHOWN = 20_000;
@@ -39,110 +40,110 @@ function endOf(call: ToolCallState, turnRuns: boolean): End | null {
 
 export class ToolCard {
   readonly element = make("details", "streamchat-tool");
-  private readonly summary = make("summary", "streamchat-tool-summary");
-  private readonly icon = make("span", "streamchat-tool-icon");
-  private readonly label = make("span", "streamchat-tool-label");
-  private readonly duration = make("span", "streamchat-tool-duration");
-  private readonly progress = make("div", "streamchat-tool-progress");
-  private readonly progressText = make("span", "streamchat-tool-progress-text");
-  private readonly bar = make("progress", "streamchat-tool-bar");
-  private readonly error = make("div", "streamchat-tool-error");
-  private readonly body = make("div", "streamchat-tool-body");
-  private shownIcon = "";
-  private call: ToolCallState | null = null;
+  readonly #summary = make("summary", "streamchat-tool-summary");
+  readonly #icon = make("span", "streamchat-tool-icon");
+  readonly #label = make("span", "streamchat-tool-label");
+  readonly #duration = make("span", "streamchat-tool-duration");
+  readonly #progress = make("div", "streamchat-tool-progress");
+  readonly #progressText = make("span", "streamchat-tool-progress-text");
+  readonly #bar = make("progress", "streamchat-tool-bar");
+  readonly #error = make("div", "streamchat-tool-error");
+  readonly #body = make("div", "streamchat-tool-body");
+  #shownIcon = "";
+  #call: ToolCallState | null = null;
   /** What the details show, so that they are made once. */
-  private shownBody: string | null = null;
+  #shownBody: string | null = null;
 
   constructor(signal: AbortSignal) {
-    this.bar.max = 1;
-    this.progress.append(this.progressText, this.bar);
-    const words = make("span", "streamchat-tool-words", this.label, this.duration);
+    this.#bar.max = 1;
+    this.#progress.append(this.#progressText, this.#bar);
+    const words = make("span", "streamchat-tool-words", this.#label, this.#duration);
     const chevron = makeIcon("chevron");
-    this.summary.append(this.icon, words, chevron, this.progress, this.error);
-    this.element.append(this.summary, this.body);
-    this.progress.hidden = true;
-    this.error.hidden = true;
-    this.showIcon("running");
-    setText(this.label, strings.preparingTool);
-    this.element.addEventListener("toggle", () => this.showBody(), { signal });
+    this.#summary.append(this.#icon, words, chevron, this.#progress, this.#error);
+    this.element.append(this.#summary, this.#body);
+    this.#progress.hidden = true;
+    this.#error.hidden = true;
+    this.#showIcon("running");
+    setText(this.#label, strings.preparingTool);
+    this.element.addEventListener("toggle", () => this.#showBody(), { signal });
   }
 
   /** Before the call is known: the tool's name, once the model has said it. */
   announce(name: string | null): void {
-    if (this.call !== null) return;
+    if (this.#call !== null) return;
     setText(
-      this.label,
+      this.#label,
       name === null ? strings.preparingTool : strings.toolRunning(removeHidden(name)),
     );
   }
 
   /** @param turnRuns Whether the turn that the call belongs to goes on. */
   update(call: ToolCallState, turnRuns: boolean): void {
-    this.call = call;
+    this.#call = call;
     const end = endOf(call, turnRuns);
     const name = removeHidden(call.name);
     this.element.dataset["status"] = end ?? "running";
-    this.showIcon(end ?? "running");
+    this.#showIcon(end ?? "running");
     setText(
-      this.label,
+      this.#label,
       end === null
         ? removeHidden(call.label) || strings.toolRunning(name)
         : strings.toolEnds[end](name),
     );
     setText(
-      this.duration,
+      this.#duration,
       call.duration_ms == null ? "" : formatDuration(call.duration_ms),
     );
-    this.showProgress(call, end === null);
-    this.showError(call, end);
-    if (this.element.open) this.showBody();
+    this.#showProgress(call, end === null);
+    this.#showError(call, end);
+    if (this.element.open) this.#showBody();
   }
 
-  private showIcon(state: End | "running"): void {
-    if (this.shownIcon === state) return;
-    this.shownIcon = state;
-    this.icon.replaceChildren(
+  #showIcon(state: End | "running"): void {
+    if (this.#shownIcon === state) return;
+    this.#shownIcon = state;
+    this.#icon.replaceChildren(
       state === "running"
         ? make("span", "streamchat-spinner")
         : makeIcon(END_ICONS[state]),
     );
   }
 
-  private showProgress(call: ToolCallState, running: boolean): void {
+  #showProgress(call: ToolCallState, running: boolean): void {
     const text = running ? removeHidden(call.progress_message ?? "") : "";
     const fraction = running ? (call.progress_fraction ?? null) : null;
-    setText(this.progressText, text);
-    this.bar.hidden = fraction === null;
-    this.bar.setAttribute("aria-label", strings.toolProgress(removeHidden(call.name)));
+    setText(this.#progressText, text);
+    this.#bar.hidden = fraction === null;
+    this.#bar.setAttribute("aria-label", strings.toolProgress(removeHidden(call.name)));
     // What was is not left in the document: it depends on the state alone.
-    if (fraction === null) this.bar.removeAttribute("value");
-    else this.bar.value = Math.min(1, Math.max(0, fraction));
-    this.progress.hidden = text === "" && fraction === null;
+    if (fraction === null) this.#bar.removeAttribute("value");
+    else this.#bar.value = Math.min(1, Math.max(0, fraction));
+    this.#progress.hidden = text === "" && fraction === null;
   }
 
-  private showError(call: ToolCallState, end: End | null): void {
+  #showError(call: ToolCallState, end: End | null): void {
     const failed = end === "error" || end === "timeout" || end === "unknown";
     const line = failed ? (call.output ?? "").trim().split("\n", 1)[0] : "";
-    setText(this.error, removeHidden((line ?? "").slice(0, LONGEST_ERROR_LINE)));
-    this.error.hidden = this.error.textContent === "";
+    setText(this.#error, removeHidden((line ?? "").slice(0, LONGEST_ERROR_LINE)));
+    this.#error.hidden = this.#error.textContent === "";
   }
 
   /** Input and output, made when somebody looks. */
-  private showBody(): void {
-    const { call } = this;
+  #showBody(): void {
+    const call = this.#call;
     if (!this.element.open || call === null) return;
     const input = JSON.stringify(call.input, null, 2);
     const output = call.output ?? null;
     const shown = `${input}\n${output}`;
-    if (shown === this.shownBody) return;
-    this.shownBody = shown;
-    this.body.replaceChildren(makeDetail(strings.toolInput, input));
+    if (shown === this.#shownBody) return;
+    this.#shownBody = shown;
+    this.#body.replaceChildren(makeDetail(strings.toolInput, input));
     if (output === null) return;
-    this.body.append(
+    this.#body.append(
       makeDetail(strings.toolOutput, layOut(output) || strings.toolNoOutput),
     );
     if (call.truncated || output.length > LONGEST_SHOWN) {
-      this.body.append(make("p", "streamchat-tool-truncated", strings.toolTruncated));
+      this.#body.append(make("p", "streamchat-tool-truncated", strings.toolTruncated));
     }
   }
 }

@@ -7,6 +7,9 @@
  * puts them back. Views only read it.
  */
 
+import type { Attachment } from "../content";
+import type { ContentBlock, UserBlock } from "../protocol";
+
 /** Something to click under an answer; see `Action` in the protocol. */
 export interface Action {
   readonly kind: "link" | "button";
@@ -29,10 +32,7 @@ export interface BlockState {
   readonly kind: "text" | "thinking" | "tool_use" | "citation" | "server_tool";
   readonly text: string;
   /** Set once the block is complete; a `tool_use` has its call's id in `id`. */
-  readonly content?:
-    | { readonly type: string; readonly id?: string; readonly name?: string }
-    | null
-    | undefined;
+  readonly content?: ContentBlock | null | undefined;
 }
 
 /** One message; a user's is complete from the start. */
@@ -167,7 +167,7 @@ export interface ConnectionStatus {
 /** A message of this reader's that the log has not echoed yet. */
 export interface OutgoingMessage {
   readonly client_message_id: string;
-  readonly text: string;
+  readonly content: readonly UserBlock[];
   readonly status: "sending" | "failed";
   readonly error?: ErrorBody | null | undefined;
 }
@@ -181,6 +181,59 @@ export interface OutgoingRequest {
   readonly text: string;
   readonly status: "sending" | "failed";
   readonly error?: ErrorBody | null | undefined;
+}
+
+/** What came of an upload: the block to attach, or why there is none. */
+export type Uploaded = { readonly block: Attachment } | { readonly problem: ErrorBody };
+
+/** A variable of the notebook. */
+export interface Variable {
+  readonly name: string;
+  /** Its class, for example `DataFrame`. */
+  readonly kind: string;
+  /** How large it is, in words; may be empty. */
+  readonly shape: string;
+}
+
+/** Which part of a variable is shared. */
+export interface DigestChoice {
+  /** The columns that are allowed; `null` for all but those that look secret. */
+  readonly columns: readonly string[] | null;
+  /** How many of the first rows. */
+  readonly rows: number;
+}
+
+/** What may be shared of a variable: `text` is exactly what is sent. */
+export interface DataDigest extends Variable {
+  readonly text: string;
+  readonly columns: readonly DigestColumn[];
+  /** Something that looks like a secret was left out. */
+  readonly hasSecrets: boolean;
+}
+
+export interface DigestColumn {
+  readonly name: string;
+  readonly dtype: string;
+  readonly included: boolean;
+  /** Its name says that it holds a secret. */
+  readonly secret: boolean;
+}
+
+/** Why a notebook gave no answer. */
+export interface NoAnswer {
+  /** `not_found`: there is no such variable; `no_answer`: the kernel is busy or gone. */
+  readonly problem: ErrorBody;
+}
+
+/** The notebook's data, where a kernel is behind the chat. Its promises are kept. */
+export interface DataSource {
+  /** Variables whose names have `prefix` in them, the likeliest first. */
+  names(prefix: string, signal: AbortSignal): Promise<readonly Variable[] | NoAnswer>;
+  digest(
+    name: string,
+    choice: DigestChoice,
+    signal: AbortSignal,
+  ): Promise<DataDigest | NoAnswer>;
 }
 
 /** One place from which the conversation is followed. */
@@ -239,8 +292,10 @@ export interface ChatModel {
   readonly presence: Presence;
   /** Whether the offline demo answers. */
   readonly isOffline: boolean;
-  /** Longest text of one message, in UTF-8 bytes. */
+  /** Longest text of one message with its shared data, in UTF-8 bytes. */
   readonly messageBytesLimit: number;
+  /** Largest file that can be attached, in bytes. */
+  readonly artifactBytesLimit: number;
 
   /** Look-ups by id, in constant time. */
   message(id: string): MessageState | undefined;
@@ -251,7 +306,14 @@ export interface ChatModel {
   subscribe(listener: (change: Change) => void, signal: AbortSignal): void;
 
   /** Put a message into the outbox and send it. */
-  send(text: string): void;
+  send(text: string, attachments?: readonly Attachment[]): void;
+  /**
+   * Upload a file, to be attached to a message of this conversation. Ends when
+   * `signal` aborts; whatever happens, the promise is kept.
+   */
+  upload(file: File, signal: AbortSignal): Promise<Uploaded>;
+  /** The bytes of an attached file; `null` where they cannot be had. */
+  attachedFile(artifact: string, signal: AbortSignal): Promise<Blob | null>;
   /** Send a failed message of the outbox again, under the same id. */
   resend(clientMessageId: string): void;
   /** Drop a failed message of the outbox. */
@@ -272,6 +334,9 @@ export interface ChatModel {
   draft(turn?: string): string;
   /** Keep what is being written over a reload; an empty text is forgotten. */
   keepDraft(text: string, turn?: string): void;
+  /** What was attached to the new message when the page ended. */
+  readonly draftAttachments: readonly Attachment[];
+  keepDraftAttachments(attachments: readonly Attachment[]): void;
   /** Turns whose messages were being changed when the page ended. */
   readonly draftTurns: readonly string[];
   /** Ask again what a failed, cancelled or interrupted turn was to answer. */
@@ -292,6 +357,8 @@ export interface ChatViewOptions {
   readonly theme?: Theme | undefined;
   /** A widget has a bounded height, a page fills its window. */
   readonly layout?: "widget" | "page" | undefined;
+  /** The notebook's data, to be shared; there is none on a page without a kernel. */
+  readonly dataSource?: DataSource | undefined;
   /** URL of the folder with `highlight.js`, ending in `/`; code is plain without. */
   readonly staticUrl?: string | undefined;
 }

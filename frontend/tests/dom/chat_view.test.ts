@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import "./browser_parts";
+import { contentOf } from "../../src/content";
 import { ChatView } from "../../src/view/chat";
 import type { ChatViewOptions } from "../../src/view/types";
 import {
@@ -468,7 +469,11 @@ describe("sending", () => {
   test("a message is shown at once, and its echo takes over the bubble", async () => {
     open();
     model.setOutbox([
-      { client_message_id: "w-u1", text: "Who is Ada?", status: "sending" },
+      {
+        client_message_id: "w-u1",
+        content: contentOf("Who is Ada?", []),
+        status: "sending",
+      },
     ]);
     await paint();
     const bubble = find(".streamchat-user");
@@ -485,7 +490,14 @@ describe("sending", () => {
   test("a message that was refused can be sent again or dropped", async () => {
     open();
     const error = { code: "rate_limited", message: "Too many." };
-    model.setOutbox([{ client_message_id: "w9", text: "Hi", status: "failed", error }]);
+    model.setOutbox([
+      {
+        client_message_id: "w9",
+        content: contentOf("Hi", []),
+        status: "failed",
+        error,
+      },
+    ]);
     await paint();
     expect(texts(".streamchat-user-note")).toEqual(["Not sent. Too many."]);
     const [again, drop] = findAll(".streamchat-user-remedies button");

@@ -11,11 +11,14 @@ class Model implements WidgetModel {
     base_url: "/",
     theme: "light",
     height: "",
+    through_kernel: false,
     status: "connecting",
   };
   /** What the kernel got, in order. */
   readonly saved: Partial<Traits>[] = [];
-  readonly listeners = new Map<string, Set<() => void>>();
+  /** What was said to the kernel, in order. */
+  readonly messages: unknown[] = [];
+  readonly listeners = new Map<string, Set<(content: unknown) => void>>();
   #unsaved: Partial<Traits> = {};
 
   get<Name extends keyof Traits>(name: Name): Traits[Name] {
@@ -26,7 +29,18 @@ class Model implements WidgetModel {
     this.traits[name] = value;
     this.#unsaved[name] = value;
     for (const listener of this.listeners.get(`change:${name}`) ?? []) {
-      listener();
+      listener(undefined);
+    }
+  }
+
+  send(content: unknown): void {
+    this.messages.push(content);
+  }
+
+  /** Let the kernel say something. */
+  say(content: unknown): void {
+    for (const listener of this.listeners.get("msg:custom") ?? []) {
+      listener(content);
     }
   }
 
@@ -35,12 +49,12 @@ class Model implements WidgetModel {
     this.#unsaved = {};
   }
 
-  on(event: string, callback: () => void): void {
+  on(event: string, callback: (content: unknown) => void): void {
     const callbacks = this.listeners.get(event) ?? new Set();
     this.listeners.set(event, callbacks.add(callback));
   }
 
-  off(event: string, callback: () => void): void {
+  off(event: string, callback: (content: unknown) => void): void {
     this.listeners.get(event)?.delete(callback);
   }
 

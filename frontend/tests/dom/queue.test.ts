@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import "./browser_parts";
+import { contentOf } from "../../src/content";
 import { ChatView } from "../../src/view/chat";
 import type { OutgoingRequest } from "../../src/view/types";
 import {
@@ -127,7 +128,9 @@ describe("messages that wait", () => {
   test("show at once what is sent while a turn runs, and once", async () => {
     model.play(...running);
     await open();
-    model.setOutbox([{ client_message_id: "w-u2", text: "Two?", status: "sending" }]);
+    model.setOutbox([
+      { client_message_id: "w-u2", content: contentOf("Two?", []), status: "sending" },
+    ]);
     await paint();
     expect(waiting()).toEqual(["Two?"]);
     expect(notes()).toEqual(["Sending…"]);

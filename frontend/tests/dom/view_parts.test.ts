@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { highlight } from "../../src/highlight";
 import { arrange, make } from "../../src/view/element";
+import { formatDuration } from "../../src/view/formats";
 import { makeHighlight } from "../../src/view/highlight_loader";
-import { formatDuration } from "../../src/view/strings";
 import { ThemeFollower } from "../../src/view/theme";
 import { ThoughtView } from "../../src/view/thought";
 import { systemDark } from "./browser_parts";

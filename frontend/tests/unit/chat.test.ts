@@ -109,7 +109,9 @@ describe.each([
     expect(chat.state.messages).toHaveLength(2);
 
     chat.send("Hello");
-    expect(chat.outbox).toMatchObject([{ text: "Hello", status: "sending" }]);
+    expect(chat.outbox).toMatchObject([
+      { content: [{ type: "text", text: "Hello" }], status: "sending" },
+    ]);
     await until(chat, () => chat.state.messages.length === 4 && hasEverything(chat)());
 
     expect(chat.state).toEqual(server.state);
@@ -286,7 +288,9 @@ describe("a chat", () => {
     const reloaded = open({ places });
     const otherTab = open({ places: { ...places, thisTab: new MemoryStorage() } });
     for (const chat of [reloaded, otherTab]) {
-      expect(chat.outbox).toMatchObject([{ text: "meanwhile", status: "sending" }]);
+      expect(chat.outbox).toMatchObject([
+        { content: [{ type: "text", text: "meanwhile" }], status: "sending" },
+      ]);
     }
     expect([reloaded.draft(), otherTab.draft()]).toEqual(["a draft", ""]);
     await server.start();

@@ -1,7 +1,14 @@
 import { describe, expect, test } from "vitest";
 import type { MachineOptions } from "../../src/connection_machine";
-import { CLOSE_CODES } from "../../src/protocol";
+import { contentOf } from "../../src/content";
+import { CLOSE_CODES, type ErrorBody } from "../../src/protocol";
+import type { KeptMessage } from "../../src/transport/outbox";
 import { cursor, echo, eventAfter, NO_ANSWER, Simulation } from "../simulation";
+
+/** A message that an earlier page left. */
+function keptMessage(text: string, problem: ErrorBody | null = null): KeptMessage {
+  return { clientMessageId: `w_${text}`, content: contentOf(text, []), problem };
+}
 
 const signedOut = {
   status: 403,
@@ -632,7 +639,7 @@ describe("the HTTP stream", () => {
   test("sends by requests, one after the other", () => {
     const world = streaming().send("a").send("b");
     expect(world.all("post_message")).toMatchObject([
-      { conversation: "c_1", clientMessageId: "w_a", text: "a" },
+      { conversation: "c_1", clientMessageId: "w_a", content: contentOf("a", []) },
     ]);
 
     world.input({ type: "posted", clientMessageId: "w_a", seq: 5 });
@@ -1091,7 +1098,7 @@ describe("a page without a conversation", () => {
   });
 
   test("makes one at once for what was kept", () => {
-    const kept = { clientMessageId: "w_a", text: "a", problem: null };
+    const kept = keptMessage("a");
     const world = page([kept]);
 
     expect(world.news()).toContainEqual({ type: "create_conversation" });
@@ -1099,7 +1106,7 @@ describe("a page without a conversation", () => {
 
   test("makes none for what is only offered, until somebody sends it", () => {
     const problem = { code: "old", message: "You wrote it 8 days ago." };
-    const kept = { clientMessageId: "w_a", text: "a", problem };
+    const kept = keptMessage("a", problem);
     const world = page([kept]).input({ type: "agent", offline: false });
     expect(world.outbox).toEqual(["a: failed"]);
     expect(world.all("create_conversation")).toEqual([]);
@@ -1135,9 +1142,7 @@ describe("a page without a conversation", () => {
 
 describe("what was kept from before a reload", () => {
   test("is sent in order under its old ids, before anything new", () => {
-    const kept = ["a", "b"].map((text) => ({
-      ...{ clientMessageId: `w_${text}`, text, problem: null },
-    }));
+    const kept = ["a", "b"].map((text) => keptMessage(text));
     const world = new Simulation({ kept }).input({ type: "start" }).send("c");
     expect(world.outbox).toEqual(["a: sending", "b: sending", "c: sending"]);
 
@@ -1151,7 +1156,7 @@ describe("what was kept from before a reload", () => {
   });
 
   test("and has been edited since counts as arrived", () => {
-    const kept = [{ clientMessageId: "w_a", text: "a", problem: null }];
+    const kept = [keptMessage("a")];
     const world = new Simulation({ kept }).input({ type: "start" }).openSocket();
     const code = "idempotency_mismatch";
 

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
+import { contentOf, writtenText } from "../../src/content";
 import { KeptTexts, keepingPlacesOf } from "../../src/kept_texts";
 import type { OutgoingMessage } from "../../src/view/types";
 import { MemoryStorage } from "../memory_storage";
@@ -22,10 +23,16 @@ function open(conversation: string | null = "c_1", tab = thisTab): KeptTexts {
 function outgoing(text: string, problem?: string): OutgoingMessage {
   const error = problem === undefined ? null : { code: "x", message: problem };
   const status = error === null ? "sending" : "failed";
-  return { client_message_id: `w_${text}`, text, status, error };
+  return {
+    client_message_id: `w_${text}`,
+    content: contentOf(text, []),
+    status,
+    error,
+  };
 }
 
-const texts = (kept: KeptTexts) => kept.messages.map(({ text }) => text);
+const texts = (kept: KeptTexts) =>
+  kept.messages.map(({ content }) => writtenText(content));
 
 describe("messages on their way", () => {
   test("are there after a reload, in order, until they leave the outbox", () => {
@@ -34,8 +41,8 @@ describe("messages on their way", () => {
     now += 1;
     page.keepMessages([outgoing("a"), outgoing("b")]);
     expect(open().messages).toEqual([
-      { clientMessageId: "w_a", text: "a", problem: null },
-      { clientMessageId: "w_b", text: "b", problem: null },
+      { clientMessageId: "w_a", content: contentOf("a", []), problem: null },
+      { clientMessageId: "w_b", content: contentOf("b", []), problem: null },
     ]);
 
     open().keepMessages([outgoing("b")]);
@@ -116,7 +123,7 @@ describe("messages on their way", () => {
 
   test("beside which somebody else wrote nonsense are read all the same", () => {
     open().keepMessages([outgoing("a")]);
-    for (const value of ["{", "null", "[]", '{"text":1,"at":2}']) {
+    for (const value of ["{", "null", "[]", '{"content":[1],"at":2}']) {
       allTabs.setItem("streamchat_nb.message/c_1/w_x", value);
       expect(texts(open())).toEqual(["a"]);
     }
@@ -142,9 +149,33 @@ describe("drafts", () => {
   });
 });
 
+describe("what is attached to a new message", () => {
+  const data = { type: "data", name: "df", text: "df: 2 rows" } as const;
+
+  test("is kept as it is, and goes with its page", () => {
+    const page = open(null);
+    page.keepAttachments([data]);
+    expect(open(null).attachments).toEqual([data]);
+
+    page.begin("c_7");
+
+    expect([open(null).attachments, open("c_7").attachments]).toEqual([[], [data]]);
+    open("c_7").keepAttachments([]);
+    expect(thisTab.keys).toEqual([]);
+  });
+
+  test("beside which somebody else wrote nonsense is left out", () => {
+    const key = "streamchat_nb.attachments/c_1";
+    for (const value of ["{", "null", "7", '[null,1,{"type":"text"}]']) {
+      thisTab.setItem(key, value);
+      expect(open().attachments).toEqual([]);
+    }
+  });
+});
+
 describe("a browser", () => {
   test("without room keeps what fits, and nothing fails", () => {
-    allTabs.room = 200;
+    allTabs.room = 240;
     thisTab.room = 0;
     const page = open();
     page.keepMessages([outgoing("a"), outgoing("x".repeat(200))]);
@@ -170,7 +201,7 @@ describe("a browser", () => {
     page.begin("c_2");
 
     expect([page.messages, page.draft(), page.draftTurns]).toMatchObject([
-      [{ text: "a" }],
+      [{ content: contentOf("a", []) }],
       "",
       [],
     ]);
