@@ -45,6 +45,9 @@ class MainThreadWork(concurrent.futures.Future[Any]):
     Args:
         function: The function.
         begun: Called on the main thread when it begins.
+
+    Attributes:
+        is_stopped: Whether it was interrupted because nobody waits for it any more.
     """
 
     def __init__(
@@ -53,6 +56,14 @@ class MainThreadWork(concurrent.futures.Future[Any]):
         super().__init__()
         self.function = function
         self.begun = begun
+        self.is_stopped = False
+
+    @property
+    def was_interrupted(self) -> bool:
+        """Whether the person at the notebook interrupted it."""
+        is_over = self.done() and not self.cancelled()
+        interrupted = is_over and isinstance(self.exception(), KeyboardInterrupt)
+        return interrupted and not self.is_stopped
 
 
 class MainThread:
@@ -64,7 +75,8 @@ class MainThread:
 
     def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
         self._loop = loop
-        self._waiting: queue.SimpleQueue[MainThreadWork] = queue.SimpleQueue()
+        # ``None`` only wakes who waits in ``serve``; it may come too late for that.
+        self._waiting: queue.SimpleQueue[MainThreadWork | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._current: MainThreadWork | None = None
         self._awaited: weakref.WeakSet[concurrent.futures.Future[Any]] = (
@@ -98,6 +110,7 @@ class MainThread:
             return
         with self._lock:
             if self._current is work:
+                work.is_stopped = True
                 _interrupt_main_thread()
 
     def pump(
@@ -130,16 +143,24 @@ class MainThread:
         Args:
             future: What is waited for.
             timeout_s: Longest wait for work.
+
+        Raises:
+            KeyboardInterrupt: What ran was interrupted, and so is who waits here.
         """
         if future not in self._awaited:
             self._awaited.add(future)
-            future.add_done_callback(lambda _: self._waiting.put(_nothing()))
+            future.add_done_callback(lambda _: self._waiting.put(None))
         with contextlib.suppress(queue.Empty):
-            self._run(self._waiting.get(timeout=timeout_s))
+            work = self._waiting.get(timeout=timeout_s)
+            if work is not None:
+                self._run(work)
 
     def _run_next(self) -> None:
+        """Run one piece of work, if any waits."""
         with contextlib.suppress(queue.Empty):
-            self._run(self._waiting.get_nowait())
+            while (work := self._waiting.get_nowait()) is None:
+                pass
+            self._run(work)
 
     def _run(self, work: MainThreadWork) -> None:
         if not work.set_running_or_notify_cancel():
@@ -158,10 +179,6 @@ class MainThread:
             work.set_exception(error)
         else:
             work.set_result(result)
-
-
-def _nothing() -> MainThreadWork:
-    return MainThreadWork(lambda: None, lambda: None)
 
 
 @contextlib.contextmanager

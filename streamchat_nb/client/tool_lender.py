@@ -16,7 +16,7 @@ import msgspec
 
 from streamchat_nb.client.kernel_tools import offer_of
 from streamchat_nb.client.quick_turns import QuickTurns
-from streamchat_nb.errors import ConnectError, StreamchatError
+from streamchat_nb.errors import ConnectError, StreamchatError, TooLarge
 from streamchat_nb.protocol.commands import (
     AcceptTool,
     FinishTool,
@@ -215,7 +215,10 @@ class ToolLender:
             return
         finish = msgspec.structs.replace(finish, id=self._line.next_id())
         try:
-            await self._line.tell(finish)
+            try:
+                await self._line.tell(finish)
+            except TooLarge:
+                await self._line.tell(_too_large(finish))
         except StreamchatError as error:
             if error.retryable:
                 return
@@ -244,3 +247,13 @@ class ToolLender:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _too_large(finish: FinishTool) -> FinishTool:
+    return msgspec.structs.replace(
+        finish,
+        status="error",
+        output="The result is larger than what this server takes in one frame.",
+        display=None,
+        actions=None,
+    )

@@ -6,10 +6,14 @@ import asyncio
 import logging
 import traceback
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, get_args
+
+import msgspec
 
 from streamchat_nb.errors import LeaseLost, StreamchatError, ToolError
 from streamchat_nb.protocol.codec import encode
+from streamchat_nb.protocol.content import Display
+from streamchat_nb.protocol.events import ToolStatus
 from streamchat_nb.tools.actions import usable_actions
 from streamchat_nb.tools.output import clean_text, cut_middle, is_blank
 from streamchat_nb.tools.progress import ProgressReports
@@ -19,8 +23,7 @@ from streamchat_nb.tools.validation import faults_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from streamchat_nb.protocol.content import Action, Display, ToolUseBlock
-    from streamchat_nb.protocol.events import ToolStatus
+    from streamchat_nb.protocol.content import Action, ToolUseBlock
     from streamchat_nb.tools.tool import Tool
 
 __all__ = ["Outcome", "refusal_of", "run_tool"]
@@ -30,7 +33,11 @@ logger = logging.getLogger(__name__)
 _MOST_ERROR_CHARACTERS = 2_000
 _MOST_KNOWN_NAMES = 50
 _MOST_DISPLAY_BYTES = 200_000
+_MOST_RESULT_BYTES = 240_000
+"""What fits into a frame and an event, with room for what is around it."""
 _GRACE_S = 0.05
+_STATUSES = frozenset(get_args(ToolStatus))
+_display_decoder = msgspec.json.Decoder(Display)
 
 _abandoned: set[asyncio.Task[ToolResult]] = set()
 """Calls that were told to stop and have not yet; kept so that they are not lost."""
@@ -153,13 +160,17 @@ async def _contained(
     """Call the tool; nothing but an ordinary exception leaves its task."""
     try:
         return await tool.call(call.input, context)
-    except SystemExit:
-        raise ToolError("The tool tried to end the process.") from None
+    except Exception:
+        raise
     except asyncio.CancelledError:
         task = asyncio.current_task()
         if task is not None and task.cancelling():
             raise
         raise ToolError("The tool cancelled itself.") from None
+    except (SystemExit, KeyboardInterrupt):
+        raise ToolError("The tool tried to end the process.") from None
+    except BaseException as error:  # noqa: BLE001 (nobody above takes those)
+        raise ToolError(f"The tool raised {type(error).__name__}.") from None
 
 
 async def _abandon(task: asyncio.Task[ToolResult]) -> None:
@@ -179,7 +190,7 @@ def _outcome(
     tool: Tool, task: asyncio.Task[ToolResult], output_limit_bytes: int
 ) -> Outcome:
     try:
-        result = task.result()
+        result = _checked(task.result())
         output, truncated = cut_middle(
             _nothing_said(result.status) if is_blank(result.output) else result.output,
             output_limit_bytes,
@@ -189,7 +200,7 @@ def _outcome(
             output=output,
             truncated=truncated,
             actions=usable_actions(result.actions),
-            display=_bounded(result.display),
+            display=_bounded(result.display, _MOST_RESULT_BYTES - len(encode(output))),
         )
     except LeaseLost as error:
         return Outcome(status="unknown", output=error.message, is_lease_lost=True)
@@ -203,15 +214,39 @@ def _outcome(
         return _failed(_described(error))
 
 
-def _bounded(display: Iterable[Display]) -> list[Display]:
-    """Return what fits into an event, in order."""
+def _checked(result: Any) -> ToolResult:  # noqa: ANN401 - whatever a tool gives
+    """Return a result whose text and status can be told.
+
+    Raises:
+        ToolError: It is none; says why.
+    """
+    if not isinstance(result, ToolResult):
+        raise ToolError(f"The tool gave a {type(result).__name__}, not a ToolResult.")
+    output: Any = result.output
+    if not isinstance(output, str):
+        raise ToolError(f"The output of a ToolResult is text, not {type(output)}.")
+    if result.status not in _STATUSES:
+        raise ToolError(f"The status of a ToolResult is one of {sorted(_STATUSES)}.")
+    return result
+
+
+def _bounded(display: Iterable[Display], left_bytes: int) -> list[Display]:
+    """Return what fits into an event, in order.
+
+    Raises:
+        ToolError: Something of it cannot be shown; says why.
+    """
     kept: list[Display] = []
-    left_bytes = _MOST_DISPLAY_BYTES
+    left_bytes = min(left_bytes, _MOST_DISPLAY_BYTES)
     for item in display:
-        left_bytes -= len(encode(item))
+        data = encode(item)
+        left_bytes -= len(data)
         if left_bytes < 0:
             break
-        kept.append(item)
+        try:
+            kept.append(_display_decoder.decode(data))
+        except msgspec.ValidationError as error:
+            raise ToolError(f"The display of a ToolResult: {error}.") from None
     return kept
 
 

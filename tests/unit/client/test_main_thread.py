@@ -165,3 +165,15 @@ def test_offer_says_what_the_server_has_to_know() -> None:
     assert (offer.risk, offer.needs_approval, offer.idempotent) == ("write", True, True)
     assert (offer.timeout_ms, offer.sequential) == (3000, True)
     assert offer.input_schema["required"] == ["table"]
+
+
+def test_wait_that_ended_by_itself_holds_up_no_later_work() -> None:
+    async def scenario() -> str:
+        main_thread = MainThread(asyncio.get_running_loop())
+        waited: concurrent.futures.Future[None] = concurrent.futures.Future()
+        main_thread.serve(waited, timeout_s=0.01)
+        waited.set_result(None)  # and nobody looks any more
+        work = main_thread.submit(where, lambda: None)
+        return await asyncio.wait_for(asyncio.wrap_future(work), 5)
+
+    assert asyncio.run(scenario()) == threading.current_thread().name

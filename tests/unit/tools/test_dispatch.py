@@ -5,13 +5,13 @@ import gc
 import logging
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from typing_extensions import override
 
 from streamchat_nb.errors import ToolError
-from streamchat_nb.protocol.content import Action, ToolUseBlock
+from streamchat_nb.protocol.content import Action, TextDisplay, ToolUseBlock
 from streamchat_nb.tools.decorator import tool
 from streamchat_nb.tools.dispatch import Outcome, refusal_of, run_tool
 from streamchat_nb.tools.tool import Tool, ToolContext, ToolResult
@@ -127,7 +127,7 @@ def test_run_never_gives_an_empty_output(result: ToolResult, output: str) -> Non
 def test_run_of_tool_that_gives_no_result_is_an_error() -> None:
     outcome = run(Odd("just text"))
     assert outcome.status == "error"
-    assert "AttributeError" in outcome.output
+    assert outcome.output == "The tool gave a str, not a ToolResult."
 
 
 def test_run_cuts_the_output() -> None:
@@ -350,3 +350,41 @@ def test_run_reports_progress_from_a_thread_and_keeps_the_last() -> None:
     assert outcome.output == "c t call-1"
     assert reports[-1] == ("page 1000", 1.0)
     assert len(reports) < 20
+
+
+@pytest.mark.parametrize(
+    "error", [SystemExit(3), KeyboardInterrupt(), GeneratorExit(), BaseException("own")]
+)
+def test_run_of_tool_that_raises_what_ends_a_program_is_an_error(
+    error: BaseException,
+) -> None:
+    def ends() -> None:
+        """End."""
+        raise error
+
+    assert run(tool(ends)).status == "error"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"output": 5}, "output"),
+        ({"output": "text", "status": "bogus"}, "status"),
+        ({"output": "text", "display": ("text",)}, "display"),
+        ({"output": "text", "display": (TextDisplay(text=cast("str", 5)),)}, "display"),
+    ],
+)
+def test_run_of_tool_whose_result_cannot_be_told_is_an_error(
+    wrong: dict[str, Any], why: str
+) -> None:
+    outcome = run(Odd(ToolResult(**wrong)))
+    assert outcome.status == "error"
+    assert f"The {why} of a ToolResult" in outcome.output
+
+
+def test_run_shows_what_fits_beside_the_text() -> None:
+    shown = tuple(TextDisplay(text="y" * 50_000) for _ in range(4))
+    outcome = run(
+        Odd(ToolResult(output="x" * 200_000, display=shown)), output_limit_bytes=131_072
+    )
+    assert len(outcome.display) == 2
