@@ -25,12 +25,18 @@ class WorkerThreads:
 
     Args:
         most: Threads at once. Work beyond that waits for a free one; what is
-            cancelled while it waits never runs.
+            cancelled while it waits never runs. A thread whose work was cancelled and
+            goes on all the same is left to it, and another one takes its place.
         idle_s: Seconds without work after which a thread ends.
+        most_left: Threads left to their work, at most; beyond that they count.
     """
 
-    def __init__(self, most: int, *, idle_s: float = 30.0) -> None:
+    def __init__(
+        self, most: int, *, idle_s: float = 30.0, most_left: int = 256
+    ) -> None:
         self._most = most
+        self._most_left = most_left
+        self._left = 0
         self._idle_s = idle_s
         self._lock = threading.Lock()
         self._work: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
@@ -56,19 +62,41 @@ class WorkerThreads:
         future: Future[ResultT] = Future()
         context = copy_context()
         self._submit(lambda: _fulfil(future, context.run, function))
-        return await asyncio.wrap_future(future)
+        try:
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            if future.running():
+                self._leave(future)
+            raise
+
+    def _leave(self, future: Future[ResultT]) -> None:
+        """Count the thread of some work no more, until the work ends."""
+
+        def back(_: Future[ResultT]) -> None:
+            with self._lock:
+                self._left -= 1
+
+        with self._lock:
+            if self._left >= self._most_left:
+                return
+            self._left += 1
+            self._start_if_needed()
+        future.add_done_callback(back)
 
     def _submit(self, work: Callable[[], None]) -> None:
         with self._lock:
             self._pending += 1
             self._work.put(work)
-            starts = self._pending > self._idle and self._threads < self._most
-            if starts:
-                self._threads += 1
-        if starts:
-            threading.Thread(
-                target=self._serve, name="streamchat tool", daemon=True
-            ).start()
+            self._start_if_needed()
+
+    def _start_if_needed(self) -> None:
+        """Start a thread if work waits for one and there may be one; with the lock."""
+        if self._pending <= self._idle or self._threads - self._left >= self._most:
+            return
+        self._threads += 1
+        threading.Thread(
+            target=self._serve, name="streamchat tool", daemon=True
+        ).start()
 
     def _serve(self) -> None:
         while (work := self._next()) is not None:

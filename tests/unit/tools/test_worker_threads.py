@@ -183,3 +183,27 @@ def test_many_short_bursts_lose_nothing() -> None:
         return done
 
     assert asyncio.run(main()) == sum(burst % 4 for burst in range(150))
+
+
+def test_work_that_hangs_when_it_is_cancelled_takes_no_place() -> None:
+    threads = WorkerThreads(1, most_left=2)
+    ends = threading.Event()
+
+    async def main() -> list[str]:
+        for _ in range(2):
+            hanging = asyncio.ensure_future(threads.run(ends.wait))
+            waiting = asyncio.ensure_future(threads.run(lambda: "waited"))
+            await asyncio.sleep(0.05)
+            assert not waiting.done()
+            hanging.cancel()
+            assert await asyncio.wait_for(waiting, 5) == "waited"
+        hanging = asyncio.ensure_future(threads.run(ends.wait))
+        await asyncio.sleep(0.05)
+        hanging.cancel()
+        waiting = asyncio.ensure_future(threads.run(lambda: "waited"))
+        await asyncio.sleep(0.05)
+        assert not waiting.done()  # there are two already
+        ends.set()
+        return [await asyncio.wait_for(waiting, 5)]
+
+    assert asyncio.run(main()) == ["waited"]
