@@ -6,6 +6,7 @@ is sent is that text.
 
 from __future__ import annotations
 
+import functools
 import logging
 from itertools import islice
 from types import BuiltinFunctionType, FunctionType, MethodType
@@ -151,9 +152,15 @@ def _kind(value: object) -> dict[str, str]:
 
 
 def _digest(question: _AskDigest, value: object) -> KernelMessage:
-    digest = describe_data(
-        value, name=question.name, columns=question.columns, rows=question.rows
+    describe = functools.partial(
+        describe_data, value, name=question.name, rows=question.rows
     )
+    try:
+        digest = describe(columns=question.columns)
+    except UsageError:
+        # The frame has changed since: only what was allowed and is there still.
+        there = {column.name for column in describe(columns=None).columns}
+        digest = describe(columns=there.intersection(question.columns or ()))
     columns = [
         {
             "name": column.name,
@@ -169,5 +176,4 @@ def _digest(question: _AskDigest, value: object) -> KernelMessage:
         "text": digest.text,
         **_kind(value),
         "columns": columns,
-        "has_secrets": digest.has_secrets,
     }

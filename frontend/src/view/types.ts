@@ -207,8 +207,6 @@ export interface DigestChoice {
 export interface DataDigest extends Variable {
   readonly text: string;
   readonly columns: readonly DigestColumn[];
-  /** Something that looks like a secret was left out. */
-  readonly hasSecrets: boolean;
 }
 
 export interface DigestColumn {
