@@ -154,6 +154,8 @@ class MainThread:
             work = self._waiting.get(timeout=timeout_s)
             if work is not None:
                 self._run(work)
+                if work.was_interrupted:
+                    raise KeyboardInterrupt
 
     def _run_next(self) -> None:
         """Run one piece of work, if any waits."""

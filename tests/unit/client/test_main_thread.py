@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import signal
 import threading
 import time
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from streamchat_nb.client.kernel_tools import KernelTool, offer_of
 from streamchat_nb.client.main_thread import MainThread
+from streamchat_nb.errors import ToolError
 from streamchat_nb.tools.tool import ToolContext, ToolResult
 
 
@@ -140,6 +142,20 @@ def test_cancelled_call_interrupts_what_runs_and_drops_what_waits() -> None:
     main_thread.pump(background(client()), timeout_s=20)
     assert ran == ["long"]
     assert time.monotonic() - begun < 5
+
+
+def test_interrupt_of_what_runs_is_one_of_who_waits_for_it() -> None:
+    main_thread = MainThread()
+
+    def long() -> None:
+        """Take long."""
+        signal.raise_signal(signal.SIGINT)
+
+    calling = background(KernelTool(long, main_thread=main_thread).call({}, context()))
+    with pytest.raises(KeyboardInterrupt):
+        main_thread.pump(calling, timeout_s=5)
+    with pytest.raises(ToolError, match="interrupted in the kernel"):
+        calling.result(5)
 
 
 def test_pump_has_a_deadline_and_lets_an_interrupt_through() -> None:
