@@ -12,6 +12,7 @@ from tests.soak import (
     duplicate_sends,
     kernel_restarts,
     late_joiners,
+    misbehaving_tools,
     page_reloads,
     server_kills,
     stalled_readers,
@@ -39,4 +40,5 @@ FAULTS: tuple[Fault, ...] = (
     clock_jumps.FAULT,
     page_reloads.FAULT,
     kernel_restarts.FAULT,
+    misbehaving_tools.FAULT,
 )
