@@ -70,7 +70,8 @@ def find_server(url: str | None = None, token: str | None = None) -> ServerAddre
     raise ConnectError(
         "No Jupyter server with streamchat_nb was found. Start one (jupyter lab, or "
         "jupyter streamchat), or say where it is: give its url and token, or set "
-        f"{URL_VARIABLE} and {TOKEN_VARIABLE}.",
+        f"{URL_VARIABLE} and {TOKEN_VARIABLE}. In a notebook without a server, "
+        "Chat(local=True) runs one in its kernel.",
         code="server_not_found",
     )
 

@@ -35,6 +35,7 @@ from streamchat_nb.widget.lent_tools import (
     user_namespace,
     wanted_notebook_tools,
 )
+from streamchat_nb.widget.local_server import local_server
 from streamchat_nb.widget.relay import Relay
 from streamchat_nb.widget.saved_transcript import SavedTranscript, kernel_shell
 from streamchat_nb.widget.sharing import DataSharing
@@ -86,6 +87,8 @@ class Chat(anywidget.AnyWidget):
             widgets on the same conversation show the same thing.
         url: Base address of the Jupyter server, where it cannot be found by itself.
         token: The server's token for that case. Kept out of every trait.
+        local: Whether this kernel runs a server of its own, which nobody else uses;
+            where there is no Jupyter server, or one without streamchat_nb.
         tools: Functions of this notebook that the agent may call; see ``tool``.
         notebook_tools: Whether the agent may list variables, describe them, preview
             data frames, read this notebook's cells and run Python here: all, none, or
@@ -101,6 +104,8 @@ class Chat(anywidget.AnyWidget):
         theme: As above.
         height: As above.
         base_url: Path of the server, a hint for the browser.
+        through_kernel: Whether only the kernel reaches the server, and passes on what
+            the browser and the server say to each other.
     """
 
     _esm = _STATIC / "widget.js"
@@ -112,6 +117,7 @@ class Chat(anywidget.AnyWidget):
     theme = traitlets.Enum(["auto", "light", "dark"], "auto").tag(sync=True)
     height = traitlets.Unicode("").tag(sync=True)
     base_url = traitlets.Unicode("").tag(sync=True)
+    through_kernel = traitlets.Bool(default_value=False).tag(sync=True)
 
     def __init__(  # noqa: PLR0913 (options by keyword)
         self,
@@ -119,6 +125,7 @@ class Chat(anywidget.AnyWidget):
         *,
         url: str | None = None,
         token: str | None = None,
+        local: bool = False,
         tools: Iterable[Callable[..., Any] | Tool] = (),
         notebook_tools: bool | Iterable[str] = True,
         theme: str = "auto",
@@ -135,19 +142,26 @@ class Chat(anywidget.AnyWidget):
         self._problem: StreamchatError | None = None
         self._followed: SyncConversation | None = None
         self._follow_lock = threading.Lock()
+        self._is_local = local
+        if local and (url or token):
+            raise UsageError("A local chat has its own server: give no url and token.")
         try:
-            self._server = find_server(url, token)
+            self._server = (
+                local_server().address() if local else find_server(url, token)
+            )
         except ConnectError as error:
             self._problem = error
         self._saved = SavedTranscript(
             self._known_state, secret="" if self._server is None else self._server.token
         )
-        path = "" if self._server is None else urlsplit(self._server.url).path
+        is_elsewhere = self._server is None or local
+        path = "" if is_elsewhere else urlsplit(self._server.url).path
         super().__init__(
             conversation=conversation or "",
             theme=theme,
             height=height,
             base_url=path,
+            through_kernel=local,
         )
         self._kernel_channel = KernelChannel(cast("Any", self).send)
         self._kernel_channel.listen(
@@ -296,6 +310,8 @@ class Chat(anywidget.AnyWidget):
         Raises:
             ConnectError: It was not found.
         """
+        if self._is_local:
+            return local_server().address()
         if self._server is None:
             raise self._problem or ConnectError("No server was found.")
         return self._server
