@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from playwright.sync_api import Page, expect
 
@@ -26,7 +26,7 @@ def test_answer_streams_into_its_cell_and_approval_is_given_below_it(
 ) -> None:
     page = quiet
     page.set_viewport_size({"width": 1000, "height": 1000})
-    content = {
+    content: dict[str, Any] = {
         "cells": [
             {
                 "cell_type": "code",
