@@ -154,8 +154,8 @@ class Chat(anywidget.AnyWidget):
         self._saved = SavedTranscript(
             self._known_state, secret="" if self._server is None else self._server.token
         )
-        is_elsewhere = self._server is None or local
-        path = "" if is_elsewhere else urlsplit(self._server.url).path
+        known = None if local else self._server
+        path = "" if known is None else urlsplit(known.url).path
         super().__init__(
             conversation=conversation or "",
             theme=theme,
