@@ -27,6 +27,7 @@ from streamchat_nb.client.sync_client import SyncClient, SyncConversation
 from streamchat_nb.errors import ConnectError, StreamchatError, UsageError
 from streamchat_nb.protocol.events import TurnFinished
 from streamchat_nb.transcript.export import Format, export
+from streamchat_nb.widget.cassette_path import cassette_settings
 from streamchat_nb.widget.kernel_channel import KernelChannel
 from streamchat_nb.widget.lent_tools import (
     LentTools,
@@ -93,6 +94,11 @@ class Chat(anywidget.AnyWidget):
         notebook_tools: Whether the agent may list variables, describe them, preview
             data frames, read this notebook's cells and run Python here: all, none, or
             those named. Whatever shows data or runs code asks first.
+        cassette: File that the model's answers are recorded in and played from, with
+            no key; a path from the notebook, within the server's folder, that ends in
+            ``.jsonl``. The conversation keeps it.
+        cassette_mode: ``auto`` plays what is there and records the rest, ``replay``
+            only plays, ``record`` asks again.
         theme: ``auto`` follows the page, or ``light``, ``dark``.
         height: Height of the chat as a CSS length, for example ``"480px"``.
 
@@ -119,6 +125,8 @@ class Chat(anywidget.AnyWidget):
     base_url = traitlets.Unicode("").tag(sync=True)
     through_kernel = traitlets.Bool(default_value=False).tag(sync=True)
 
+    _relay: Relay | None = None
+
     def __init__(  # noqa: PLR0913 (options by keyword)
         self,
         conversation: str | None = None,
@@ -128,6 +136,8 @@ class Chat(anywidget.AnyWidget):
         local: bool = False,
         tools: Iterable[Callable[..., Any] | Tool] = (),
         notebook_tools: bool | Iterable[str] = True,
+        cassette: str | os.PathLike[str] | None = None,
+        cassette_mode: str = "auto",
         theme: str = "auto",
         height: str = "",
     ) -> None:
@@ -154,6 +164,11 @@ class Chat(anywidget.AnyWidget):
         self._saved = SavedTranscript(
             self._known_state, secret="" if self._server is None else self._server.token
         )
+        self._settings = (
+            cassette_settings(cassette, cassette_mode, self._find_server())
+            if cassette is not None
+            else {}
+        )
         known = None if local else self._server
         path = "" if known is None else urlsplit(known.url).path
         super().__init__(
@@ -171,7 +186,9 @@ class Chat(anywidget.AnyWidget):
         self._kernel_channel.listen("relay", self._relay)
         cast("Any", self).on_msg(self._take_kernel_message)
         if self._server is not None:
-            if not conversation:
+            if self._settings:
+                self._follow()  # no question is to go to the model unnoticed
+            elif not conversation:
                 self._create_conversation()
             _connecting.submit(self._follow_quietly)
         _made[:] = [*(known for known in _made if known()), weakref.ref(self)]
@@ -301,7 +318,8 @@ class Chat(anywidget.AnyWidget):
     @override
     def close(self) -> None:
         """Take the widget off every screen; the conversation stays at the server."""
-        self._relay.close()
+        if self._relay is not None:  # it was made to the end
+            self._relay.close()
         cast("Any", super()).close()
 
     def _find_server(self) -> ServerAddress:
@@ -347,6 +365,8 @@ class Chat(anywidget.AnyWidget):
                 client = _client_for(self._find_server())
                 client.open()
                 known = client.conversation(wanted) if wanted else client.create()
+                if self._settings:
+                    known.configure(**self._settings)
                 self._followed = known
                 known.watch(self._take_event)
                 self.conversation = known.id
