@@ -230,11 +230,16 @@ def _shown(text: str) -> str:
             return _quoted(text)
         return f"```json\n{json.dumps(value, indent=2, ensure_ascii=False)}\n```"
     is_markdown = re.search(r"(?m)^([-*#>|]|\d+\.|```)", text)
-    return text if is_markdown else _quoted(text)
+    is_listing = re.search(r"(?m) as CSV:$", text)
+    return text if is_markdown and not is_listing else _quoted(text)
 
 
 def _quoted(text: str) -> str:
-    return "\n".join(f"> {line}".rstrip() for line in text.splitlines())
+    lines = text.splitlines()
+    if len(lines) == 1:
+        return f"> {text}"
+    # As code, which keeps the lines apart.
+    return "\n".join(f"    {line}".rstrip() for line in lines)
 
 
 # --- the rules, first match wins -------------------------------------------------

@@ -217,7 +217,7 @@ def test_rules_result_of_blocks_is_joined() -> None:
         {"type": "text", "text": "two"},
         {"type": "image", "source": {}},
     ]
-    assert "> one\n> two\n> (image)" in after_results({"content": blocks}).text
+    assert "    one\n    two\n    (image)" in after_results({"content": blocks}).text
 
 
 @pytest.mark.parametrize("content", [None, "", " ", []])
