@@ -47,7 +47,6 @@ __all__ = ["AnswerStopped", "ChatMagic", "ChatProblem", "load", "unload"]
 _NAME = "chat"
 _STOP_TIMEOUT_S = 5.0
 _PATIENCE_S = 0.25
-_WITHOUT_SERVER = "Or chat without one: Chat(local=True) in a cell, then %chat."
 
 
 class ChatProblem(Exception):
@@ -95,10 +94,7 @@ class ChatMagic:
         except UsageError as error:
             raise LineUsageError(f"{error.message}\n{USAGE}") from None
         except StreamchatError as error:
-            words = error.message
-            if error.code == "server_not_found":
-                words = f"{words} {_WITHOUT_SERVER}"
-            raise ChatProblem(words) from None
+            raise ChatProblem(error.message) from None
 
     def _run(self, wanted: ChatLine, cell: str | None) -> None:
         text = "\n\n".join(part for part in (wanted.text, (cell or "").strip()) if part)
