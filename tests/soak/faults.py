@@ -10,6 +10,7 @@ from tests.soak import (
     cuts,
     disk_full,
     duplicate_sends,
+    injection,
     kernel_restarts,
     late_joiners,
     misbehaving_tools,
@@ -41,4 +42,5 @@ FAULTS: tuple[Fault, ...] = (
     page_reloads.FAULT,
     kernel_restarts.FAULT,
     misbehaving_tools.FAULT,
+    injection.FAULT,
 )

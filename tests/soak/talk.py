@@ -27,6 +27,7 @@ from tests.soak.raw_client import SocketFollower, StreamFollower, call, chat_tok
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
 
+    from streamchat_nb.protocol.content import UserBlock
     from streamchat_nb.protocol.events import Event, UnknownEvent
     from streamchat_nb.protocol.frames import Frame
     from streamchat_nb.testing.history import Sent
@@ -75,10 +76,10 @@ class Talk:
         self._running = contextlib.AsyncExitStack()
 
     @classmethod
-    async def begin(cls, server: RealServer) -> Self:
+    async def begin(cls, server: RealServer, title: str = "") -> Self:
         """Make a conversation."""
         token = await chat_token(server.address)
-        _, made = await call(server.address, "POST", "conversations", {})
+        _, made = await call(server.address, "POST", "conversations", {"title": title})
         return cls(server, made["id"], made["log"], token)
 
     async def __aenter__(self) -> Self:
@@ -104,13 +105,16 @@ class Talk:
         address = self.server.at(port)
         return StreamFollower(address, self.conversation, self.history.seat(name))
 
-    async def send(self, text: str) -> str:
+    async def send(self, text: str, *blocks: UserBlock) -> str:
         """Send a message, once; return the id of its turn."""
-        sent = self.record(text)
+        sent = self.record(text, *blocks)
         status, answer = await call(
             self.server.address,
             *("POST", f"conversations/{self.conversation}/messages"),
-            {"text": text, "client_message_id": sent.client_message_id},
+            {
+                "content": msgspec.to_builtins([TextBlock(text=text), *blocks]),
+                "client_message_id": sent.client_message_id,
+            },
             "Prefer: respond-async",
         )
         assert status == 202, (status, answer)
@@ -124,10 +128,10 @@ class Talk:
         await self.until(lambda: turn in self.finished)
         return self.finished[turn]
 
-    def record(self, text: str, *, seat: str = "who asks") -> Sent:
+    def record(self, text: str, *blocks: UserBlock, seat: str = "who asks") -> Sent:
         """Write down a message that is about to be sent."""
         id_ = f"w{len(self.history.sends)}"
-        return self.history.send(id_, [TextBlock(text=text)], seat=seat)
+        return self.history.send(id_, [TextBlock(text=text), *blocks], seat=seat)
 
     async def until(self, is_so: Callable[[], bool]) -> None:
         """Wait until the witness has seen to it."""
