@@ -16,7 +16,8 @@ the waiting and leave the turn alone.
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any, Literal, Self
+from collections import deque
+from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar
 
 from streamchat_nb.client.client import Client, ClientKind, TransportChoice
 from streamchat_nb.client.discovery import ServerAddress, find_server
@@ -25,7 +26,7 @@ from streamchat_nb.client.loop_thread import LoopThread
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Generator, Iterable
+    from collections.abc import AsyncIterator, Callable, Generator, Iterable
     from types import TracebackType
 
     from streamchat_nb.client.answer import Answer
@@ -54,6 +55,8 @@ __all__ = [
     "SyncConversationEvents",
     "connect_sync",
 ]
+
+Item = TypeVar("Item")
 
 
 @contextlib.contextmanager
@@ -317,28 +320,51 @@ class SyncConversation:
         self._thread.wait(self._conversation.delete())
 
 
+class _Items(Generic[Item]):
+    """Takes from an iterator of another thread, and loses nothing when it gives up."""
+
+    def __init__(
+        self,
+        thread: LoopThread,
+        items: AsyncIterator[Item],
+        timeout_s: float | None,
+    ) -> None:
+        self._thread = thread
+        self._items = items
+        self._timeout_s = timeout_s
+        # What came after its wait was given up: the next one takes it.
+        self._came: deque[Item] = deque()
+
+    def next(self) -> Item:
+        self._thread.wait(self._fetch(), timeout_s=self._timeout_s)
+        return self._came.popleft()
+
+    async def _fetch(self) -> None:
+        if not self._came:
+            self._came.append(await anext(self._items))
+
+
 class SyncConversationEvents:
     """``ConversationEvents`` as an ordinary iterator; see there.
 
     Args:
         thread: Where its client lives.
         events: The iterator there.
-        timeout_s: Longest wait for one event; ``None``: no limit.
+        timeout_s: Longest wait for one event; ``None``: no limit. An event that comes
+            after it is the next one.
     """
 
     def __init__(
         self, thread: LoopThread, events: ConversationEvents, timeout_s: float | None
     ) -> None:
-        self._thread = thread
-        self._events = events
-        self._timeout_s = timeout_s
+        self._events = _Items(thread, events, timeout_s)
 
     def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> Event | UnknownEvent | StateReplaced:
         """Return the next event."""
-        return self._thread.wait(anext(self._events), timeout_s=self._timeout_s)
+        return self._events.next()
 
 
 class SyncAnswerStream:
@@ -347,15 +373,15 @@ class SyncAnswerStream:
     Args:
         thread: Where its client lives.
         stream: The iterator there.
-        timeout_s: Longest wait for one piece; ``None``: no limit.
+        timeout_s: Longest wait for one piece; ``None``: no limit. A piece that comes
+            after it is the next one.
     """
 
     def __init__(
         self, thread: LoopThread, stream: AnswerStream, timeout_s: float | None
     ) -> None:
-        self._thread = thread
         self._stream = stream
-        self._timeout_s = timeout_s
+        self._pieces = _Items(thread, stream, timeout_s)
 
     @property
     def turn(self) -> str | None:
@@ -373,6 +399,6 @@ class SyncAnswerStream:
     def __next__(self) -> str:
         """Return the next piece of text; never an empty one."""
         try:
-            return self._thread.wait(anext(self._stream), timeout_s=self._timeout_s)
+            return self._pieces.next()
         except StopAsyncIteration:
             raise StopIteration from None

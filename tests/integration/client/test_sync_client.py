@@ -104,6 +104,27 @@ def test_stream_and_events_are_ordinary_iterators(client: SyncClient) -> None:
         next(again)
 
 
+def test_wait_that_is_given_up_loses_no_event(client: SyncClient) -> None:
+    conversation = client.create()
+    conversation.current()
+    events = conversation.events(timeout_s=0.002)
+    turn = conversation.send("/demo slow 0.01")
+    given_up = 0
+    text = ""
+    while True:
+        try:
+            event = next(events)
+        except ConnectError:
+            given_up += 1
+            continue
+        if isinstance(event, BlockDelta):
+            text += event.delta
+        if isinstance(event, TurnFinished):
+            break
+    assert given_up > 5
+    assert text == conversation.answer(turn).text
+
+
 def test_conversations_are_listed_renamed_and_deleted(client: SyncClient) -> None:
     one, two = client.create("Listed quince"), client.create("Listed quince")
     one.rename("Renamed quince")
