@@ -25,7 +25,7 @@ export class KernelData implements DataSource {
     this.#signal = signal;
     channel.listen(
       "share",
-      (answer) => this.#waiting.get(answer["id"])?.(answer),
+      (answer) => this.#waiting.get(answer["question"])?.(answer),
       signal,
     );
   }
@@ -48,24 +48,24 @@ export class KernelData implements DataSource {
   }
 
   #ask(
-    question: KernelMessage,
+    body: KernelMessage,
     signal: AbortSignal,
   ): Promise<NoAnswer | KernelMessage> {
-    const id = newId("s"); // every browser with the widget hears every answer
+    const question = newId("s"); // every browser with the widget hears every answer
     const ended = AbortSignal.any([
       ...[signal, this.#signal],
       AbortSignal.timeout(ANSWER_TIMEOUT_MS),
     ]);
     return new Promise((resolve) => {
       const end = (answer: NoAnswer | KernelMessage): void => {
-        this.#waiting.delete(id);
+        this.#waiting.delete(question);
         resolve(answer);
       };
       ended.addEventListener("abort", () => end({ problem: noAnswer }), { once: true });
-      this.#waiting.set(id, (answer) =>
+      this.#waiting.set(question, (answer) =>
         end(answer["type"] === "error" ? { problem: problemOf(answer) } : answer),
       );
-      if (ended.aborted || !this.#channel.send("share", { ...question, id })) {
+      if (ended.aborted || !this.#channel.send("share", { ...body, question })) {
         end({ problem: noAnswer });
       }
     });

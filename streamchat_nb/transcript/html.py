@@ -27,9 +27,11 @@ from streamchat_nb.transcript.html_text import (
 )
 from streamchat_nb.transcript.markdown_tree import parse_markdown
 from streamchat_nb.transcript.outline import (
+    Attached,
     Note,
     Offers,
     Said,
+    Shared,
     Speaker,
     Thought,
     ToolUse,
@@ -47,7 +49,13 @@ from streamchat_nb.transcript.tool_texts import (
     shown_table,
     tool_name,
 )
-from streamchat_nb.transcript.words import LEFT_OUT, offer_lines, tool_words
+from streamchat_nb.transcript.words import (
+    LEFT_OUT,
+    SHARED,
+    attached_words,
+    offer_lines,
+    tool_words,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -162,6 +170,11 @@ def write_entry(entry: Entry, *, below: int) -> str:
         case Typed(text=text):
             cut = cut_lines(text, most_lines=10_000, most_bytes=200_000)
             written = quotation(f"<p>{lines_as_typed(cut)}</p>")
+        case Shared(name=name, text=text):
+            cut = cut_lines(text, most_lines=10_000, most_bytes=200_000)
+            written = _folded(f"{SHARED} {code_words(name)}", code_block(cut))
+        case Attached(kind=kind, name=name):
+            written = f"<p>{_quiet(attached_words(kind, name))}</p>"
         case Said(text=text):
             written = write_html(parse_markdown(text), below=below)
         case Thought(text=text):

@@ -20,9 +20,11 @@ from streamchat_nb.transcript.markdown_text import (
 )
 from streamchat_nb.transcript.markdown_tree import parse_markdown
 from streamchat_nb.transcript.outline import (
+    Attached,
     Note,
     Offers,
     Said,
+    Shared,
     Speaker,
     Thought,
     ToolUse,
@@ -39,7 +41,13 @@ from streamchat_nb.transcript.tool_texts import (
     shown_table,
     tool_name,
 )
-from streamchat_nb.transcript.words import LEFT_OUT, offer_lines, tool_words
+from streamchat_nb.transcript.words import (
+    LEFT_OUT,
+    SHARED,
+    attached_words,
+    offer_lines,
+    tool_words,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -108,6 +116,11 @@ def write_entry(
             written = f"{'#' * level} {escape_markdown(name)}"
         case Typed(text=text):
             written = as_typed(cut_lines(text, most_lines=10_000, most_bytes=200_000))
+        case Shared(name=name, text=text):
+            cut = cut_lines(text, most_lines=10_000, most_bytes=200_000)
+            written = f"*{SHARED}* {code_span(name)}\n\n{fenced(cut)}"
+        case Attached():
+            written = f"*{escape_markdown(attached_words(entry.kind, entry.name))}*"
         case Said(text=text):
             written = write_markdown(parse_markdown(text), below=level)
         case Thought(text=text):

@@ -33,10 +33,12 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "Attached",
     "Entry",
     "Note",
     "Offers",
     "Said",
+    "Shared",
     "Speaker",
     "Thought",
     "ToolUse",
@@ -46,6 +48,7 @@ __all__ = [
 ]
 
 _MOST_NAME_CHARACTERS = 80
+_MOST_FILE_NAME_CHARACTERS = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,9 +61,25 @@ class Speaker:
 
 @dataclass(frozen=True, kw_only=True)
 class Typed:
-    """What a person typed and attached, as it was typed."""
+    """What a person typed, as it was typed."""
 
     text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shared:
+    """What a person shared of an object: exactly the text that a model read."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attached:
+    """A file that a person attached; ``name`` may be empty."""
+
+    kind: Literal["Image", "Document"]
+    name: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +119,7 @@ class Note:
     words: str
 
 
-Entry = Speaker | Typed | Said | Thought | ToolUse | Offers | Note
+Entry = Speaker | Typed | Shared | Attached | Said | Thought | ToolUse | Offers | Note
 
 
 def outline(state: ConversationState, *, thinking: bool = False) -> list[Entry]:
@@ -172,7 +191,19 @@ class _Outline:
 
     def _question(self, message: MessageState) -> Iterator[Entry]:
         yield Speaker(name=_name(message, "User"), role="user")
-        yield Typed(text="\n".join(map(_typed_text, message.blocks)))
+        texts = [block.text for block in message.blocks if _is_typed(block)]
+        if any(texts):
+            yield Typed(text="\n".join(texts))
+        for block in message.blocks:
+            match block.content:
+                case DataBlock(name=name, text=text):
+                    yield Shared(name=_file_name(name), text=text)
+                case ImageBlock(alt=alt):
+                    yield Attached(kind="Image", name=_file_name(alt))
+                case DocumentBlock(title=title):
+                    yield Attached(kind="Document", name=_file_name(title))
+                case _:
+                    pass
 
     def _answer(self, answer: str) -> Iterator[Entry]:
         messages = self._answers.pop(answer, None)
@@ -228,13 +259,9 @@ def _name(message: MessageState, otherwise: str) -> str:
     return remove_hidden(message.author.name)[:_MOST_NAME_CHARACTERS] or otherwise
 
 
-def _typed_text(block: BlockState) -> str:
-    match block.content:
-        case ImageBlock(alt=alt):
-            return f"[Image: {alt}]" if alt else "[Image]"
-        case DocumentBlock(title=title):
-            return f"[Document: {title}]" if title else "[Document]"
-        case DataBlock(name=name):
-            return f"[Data: {name}]"
-        case _:
-            return block.text
+def _is_typed(block: BlockState) -> bool:
+    return not isinstance(block.content, (DataBlock, DocumentBlock, ImageBlock))
+
+
+def _file_name(name: str) -> str:
+    return remove_hidden(name)[:_MOST_FILE_NAME_CHARACTERS]

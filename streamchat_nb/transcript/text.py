@@ -9,9 +9,11 @@ from streamchat_nb.protocol.content import ImageDisplay, TableDisplay, TextDispl
 from streamchat_nb.transcript.address import safe_link
 from streamchat_nb.transcript.hidden import remove_hidden, show_hidden
 from streamchat_nb.transcript.outline import (
+    Attached,
     Note,
     Offers,
     Said,
+    Shared,
     Speaker,
     Thought,
     ToolUse,
@@ -27,7 +29,13 @@ from streamchat_nb.transcript.tool_texts import (
     shown_table,
     tool_name,
 )
-from streamchat_nb.transcript.words import LEFT_OUT, offer_lines, tool_words
+from streamchat_nb.transcript.words import (
+    LEFT_OUT,
+    SHARED,
+    attached_words,
+    offer_lines,
+    tool_words,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,17 +78,23 @@ def write_entry(entry: Entry) -> str:
     """Return one entry of a transcript as lines of plain text."""
     match entry:
         case Speaker(name=name):
-            return f"{name}:"
+            written = f"{name}:"
         case Typed(text=text) | Said(text=text):
-            return _shown(text, _SAID_BYTES)
+            written = _shown(text, _SAID_BYTES)
+        case Shared(name=name, text=text):
+            rows = _shown(text, _SAID_BYTES).split("\n")
+            written = "\n".join([f"[{SHARED} {name}]", *(f"  {row}" for row in rows)])
+        case Attached(kind=kind, name=name):
+            written = attached_words(kind, name)
         case Thought(text=text):
-            return f"(thought)\n{_shown(text, _SAID_BYTES)}"
+            written = f"(thought)\n{_shown(text, _SAID_BYTES)}"
         case Note(words=words):
-            return f"({words})"
+            written = f"({words})"
         case ToolUse():
-            return _tool(entry)
+            written = _tool(entry)
         case Offers(actions=actions):
-            return _offers(actions)
+            written = _offers(actions)
+    return written
 
 
 def _shown(text: str, most_bytes: int) -> str:

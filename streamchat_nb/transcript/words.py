@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LEFT_OUT",
+    "SHARED",
     "UNTITLED",
     "approval_words",
+    "attached_words",
     "duration_words",
     "message_note",
     "offer_lines",
@@ -23,6 +25,7 @@ __all__ = [
 ]
 
 UNTITLED = "Conversation"
+SHARED = "Shared data:"
 LEFT_OUT = "A part of this conversation is left out here: it is too long to be shown."
 
 _STOP_REASONS = {
@@ -65,6 +68,11 @@ def approval_words(call: ToolCallState) -> str:
     if approval.decision == "denied":
         return f"refused{by}" if by else ""
     return f"allowed{' with changes' if approval.is_edited else ''}{by}"
+
+
+def attached_words(kind: str, name: str) -> str:
+    """Return what stands for an attached file: ``[Image: plot.png]``."""
+    return f"[{kind}: {name}]" if name else f"[{kind}]"
 
 
 def duration_words(milliseconds: int | None) -> str:

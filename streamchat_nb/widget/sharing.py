@@ -45,14 +45,14 @@ _Name: TypeAlias = Annotated[str, msgspec.Meta(max_length=_MOST_NAME)]
 class _AskNames(msgspec.Struct, frozen=True, tag="names"):
     """Which variables there are whose names have ``prefix`` in them."""
 
-    id: _Id
+    question: _Id
     prefix: _Name = ""
 
 
 class _AskDigest(msgspec.Struct, frozen=True, tag="digest"):
     """What may be shared of a variable; ``columns`` absent: all but secret ones."""
 
-    id: _Id
+    question: _Id
     name: _Name
     columns: Annotated[list[str], msgspec.Meta(max_length=_MOST_COLUMNS)] | None = None
     rows: Annotated[int, msgspec.Meta(ge=0, le=_MOST_ROWS)] = 5
@@ -61,9 +61,9 @@ class _AskDigest(msgspec.Struct, frozen=True, tag="digest"):
 class DataSharing:
     """Answers the browser's questions about the notebook's data.
 
-    Every question has an ``id`` and gets one answer with it: of its own ``type``, or
-    of type ``error`` with a ``code`` and a ``message`` for people. Safe from any
-    thread; nothing is kept.
+    Every question has an id in ``question`` and gets one answer with it: of its own
+    ``type``, or of type ``error`` with a ``code`` and a ``message`` for people. Safe
+    from any thread; nothing is kept.
 
     Args:
         send: Sends an answer to the browser.
@@ -89,7 +89,7 @@ class DataSharing:
             answer = self._answer(question)
         except UsageError as error:
             answer = {"type": "error", "code": error.code, "message": error.message}
-        self._send({**answer, "id": question.id})
+        self._send({**answer, "question": question.question})
 
     def _answer(self, question: _AskNames | _AskDigest) -> KernelMessage:
         variables = shareable_variables(self._namespace())

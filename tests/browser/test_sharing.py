@@ -121,7 +121,7 @@ def test_variable_is_shared_as_previewed_and_denied_columns_leave_nothing(
     field.press_sequentially("What is in @d")
     options = chat.get_by_role("option")
     expect(options.first).to_contain_text("df")
-    expect(options.first).to_contain_text("DataFrame 3 × 4")
+    expect(options.first).to_contain_text("DataFrame 3 \u00d7 4")
     expect(chat.get_by_role("combobox")).to_have_attribute("aria-expanded", "true")
     shoot(page, "share-completion")
     field.press("Enter")
@@ -129,20 +129,7 @@ def test_variable_is_shared_as_previewed_and_denied_columns_leave_nothing(
     expect(chips(chat)).to_have_count(1)
     expect(chips(chat)).to_have_attribute("data-state", "ready")
 
-    chips(chat).get_by_role("button", name="df").first.click()
-    preview = chat.locator(".streamchat-preview")
-    expect(preview.get_by_label("salary")).to_be_checked()
-    expect(preview.get_by_label("api_key")).not_to_be_checked()
-    expect(preview).to_contain_text("looks like a secret")
-    preview.get_by_label("salary").uncheck()
-    digest = preview.locator("pre")
-    expect(digest).not_to_contain_text("salary")
-    preview.get_by_label("0", exact=True).check()
-    expect(digest).not_to_contain_text("Rome")
-    preview.get_by_label("5", exact=True).check()
-    expect(digest).to_contain_text("Rome")
-    expect(chips(chat)).to_have_attribute("data-state", "ready")
-    previewed = digest.evaluate("(element) => element.textContent")
+    previewed = choose_columns(chat)
     shoot(page, "share-preview")
     field.focus()
     field.press("Enter")
@@ -157,7 +144,26 @@ def test_variable_is_shared_as_previewed_and_denied_columns_leave_nothing(
     shared = chat.locator(".streamchat-user .streamchat-shared")
     shared.locator("summary").click()
     assert shared.locator("pre").evaluate("(one) => one.textContent") == previewed
+    shared.scroll_into_view_if_needed()
     shoot(page, "share-sent")
+
+
+def choose_columns(chat: Locator) -> str:
+    """Deny a column in the preview; returns the text that it shows then."""
+    chips(chat).get_by_role("button", name="df").first.click()
+    preview = chat.locator(".streamchat-preview")
+    expect(preview.get_by_label("salary")).to_be_checked()
+    expect(preview.get_by_label("api_key")).not_to_be_checked()
+    expect(preview).to_contain_text("looks like a secret")
+    preview.get_by_label("salary").uncheck()
+    digest = preview.locator("pre")
+    expect(digest).not_to_contain_text("salary")
+    preview.get_by_label("0", exact=True).check()
+    expect(digest).not_to_contain_text("Rome")
+    preview.get_by_label("5", exact=True).check()
+    expect(digest).to_contain_text("Rome")
+    expect(chips(chat)).to_have_attribute("data-state", "ready")
+    return digest.evaluate("(element) => element.textContent")
 
 
 def chat_id(page: Page) -> str:
@@ -213,24 +219,12 @@ def test_files_are_pasted_chosen_and_dropped_and_survive_a_reload(
     page.set_viewport_size({"width": 900, "height": 800})
     open_page(page, page_server)
     field = composer(page)
-    picture = base64.b64encode(png()).decode()
-    field.evaluate(PASTE, [picture, "colours.png", "image/png"])
-    page.locator('input[type="file"]').set_input_files(
-        [{"name": "report.pdf", "mimeType": "application/pdf", "buffer": PDF}]
-    )
-    chat = page.locator(".streamchat")
-    chat.evaluate(DRAG, ["dragenter", CSV, "cities.csv"])
-    expect(page.get_by_text("Drop files to attach them")).to_be_visible()
-    shoot(page, "attach-drop")
-    chat.evaluate(DRAG, ["drop", CSV, "cities.csv"])
-    expect(page.get_by_text("Drop files to attach them")).to_be_hidden()
-    expect(chips(page)).to_have_count(3)
-    ready = page.locator('.streamchat-tray .streamchat-chip[data-state="ready"]')
-    expect(ready).to_have_count(3)
+    attach_three(page, field)
     field.fill("What do these say?")
     shoot(page, "attach-chips")
 
     page.reload()
+    ready = chips(page).and_(page.locator('[data-state="ready"]'))
     expect(ready).to_have_count(3)
     expect(field).to_have_value("What do these say?")
     # What cannot be attached is said at once, and nothing is lost.
@@ -250,6 +244,32 @@ def test_files_are_pasted_chosen_and_dropped_and_survive_a_reload(
         ("document", "text/plain"),
         ("image", "image/png"),
     ]
+    look_at_files(page)
+    page.reload()
+    expect(page.locator(".streamchat-user .streamchat-chip")).to_have_count(2)
+    expect(chips(page)).to_have_count(0)
+
+
+def attach_three(page: Page, field: Locator) -> None:
+    """Paste a picture, choose a PDF, drop a table."""
+    picture = base64.b64encode(png()).decode()
+    field.evaluate(PASTE, [picture, "colours.png", "image/png"])
+    page.locator('input[type="file"]').set_input_files(
+        [{"name": "report.pdf", "mimeType": "application/pdf", "buffer": PDF}]
+    )
+    chat = page.locator(".streamchat")
+    chat.evaluate(DRAG, ["dragenter", CSV, "cities.csv"])
+    expect(page.get_by_text("Drop files to attach them")).to_be_visible()
+    shoot(page, "attach-drop")
+    chat.evaluate(DRAG, ["drop", CSV, "cities.csv"])
+    expect(page.get_by_text("Drop files to attach them")).to_be_hidden()
+    expect(chips(page)).to_have_count(3)
+    ready = chips(page).and_(page.locator('[data-state="ready"]'))
+    expect(ready).to_have_count(3)
+
+
+def look_at_files(page: Page) -> None:
+    """Enlarge the picture that was sent, and download the table."""
     thumbnail = page.get_by_role("button", name=re.compile("Enlarge"))
     expect(thumbnail).to_be_visible()
     shown = "(image) => image.complete && image.naturalWidth"
@@ -264,7 +284,3 @@ def test_files_are_pasted_chosen_and_dropped_and_survive_a_reload(
         page.get_by_role("button", name="cities.csv").click()
     assert download.value.suggested_filename == "cities.csv"
     assert download.value.path().read_text() == CSV
-
-    page.reload()
-    expect(page.locator(".streamchat-user .streamchat-chip")).to_have_count(2)
-    expect(chips(page)).to_have_count(0)

@@ -17,6 +17,9 @@ from streamchat_nb.conversation.state import ConversationState, Fold
 from streamchat_nb.protocol.content import (
     Action,
     Author,
+    DataBlock,
+    DocumentBlock,
+    ImageBlock,
     ImageDisplay,
     TableDisplay,
     TextBlock,
@@ -91,13 +94,13 @@ class Story:
     def state(self) -> ConversationState:
         return self._fold.state
 
-    def ask(self, text: str, *, waits: bool = False) -> None:
+    def ask(self, text: str, *attached: ContentBlock, waits: bool = False) -> None:
         number = sum(one.role == "user" for one in self.state.messages) + 1
         message, turn = f"q{number}", f"t{number}"
-        block = TextBlock(text=text)
+        content: list[ContentBlock] = [TextBlock(text=text), *attached]
         self._add(
             MessageCreated(
-                message=message, role="user", author=ADA, turn=turn, content=[block]
+                message=message, role="user", author=ADA, turn=turn, content=content
             )
         )
         if waits:
@@ -184,10 +187,28 @@ def said(text: str, *, partial: bool = False) -> ConversationState:
     return story.state
 
 
+def attached_story() -> Story:
+    """A question with data, a picture and a document, and its answer."""
+    story = Story()
+    story.ask(
+        "What is this?",
+        DataBlock(name="sales", text="sales: 2 rows\nmonth,sales\nApril,12"),
+        ImageBlock(artifact="a1", media_type="image/png", alt="plot.png"),
+        DocumentBlock(artifact="a2", media_type="application/pdf", title="report.pdf"),
+    )
+    story.answer("Sales.")
+    return story
+
+
 def everywhere(text: str) -> ConversationState:
     """A conversation in which a hostile text stands wherever text can stand."""
     story = Story(title=text)
-    story.ask(text)
+    story.ask(
+        text,
+        DataBlock(name=text[:60] or "d", text=text),
+        ImageBlock(artifact="a1", media_type="image/png", alt=text),
+        DocumentBlock(artifact="a2", media_type="application/pdf", title=text),
+    )
     story.use_tool(
         text[:60] or "t",
         {text[:200]: text},

@@ -11,6 +11,7 @@ from tests.unit.transcript.html_check import problems_of
 from tests.unit.transcript.samples import (
     LOGS,
     Story,
+    attached_story,
     png,
     recorded,
     said,
@@ -156,3 +157,13 @@ def test_page_stands_alone() -> None:
     assert "<h2>Heading</h2>" in page
     body = page.split("<body>")[1].split("</body>")[0]
     assert problems_of(body) == []
+
+
+def test_what_was_shared_and_attached_is_named() -> None:
+    html = to_html(attached_story().state)
+    assert problems_of(html) == []
+    folded = html[html.index("<details") : html.index("</details>")]
+    assert "Shared data: <code" in folded
+    assert "month,sales\nApril,12" in folded
+    assert "[Image: plot.png]" in html
+    assert "[Document: report.pdf]" in html

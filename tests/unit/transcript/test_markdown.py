@@ -11,6 +11,7 @@ from tests.unit.transcript.html_check import problems_of
 from tests.unit.transcript.samples import (
     LOGS,
     Story,
+    attached_story,
     png,
     recorded,
     said,
@@ -101,3 +102,10 @@ def test_open_fence_of_a_partial_answer_swallows_nothing() -> None:
 def test_thinking_is_a_quotation_on_request() -> None:
     state = recorded(next(log for log in LOGS if log.stem == "all_blocks"))
     assert "*Thought:*\n\n> Hmm, a plot." in to_markdown(state, thinking=True)
+
+
+def test_what_was_shared_and_attached_is_named() -> None:
+    markdown = to_markdown(attached_story().state)
+    assert "*Shared data:* `sales`\n\n```\nsales: 2 rows\n" in markdown
+    assert "*\\[Image: plot.png]*" in markdown
+    assert "*\\[Document: report.pdf]*" in markdown

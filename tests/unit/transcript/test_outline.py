@@ -8,6 +8,7 @@ import pytest
 from streamchat_nb.conversation.state import ConversationState, MessageState, TurnState
 from streamchat_nb.protocol.content import Action, Author, ErrorBody
 from streamchat_nb.transcript.outline import (
+    Attached,
     Note,
     Offers,
     Said,
@@ -86,7 +87,12 @@ def test_thinking_is_shown_on_request() -> None:
     ]
     assert [one.text for one in thoughts] == ["Hmm, a plot."] * 2
     typed = next(one for one in outline(state) if isinstance(one, Typed))
-    assert typed.text == "What is this?\n[Image: A plot]\n[Document]"
+    assert typed.text == "What is this?"
+    attached = [one for one in outline(state) if isinstance(one, Attached)]
+    assert [(one.kind, one.name) for one in attached] == [
+        ("Image", "A plot"),
+        ("Document", ""),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from tests.unit.transcript.samples import (
     ADA,
     LOGS,
     Story,
+    attached_story,
     everywhere,
     recorded,
     story_of_everything,
@@ -73,3 +74,9 @@ def test_approvals_say_who_allowed_and_what_waits() -> None:
     call.approval.decision, call.approval.by = "denied", ADA
     call.duration_ms = 65_400
     assert "(refused by Ada, 1 min 5 s)]" in to_text(state)
+
+
+def test_what_was_shared_and_attached_is_named() -> None:
+    text = to_text(attached_story().state)
+    assert "[Shared data: sales]\n  sales: 2 rows\n  month,sales\n" in text
+    assert "[Image: plot.png]\n\n[Document: report.pdf]\n" in text
