@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from streamchat_nb.client.answer import Answer
-from streamchat_nb.client.client import Client, ConversationSummary, connect
 from streamchat_nb.client.answer_stream import AnswerStream
+from streamchat_nb.client.client import Client, ConversationSummary, connect
 from streamchat_nb.client.conversation import ClientConversation, Message
 from streamchat_nb.client.events import ConversationEvents, StateReplaced
 from streamchat_nb.client.sync_client import (
