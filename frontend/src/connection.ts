@@ -221,20 +221,8 @@ export class Connection {
     if (kernel === undefined) {
       return; // the machine knows that there is none
     }
-    const closed = (code: number, reason: string): void => {
-      this.#sockets.delete(id);
-      this.#closers.delete(id);
-      this.dispatch({ type: "socket_closed", id, code, reason });
-    };
-    const socket = new RelaySocket(kernel.channel, {
-      frame: (data) => this.dispatch({ type: "socket_frame", id, data }),
-      alive: (isWaiting) => this.dispatch({ type: "relay_alive", id, isWaiting }),
-      closed,
-      failed: (failure) => {
-        this.dispatch({ type: "token_failed", id, failure });
-        closed(1006, "");
-      },
-    });
+    const tell = (input: Input): void => this.dispatch(input);
+    const socket = new RelaySocket(kernel.channel, id, tell);
     this.#sockets.set(id, socket);
     this.#closers.set(id, () => socket.close());
     socket.open();

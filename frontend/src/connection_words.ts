@@ -112,7 +112,7 @@ function liveDetail(transport: Transport, obstacle: Obstacle): string {
     case "rest":
       return `The server is asked for news again and again: ${NO_SOCKET[obstacle]}, and HTTP streams do not get through.`;
     case "relay":
-      return "The kernel passes everything on, because this page cannot reach the server itself. Answers come as they are written; what you send may wait while a cell runs.";
+      return "The kernel passes everything on, because this page cannot reach the server itself. While a cell runs, what you send may wait.";
   }
 }
 
@@ -120,15 +120,14 @@ function liveDetail(transport: Transport, obstacle: Obstacle): string {
 export const askingKernel: ConnectionStatus = status(
   "connecting",
   "Connecting…",
-  "Connecting through the kernel. If a cell runs, this may wait until it has ended; if the kernel was restarted, run the cell with Chat() again.",
+  "Connecting through the kernel, once no cell runs. If it was restarted, run the cell with Chat() again.",
 );
 
 /** The kernel passes frames on, and what was sent has not reached it. */
 export const waitingForCell: ConnectionStatus = {
   transport: "relay",
   text: "Waiting for the kernel",
-  detail:
-    "A cell runs: what you sent goes out when it has ended. What is under way still comes in.",
+  detail: "A cell runs: what you sent goes out when it has ended.",
 };
 
 /** Nobody is signed in at the server, or somebody else is. */

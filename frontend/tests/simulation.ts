@@ -109,8 +109,8 @@ export class Simulation {
     return this.input({ type: "socket_frame", id, data: JSON.stringify(value) });
   }
 
-  hello(): this {
-    return this.frame({
+  hello(socket = this.last("open_socket").id): this {
+    const hello = {
       type: "hello",
       protocol: "streamchat.v1",
       connection: "x",
@@ -119,7 +119,8 @@ export class Simulation {
       limits: { ...DEFAULT_LIMITS, message_bytes: 100 },
       heartbeat_ms: 20_000,
       features: [],
-    });
+    };
+    return this.frame(hello, socket);
   }
 
   token(id = this.last("fetch_token").id): this {
@@ -127,31 +128,38 @@ export class Simulation {
   }
 
   authenticated(): this {
-    const { id } = this.command("authenticate");
-    return this.frame({
-      type: "authenticated",
-      re: id,
-      user: "You",
-      scopes: [],
-      exp: 9,
-    });
+    const { id, socket } = this.command("authenticate");
+    const terms = { user: "You", scopes: [], exp: 9 };
+    return this.frame({ type: "authenticated", re: id, ...terms }, socket);
   }
 
   /** Begin to deliver: a snapshot at `seq`, or a replay from the cursor asked for. */
   subscribed(seq = 4): this {
-    const { id, since } = this.command("subscribe");
+    const { id, since, socket } = this.command("subscribe");
     const head = { re: id, conversation: CONVERSATION, log: LOG, head: seq };
     if (since) {
       const replay = { mode: "replay", from: since.seq };
-      return this.frame({ type: "subscribed", ...head, ...replay });
+      return this.frame({ type: "subscribed", ...head, ...replay }, socket);
     }
-    this.frame({ type: "subscribed", ...head, mode: "snapshot", reason: "new" });
-    return this.frame(snapshotFrame(seq));
+    const begin = { ...head, mode: "snapshot", reason: "new" };
+    this.frame({ type: "subscribed", ...begin }, socket);
+    return this.frame(snapshotFrame(seq), socket);
   }
 
   /** Go through all of a socket's opening. */
   openSocket(seq?: number): this {
     return this.hello().token().authenticated().subscribed(seq);
+  }
+
+  /** Go through all of the opening of a socket that the kernel holds. */
+  openRelay(seq?: number): this {
+    return this.hello(this.last("open_relay").id).authenticated().subscribed(seq);
+  }
+
+  /** Nothing answers the page itself. */
+  failDirectly(): this {
+    const { id } = this.last("fetch_token");
+    return this.input({ type: "token_failed", id, failure: NO_ANSWER });
   }
 
   closeSocket(code = 1006, reason = ""): this {

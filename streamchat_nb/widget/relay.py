@@ -6,8 +6,8 @@ the channel ``relay``, from the browser:
 
 - ``open``, ``frame`` (``data``), ``taken`` (``n``) and ``close``, each with ``relay``,
   the id that the browser gave its socket;
-- ``request`` (``method``, ``path``, ``media_type``, ``parts``), ``part`` (``data`` in
-  base64) and ``drop``, each with ``request``, an id likewise.
+- ``request`` (``method``, ``path``, ``parts``), ``part`` (``data`` in base64) and
+  ``drop``, each with ``request``, an id likewise.
 
 And to it, each numbered by ``n`` from 1 so that a lost one is noticed:
 

@@ -37,7 +37,8 @@ _ALLOWED = {
         rf"conversations|{_ONE}/artifacts(\?name=[A-Za-z0-9%._~*'()!-]*)?"
     ),
 }
-_MEDIA_TYPES = ("application/json", "application/octet-stream")
+_JSON = "application/json"
+_FILE = "application/octet-stream"
 
 
 @dataclass
@@ -46,7 +47,6 @@ class _Request:
 
     method: str
     path: str
-    media_type: str
     parts: int
     body: bytearray = field(default_factory=bytearray)
     parts_here: int = 0
@@ -101,15 +101,10 @@ class RelayedRequests:
         request = _Request(
             method=str(message["method"]),
             path=str(message["path"]),
-            media_type=str(message.get("media_type", _MEDIA_TYPES[0])),
             parts=int(message.get("parts", 0)),
         )
         allowed = _ALLOWED.get(request.method)
-        if (
-            allowed is None
-            or allowed.fullmatch(request.path) is None
-            or request.media_type not in _MEDIA_TYPES
-        ):
+        if allowed is None or allowed.fullmatch(request.path) is None:
             self._refuse(id_, 403, "forbidden", "The kernel does not pass this on.")
         elif len(self._requests) >= MOST_REQUESTS:
             self._refuse(id_, 429, "rate_limited", "Too many requests at once.")
@@ -150,14 +145,14 @@ class RelayedRequests:
         except (ConnectError, TimeoutError):
             status, media_type, body = 0, "", b""  # no answer
         except StreamchatError as error:
-            status, media_type = error.http_status, _MEDIA_TYPES[0]
+            status, media_type = error.http_status, _JSON
             body = _encoded(error.code, error.message, retryable=error.retryable)
         await self._tell(id_, status, media_type, body)
         self._requests.pop(id_, None)
 
     async def _answer(self, request: _Request) -> tuple[int, str, bytes]:
         http = HttpApi(await asyncio.to_thread(self._find_server))
-        headers = {"Content-Type": request.media_type}
+        headers = {"Content-Type": _FILE if "/artifacts" in request.path else _JSON}
         body = bytearray()
         async with http.open(
             request.method, request.path, bytes(request.body), headers
@@ -170,7 +165,7 @@ class RelayedRequests:
 
     def _refuse(self, id_: str, status: int, code: str, message: str) -> None:
         body = _encoded(code, message)
-        head = {"status": status, "media_type": _MEDIA_TYPES[0], "parts": 1}
+        head = {"status": status, "media_type": _JSON, "parts": 1}
         self._send({"type": "answer", "request": id_, **head})
         self._send({"type": "part", "request": id_, "n": 1, "data": _base64(body)})
 

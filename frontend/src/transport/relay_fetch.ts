@@ -8,22 +8,16 @@ const PART_BYTES = 196_608;
 /** Arguments that a function takes at once. */
 const CODES = 32_768;
 
-const ARTIFACTS = /^conversations\/[A-Za-z0-9._:-]+\/artifacts(?:\/[^/?]+|\?.*)?$/;
+const RELAYED =
+  /^(GET agents|POST conversations|(GET|POST) conversations\/[^/]+\/artifacts.*)$/;
 
 /** Whether the kernel makes this request; `path` is relative to the API. */
 export function isRelayed(method: string, path: string): boolean {
-  switch (method) {
-    case "GET":
-      return path === "agents" || ARTIFACTS.test(path);
-    case "POST":
-      return path === "conversations" || ARTIFACTS.test(path);
-    default:
-      return false;
-  }
+  return RELAYED.test(`${method} ${path}`);
 }
 
 /** What of a fetch the kernel is told. */
-export type RelayInit = Pick<RequestInit, "method" | "body" | "headers" | "signal">;
+export type RelayInit = Pick<RequestInit, "method" | "body" | "signal">;
 
 /**
  * Let the kernel make a request; like `fetch`.
@@ -35,7 +29,7 @@ export type RelayInit = Pick<RequestInit, "method" | "body" | "headers" | "signa
 export async function relayFetch(
   channel: KernelChannel,
   path: string,
-  { method = "GET", body, headers, signal }: RelayInit = {},
+  { method = "GET", body, signal }: RelayInit = {},
 ): Promise<Response> {
   const bytes = new Uint8Array(await new Response(body ?? null).arrayBuffer());
   signal?.throwIfAborted();
@@ -57,9 +51,8 @@ export async function relayFetch(
         },
         { signal: lifetime.signal },
       );
-      const media_type = new Headers(headers).get("Content-Type") ?? "application/json";
       const parts = Math.ceil(bytes.length / PART_BYTES);
-      const head = { type: "request", request, method, path, media_type, parts };
+      const head = { type: "request", request, method, path, parts };
       let isSent = channel.send("relay", head);
       for (let part = 0; part < parts; part += 1) {
         const data = base64(bytes.subarray(part * PART_BYTES, (part + 1) * PART_BYTES));
@@ -102,9 +95,8 @@ class AnswerParts {
     if (status === 0) {
       this.#reject(new TypeError("the kernel does not reach the server"));
     } else if (this.#head !== null && this.#parts.length >= Number(parts)) {
-      const headers = { "Content-Type": String(type) };
       const body = new Blob(this.#parts, { type: String(type) });
-      this.#resolve(new Response(body, { status: Number(status), headers }));
+      this.#resolve(new Response(body, { status: Number(status) }));
     }
   }
 }

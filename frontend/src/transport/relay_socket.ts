@@ -3,7 +3,7 @@
 import { newId } from "../client_id";
 import type { KernelChannel, KernelMessage } from "../kernel_channel";
 import type { ErrorBody } from "../protocol";
-import type { RequestFailure } from "./values";
+import type { Input } from "./values";
 
 /** So many characters are taken before the kernel hears of it, */
 const TAKEN_CHARACTERS = 65_536;
@@ -11,20 +11,12 @@ const TAKEN_CHARACTERS = 65_536;
 const TAKEN_BEATS = 10;
 const ABNORMAL = 1006;
 
-/** What a socket tells; nothing comes after `closed` or `failed`. */
-export interface RelayListener {
-  frame(data: string): void;
-  /** The kernel is there; `isWaiting`: not all that was sent has reached it. */
-  alive(isWaiting: boolean): void;
-  closed(code: number, reason: string): void;
-  /** The kernel has no way to the server either, or was refused. */
-  failed(failure: RequestFailure): void;
-}
-
+/** Tells by inputs of its session's id; nothing comes after `socket_closed`. */
 export class RelaySocket {
-  readonly #id = newId("r");
+  readonly #relay = newId("r");
   readonly #channel: KernelChannel;
-  readonly #listener: RelayListener;
+  readonly #id: number;
+  readonly #dispatch: (input: Input) => void;
   readonly #lifetime = new AbortController();
   /** The number of the last message that came. */
   #n = 0;
@@ -32,16 +24,17 @@ export class RelaySocket {
   #untakenCharacters = 0;
   #untakenBeats = 0;
 
-  constructor(channel: KernelChannel, listener: RelayListener) {
+  constructor(channel: KernelChannel, id: number, dispatch: (input: Input) => void) {
     this.#channel = channel;
-    this.#listener = listener;
+    this.#id = id;
+    this.#dispatch = dispatch;
   }
 
   open(): void {
     this.#channel.listen(
       "relay",
       (message) => {
-        if (message["relay"] === this.#id) {
+        if (message["relay"] === this.#relay) {
           this.#take(message);
         }
       },
@@ -55,11 +48,11 @@ export class RelaySocket {
     this.#tell({ type: "frame", data });
   }
 
-  /** End it without a word to the listener. */
+  /** End it without a word of its end. */
   close(): void {
     if (!this.#lifetime.signal.aborted) {
       this.#lifetime.abort();
-      this.#channel.send("relay", { type: "close", relay: this.#id });
+      this.#channel.send("relay", { type: "close", relay: this.#relay });
     }
   }
 
@@ -69,36 +62,28 @@ export class RelaySocket {
       this.#end(Number(message["code"]), String(message["reason"] ?? ""));
       return;
     }
-    if (n !== this.#n + 1) {
-      this.close(); // one was lost on the way
-      this.#listener.closed(ABNORMAL, "");
-      return;
-    }
     this.#n += 1;
-    switch (type) {
-      case "frames":
-        this.#takeFrames(message["frames"] as readonly string[]);
-        break;
-      case "alive":
-        this.#untakenBeats += 1;
-        this.#listener.alive(Number(message["heard"]) < this.#sent);
-        break;
-      case "failed":
-        this.#lifetime.abort();
-        this.#listener.failed(failureOf(message));
-        return;
-      default:
+    if (n !== this.#n) {
+      this.#channel.send("relay", { type: "close", relay: this.#relay });
+      this.#end(ABNORMAL); // a message was lost on the way
+    } else if (type === "frames") {
+      this.#takeFrames(message["frames"] as readonly string[]);
+    } else if (type === "alive") {
+      this.#untakenBeats += 1;
+      const isWaiting = Number(message["heard"]) < this.#sent;
+      this.#dispatch({ type: "relay_alive", id: this.#id, isWaiting });
+    } else {
+      this.#fail(message["status"] as number | null, message["problem"] as ErrorBody);
     }
     this.#sayTaken();
   }
 
   #takeFrames(frames: readonly string[]): void {
     for (const data of frames) {
-      if (this.#lifetime.signal.aborted) {
-        return;
+      if (!this.#lifetime.signal.aborted) {
+        this.#untakenCharacters += data.length;
+        this.#dispatch({ type: "socket_frame", id: this.#id, data });
       }
-      this.#untakenCharacters += data.length;
-      this.#listener.frame(data);
     }
   }
 
@@ -116,24 +101,23 @@ export class RelaySocket {
   #tell(body: KernelMessage): void {
     if (
       !this.#lifetime.signal.aborted &&
-      !this.#channel.send("relay", { ...body, relay: this.#id })
+      !this.#channel.send("relay", { ...body, relay: this.#relay })
     ) {
-      this.#end(ABNORMAL, "");
+      this.#end(ABNORMAL);
     }
   }
 
-  #end(code: number, reason: string): void {
+  /** The kernel has no way to the server either, or was refused. */
+  #fail(status: number | null, problem: ErrorBody): void {
+    const failure = { status, problem, fromServer: true };
+    this.#dispatch({ type: "token_failed", id: this.#id, failure });
+    this.#end(ABNORMAL);
+  }
+
+  #end(code: number, reason = ""): void {
     if (!this.#lifetime.signal.aborted) {
       this.#lifetime.abort();
-      this.#listener.closed(code, reason);
+      this.#dispatch({ type: "socket_closed", id: this.#id, code, reason });
     }
   }
-}
-
-function failureOf({ status, problem }: KernelMessage): RequestFailure {
-  return {
-    status: typeof status === "number" ? status : null,
-    problem: problem as ErrorBody,
-    fromServer: true,
-  };
 }

@@ -196,8 +196,6 @@ class RelayedBrowser:
         """Let the kernel make a request; returns its id."""
         request = f"q_{uuid.uuid4().hex[:12]}"
         head = {"method": method, "path": path, "parts": len(parts)}
-        if parts:
-            head["media_type"] = "application/octet-stream"
         message = {"type": "request", "request": request, **head, "channel": "relay"}
         self._kernel.send(self._comm, message)
         for data in parts:
