@@ -3,6 +3,7 @@
 import { KernelChannel, type MessageModel } from "./kernel_channel";
 import { KernelData } from "./kernel_data";
 import { type OpenedChat, openChat } from "./open_chat";
+import { SavedTranscript } from "./saved_transcript";
 import { ChatView } from "./view/chat";
 import type { Theme } from "./view/types";
 
@@ -28,6 +29,8 @@ export interface WidgetModel extends MessageModel {
   save_changes(): void;
   on(event: string, callback: (content: unknown) => void): void;
   off(event: string, callback: (content: unknown) => void): void;
+  /** What the front end keeps its widgets with. */
+  readonly widget_manager?: unknown;
 }
 
 export interface RenderContext {
@@ -49,6 +52,7 @@ class SharedChat {
     const { signal } = this.#lifetime;
     const channel = new KernelChannel(model);
     this.dataSource = new KernelData(channel, signal);
+    new SavedTranscript(channel, model.widget_manager, signal);
     this.opened = openChat({
       conversation: this.#conversation,
       kind: "widget",

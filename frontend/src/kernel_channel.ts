@@ -12,7 +12,7 @@ export interface MessageModel {
 }
 
 /** Which part of the widget a message is for. */
-export type ChannelName = "share" | "relay";
+export type ChannelName = "share" | "relay" | "saved";
 
 /** A JSON object; `channel` is added to it. */
 export type KernelMessage = Readonly<Record<string, unknown>>;

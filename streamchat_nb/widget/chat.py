@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from streamchat_nb.conversation.state import ConversationState
     from streamchat_nb.protocol.events import Event, UnknownEvent
     from streamchat_nb.tools.tool import Tool
+    from streamchat_nb.widget.kernel_channel import KernelMessage
 
 __all__ = ["Answer", "Chat", "ChatMessage", "conversation_of", "newest_chat"]
 
@@ -162,7 +163,9 @@ class Chat(anywidget.AnyWidget):
         except ConnectError as error:
             self._problem = error
         self._saved = SavedTranscript(
-            self._known_state, secret="" if self._server is None else self._server.token
+            self._known_state,
+            self._tell_page,
+            secret="" if self._server is None else self._server.token,
         )
         self._settings = (
             cassette_settings(cassette, cassette_mode, self._find_server())
@@ -184,6 +187,7 @@ class Chat(anywidget.AnyWidget):
         )
         self._relay = Relay(self._kernel_channel.sender("relay"), self._find_server)
         self._kernel_channel.listen("relay", self._relay)
+        self._kernel_channel.listen("saved", self._saved)
         cast("Any", self).on_msg(self._take_kernel_message)
         if self._server is not None:
             if self._settings:
@@ -303,6 +307,9 @@ class Chat(anywidget.AnyWidget):
         """What is known now of the conversation; does not wait for the server."""
         conversation = self._followed
         return None if conversation is None else conversation.state
+
+    def _tell_page(self, message: KernelMessage) -> None:
+        self._kernel_channel.sender("saved")(message)
 
     def _ipython_display_(self) -> None:
         """Show the live chat, and the transcript that stays in a saved notebook."""

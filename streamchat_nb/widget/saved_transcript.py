@@ -25,6 +25,8 @@ from streamchat_nb.transcript.export import mimebundle
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from streamchat_nb.widget.kernel_channel import KernelMessage
+
 __all__ = ["SavedTranscript", "kernel_shell"]
 
 logger = logging.getLogger(__name__)
@@ -37,6 +39,7 @@ _CELL_END_TIMEOUT_S = 5.0
 _LEAST_PAUSE_S = 1.0
 _BYTES_PER_S = 100_000
 """Of an output that changes often; Jupyter stops a kernel's outputs at 1 MB/s."""
+_SHARE_OF_TIME = 0.1
 
 _LIVE = ".streamchat-transcript > :not(.streamchat-empty)"
 _STYLE = f"""<style>
@@ -56,16 +59,26 @@ class SavedTranscript:
     It is written by a thread of its own: seldom while much happens, and at the end of
     each cell, so that a notebook that runs without a person is complete.
 
+    The front end is told by the output's display id. A page that was loaded again
+    does not know that any more: it asks for the ``version``, and for the ``transcript``
+    where the notebook's is another (``frontend/src/saved_transcript.ts``).
+
     Args:
         read: Returns the conversation as far as it is known, at once; ``None`` before
             anything is. Called on another thread.
+        tell: Sends a message to the pages that show the chat.
         secret: A text that never gets into a notebook; for example the server's token.
     """
 
     def __init__(
-        self, read: Callable[[], ConversationState | None], *, secret: str = ""
+        self,
+        read: Callable[[], ConversationState | None],
+        tell: Callable[[KernelMessage], None],
+        *,
+        secret: str = "",
     ) -> None:
         self._read = read
+        self._tell = tell
         self._secret = secret
         self._id = f"streamchat-{secrets.token_hex(8)}"
         self._lock = threading.Lock()
@@ -91,7 +104,7 @@ class SavedTranscript:
             bundle = _writing_thread().submit(self._make).result(_FIRST_TIMEOUT_S)
         except Exception as error:  # noqa: BLE001 - the live chat is to be shown
             logger.debug("No transcript yet: %s", type(error).__name__)
-            bundle = _bundle_of(None)
+            bundle = self._bundle_of(None)
         publish = shell.display_pub.publish
         publish(live, metadata)
         publish(bundle, {}, transient={"display_id": self._id})
@@ -110,11 +123,25 @@ class SavedTranscript:
             self._due = True
             pause_s = self._next_write_at - time.monotonic()
         if pause_s <= 0:
-            _writing_thread().submit(self._write)
+            self._write_now()
             return
-        timer = threading.Timer(pause_s, _writing_thread().submit, [self._write])
+        timer = threading.Timer(pause_s, self._write_now)
         timer.daemon = True
         timer.start()
+
+    def take(self, message: KernelMessage) -> None:
+        """Answer a page that asks what is to be saved."""
+        shown = self._shown
+        if not shown:
+            return
+        if message.get("type") == "look":
+            self._tell({"type": "version", **_marks_of(shown)})
+        elif message.get("type") == "get":
+            self._tell({"type": "transcript", **_marks_of(shown), "data": shown})
+
+    def _write_now(self) -> None:
+        with contextlib.suppress(RuntimeError):  # the kernel ends
+            _writing_thread().submit(self._write)
 
     def _end_cell(self, _result: object) -> None:
         """Write what is due before the cell ends."""
@@ -128,25 +155,39 @@ class SavedTranscript:
             if not self._due:
                 return
             self._due = False
+        begun_at = time.monotonic()
         try:
             bundle = self._make()
         except Exception as error:  # noqa: BLE001 - the next answer tries again
             logger.debug("The transcript was not written: %s", type(error).__name__)
             return
-        size = sum(map(len, bundle.values()))
-        self._next_write_at = time.monotonic() + max(
-            _LEAST_PAUSE_S, size / _BYTES_PER_S
-        )
+        now = time.monotonic()
+        sending_s = sum(map(len, bundle.values())) / _BYTES_PER_S
+        making_s = (now - begun_at) / _SHARE_OF_TIME
+        self._next_write_at = now + max(_LEAST_PAUSE_S, sending_s, making_s)
         if bundle == self._shown:
             return
         self._shown = bundle
         self._shell.display_pub.publish(
             bundle, {}, transient={"display_id": self._id}, update=True
         )
+        self._tell({"type": "version", **_marks_of(bundle)})
 
     def _make(self) -> dict[str, str]:
         state = self._read()
-        return _bundle_of(None if state is None else self._without_secrets(state))
+        return self._bundle_of(None if state is None else self._without_secrets(state))
+
+    def _bundle_of(self, state: ConversationState | None) -> dict[str, str]:
+        if state is None or not state.messages:
+            nothing = "Nothing was said in this chat yet."
+            html = f'<div data-saved="{self._id} 0"></div>'
+            return {"text/plain": nothing, "text/markdown": nothing, "text/html": html}
+        version = f"{state.seq}"
+        before = f'<div class="streamchat-saved" data-saved="{self._id} {version}">\n'
+        after = f"</div>\n{_STYLE}"
+        room = LIMIT_BYTES - len(before) - len(after)
+        bundle = mimebundle(state, limit_bytes=room)
+        return {**bundle, "text/html": before + bundle["text/html"] + after}
 
     def _without_secrets(self, state: ConversationState) -> ConversationState:
         found = SecretFilter()
@@ -176,14 +217,11 @@ def kernel_shell() -> Any | None:  # noqa: ANN401 - IPython's, which has no type
     return shell if getattr(shell, "kernel", None) is not None else None
 
 
-def _bundle_of(state: ConversationState | None) -> dict[str, str]:
-    if state is None or not state.messages:
-        nothing = "Nothing was said in this chat yet."
-        return {"text/plain": nothing, "text/markdown": nothing, "text/html": "<p></p>"}
-    before, after = '<div class="streamchat-saved">\n', f"</div>\n{_STYLE}"
-    room = LIMIT_BYTES - len(before) - len(after)
-    bundle = mimebundle(state, limit_bytes=room)
-    return {**bundle, "text/html": before + bundle["text/html"] + after}
+def _marks_of(bundle: dict[str, str]) -> dict[str, str]:
+    """Return by what a page knows the output, and this version of it."""
+    mark = bundle["text/html"].partition('data-saved="')[2].partition('"')[0]
+    output, _, version = mark.partition(" ")
+    return {"output": output, "version": version}
 
 
 @functools.cache

@@ -174,6 +174,31 @@ def test_converted_page_reads_well_on_screen_and_on_paper(
     assert len(page.pdf()) > 10_000
 
 
+def test_transcript_stays_current_after_a_reload_of_the_page(
+    quiet: Page, lab_server: ServerProcess
+) -> None:
+    page = quiet
+    name = write_notebook(lab_server, CODE, "chat", name="reloaded.ipynb")
+    open_lab(page, lab_server, name)
+    command(page, "notebook:run-all-cells")
+    chat = chat_in(page, 1)
+    connected(chat)
+    say(chat, "What is 6*7?")
+    expect(saved(page, 0)).to_contain_text("6*7 = 42", timeout=30_000)
+    page.evaluate(SAVE)
+    page.reload()
+    page.wait_for_function("() => window.jupyterapp !== undefined", timeout=60_000)
+    connected(chat_in(page, 0))
+    say(chat_in(page, 0), "What is 6*8?")
+    for shown in (0, 1):
+        expect(saved(page, shown)).to_contain_text("6*8 = 48", timeout=30_000)
+        expect(saved(page, shown)).not_to_be_visible()
+    page.evaluate(SAVE)
+    stored = (lab_server.work / name).read_text()
+    assert stored.count("<strong>48</strong>") == 2
+    page.evaluate(END_SESSIONS)
+
+
 def test_saving_the_transcript_leaves_the_live_chat_in_peace(
     quiet: Page, lab_server: ServerProcess
 ) -> None:
