@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.soak import (
+    canaries,
     cancel_races,
     clock_jumps,
     cuts,
@@ -43,4 +44,5 @@ FAULTS: tuple[Fault, ...] = (
     kernel_restarts.FAULT,
     misbehaving_tools.FAULT,
     injection.FAULT,
+    canaries.FAULT,
 )

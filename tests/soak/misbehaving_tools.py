@@ -37,6 +37,7 @@ LONGEST_CALL_S = 15.0
 MOST_GROWTH_BYTES = 200_000_000
 MOST_EVENT_BYTES = 262_144
 BETWEEN_S = 0.02
+MOST_ASKED = 200
 START_S = 60.0
 LEAVES = "leaves"
 PLACES = ("server_", "kernel_", "beside_")
@@ -138,17 +139,21 @@ class _Trial:
         self._before: tuple[int, int] | None = None
 
     async def stand_by(self, is_there: asyncio.Event) -> None:
-        """Ask in another conversation, again and again, until cancelled."""
-        async with await Talk.begin(self._server) as other:
-            await other.ask("hello")  # a server's first answer takes longer
-            is_there.set()
-            while True:
-                began = time.monotonic()
-                finished = await other.ask("hello")
-                self.pauses_s.append(time.monotonic() - began)
-                if finished.status != "completed":
-                    self.violations.append(f"another's turn ended {finished.status}")
-                await asyncio.sleep(BETWEEN_S)
+        """Ask in other conversations, again and again, until cancelled."""
+        while True:
+            async with await Talk.begin(self._server) as other:
+                await other.ask("hello")  # a server's first answer takes longer
+                is_there.set()
+                await self._ask_on(other)
+
+    async def _ask_on(self, other: Talk) -> None:
+        for _ in range(MOST_ASKED):
+            began = time.monotonic()
+            finished = await other.ask("hello")
+            self.pauses_s.append(time.monotonic() - began)
+            if finished.status != "completed":
+                self.violations.append(f"another's turn ended {finished.status}")
+            await asyncio.sleep(BETWEEN_S)
 
     async def talk(self, names: list[str]) -> None:
         """Call tools in a conversation of their own, one after the other."""

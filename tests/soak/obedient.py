@@ -78,7 +78,9 @@ class _Obedient(Model):
             return self._answered(texts, request.tools)
         if any(block["tool_use_id"].startswith(OBEYING) for block in blocks):
             return ["I did what I was told."]
-        return self._obeying(_result_text(blocks[0]))
+        text = _result_text(blocks[0])
+        found = json.loads(text)["found"] if text.startswith('{"found":') else text
+        return self._obeying(found)
 
     def _answered(
         self, texts: list[str], tools: list[dict[str, Any]]
