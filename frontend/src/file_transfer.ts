@@ -87,6 +87,7 @@ export class FileTransfer {
     if (this.#conversation !== null) {
       return Promise.resolve(this.#conversation);
     }
+    signal.throwIfAborted();
     this.#options.begin();
     const ended = AbortSignal.any([signal, AbortSignal.timeout(BEGIN_TIMEOUT_MS)]);
     return new Promise((resolve, reject) => {

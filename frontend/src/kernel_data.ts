@@ -47,10 +47,7 @@ export class KernelData implements DataSource {
     return isNone(answer) ? answer : (answer as unknown as DataDigest);
   }
 
-  #ask(
-    body: KernelMessage,
-    signal: AbortSignal,
-  ): Promise<NoAnswer | KernelMessage> {
+  #ask(body: KernelMessage, signal: AbortSignal): Promise<NoAnswer | KernelMessage> {
     const question = newId("s"); // every browser with the widget hears every answer
     const ended = AbortSignal.any([
       ...[signal, this.#signal],

@@ -10,7 +10,7 @@ import type { Action } from "./types";
 export class ActionsView {
   readonly #act: (action: Action) => void;
   readonly #signal: AbortSignal;
-  readonly element = make("div", "streamchat-actions");
+  readonly element = make("div", "actions");
   #shown = "";
 
   constructor(act: (action: Action) => void, signal: AbortSignal) {
@@ -34,7 +34,7 @@ export class ActionsView {
     if (action.kind === "button") {
       if (!action.send) return null;
       const act = (): void => this.#act(action);
-      const button = makeButton("streamchat-action", label, act, this.#signal);
+      const button = makeButton("action", label, act, this.#signal);
       button.title = removeHidden(action.send);
       return button;
     }
@@ -45,7 +45,7 @@ export class ActionsView {
     anchor.title = link.href;
     anchor.append(label);
     if (!label.includes(link.destination)) {
-      anchor.append(make("span", "streamchat-link-destination", link.destination));
+      anchor.append(make("span", "link-destination", link.destination));
     }
     anchor.append(makeIcon("outward"));
     return anchor;

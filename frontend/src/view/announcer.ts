@@ -9,7 +9,7 @@ const SENTENCE_END = /[.!?]+(?=\s)|\n/g;
 
 /** A polite live region that nobody sees. */
 export class Announcer {
-  readonly element = make("div", "streamchat-announcer");
+  readonly element = make("div", "announcer");
   /** How much of each text was said. */
   readonly #said = new Map<string, number>();
 

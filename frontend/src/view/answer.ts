@@ -24,10 +24,10 @@ export interface AnswerSurroundings extends MessageSurroundings {
 
 export class AnswerView {
   readonly #surroundings: AnswerSurroundings;
-  readonly element = make("article", "streamchat-answer");
-  readonly #bubble = make("div", "streamchat-answer-bubble");
-  readonly #messages = make("div", "streamchat-messages");
-  readonly #foot = make("div", "streamchat-answer-foot");
+  readonly element = make("article", "answer");
+  readonly #bubble = make("div", "answer-bubble");
+  readonly #messages = make("div", "messages");
+  readonly #foot = make("div", "answer-foot");
   readonly #status = new StatusView();
   readonly #copy: HTMLButtonElement;
   readonly #actions: ActionsView;
@@ -40,7 +40,7 @@ export class AnswerView {
     const { signal } = surroundings;
     this.element.setAttribute("aria-label", strings.assistant);
     this.#copy = makeButton(
-      "streamchat-copy",
+      "copy",
       strings.copy,
       () => void this.#copyAnswer(),
       signal,

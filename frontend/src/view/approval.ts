@@ -41,12 +41,12 @@ function inputOf(text: string, language: string): Record<string, unknown> | null
 
 export class ApprovalView {
   readonly #surroundings: ApprovalSurroundings;
-  readonly element = make("section", "streamchat-approval");
-  readonly #prompt = make("p", "streamchat-approval-prompt");
-  readonly #code = make("pre", "streamchat-approval-input");
-  readonly #field = make("textarea", "streamchat-approval-field");
-  readonly #problem = make("p", "streamchat-approval-problem");
-  readonly #buttons = make("div", "streamchat-approval-buttons");
+  readonly element = make("section", "approval");
+  readonly #prompt = make("p", "approval-prompt");
+  readonly #code = make("pre", "approval-input");
+  readonly #field = make("textarea", "approval-field");
+  readonly #problem = make("p", "approval-problem");
+  readonly #buttons = make("div", "approval-buttons");
   readonly #remember: HTMLButtonElement;
   readonly #edit: HTMLButtonElement;
   #call: ToolCallState | null = null;
@@ -63,25 +63,25 @@ export class ApprovalView {
     this.#problem.setAttribute("role", "alert");
     this.#problem.hidden = true;
     const allow = makeButton(
-      "streamchat-approval-allow",
+      "approval-allow",
       strings.allow,
       () => this.#approve("once"),
       signal,
     );
     this.#remember = makeButton(
-      "streamchat-quiet-button",
+      "quiet-button",
       strings.allowInConversation,
       () => this.#approve("conversation"),
       signal,
     );
     this.#edit = makeButton(
-      "streamchat-quiet-button",
+      "quiet-button",
       strings.edit,
       () => this.#beginEdit(),
       signal,
     );
     const deny = makeButton(
-      "streamchat-quiet-button",
+      "quiet-button",
       strings.deny,
       () => this.#answer({ decision: "denied" }),
       signal,
@@ -133,7 +133,7 @@ export class ApprovalView {
     if (runs === null || this.#shown !== text || showControls(text) !== text) return;
     this.#code.replaceChildren(
       ...runs.map((run) =>
-        make("span", run.scope === "" ? "" : `streamchat-code-${run.scope}`, run.text),
+        make("span", run.scope === "" ? "" : `code-${run.scope}`, run.text),
       ),
     );
   }

@@ -19,7 +19,7 @@ export interface AttachmentSurroundings {
 /** The elements for a message's attachments, made anew only when these change. */
 export class AttachmentsView {
   readonly #surroundings: AttachmentSurroundings;
-  readonly element = make("div", "streamchat-attachments");
+  readonly element = make("div", "attachments");
   #shown: readonly Attachment[] = [];
 
   constructor(surroundings: AttachmentSurroundings) {
@@ -53,7 +53,7 @@ export class AttachmentsView {
     const picture = make("img", "");
     picture.alt = removeHidden(alt) || strings.imageAttachment;
     const button = makeButton(
-      "streamchat-thumbnail",
+      "thumbnail",
       picture,
       () => void this.#enlarge(picture, artifact, media_type),
       signal,
@@ -90,10 +90,10 @@ export class AttachmentsView {
 
   #makeDocument(block: DocumentBlock): HTMLElement {
     const name = removeHidden(block.title ?? "") || strings.document;
-    const note = make("span", "streamchat-chip-note", kindOf(block));
-    const words = make("span", "streamchat-chip-name", name);
+    const note = make("span", "chip-note", kindOf(block));
+    const words = make("span", "chip-name", name);
     const button = makeButton(
-      "streamchat-chip",
+      "chip",
       makeIcon("file"),
       () => void this.#save(block.artifact, name, note),
       this.#surroundings.signal,
@@ -137,13 +137,13 @@ function areSame(one: Attachment, other: Attachment | undefined): boolean {
 
 /** Shared data: folded, and opened exactly the text that a model reads. */
 function makeData({ name, text }: DataBlock, signal: AbortSignal): HTMLElement {
-  const element = make("details", "streamchat-chip streamchat-shared");
+  const element = make("details", "chip shared");
   const summary = make(
     "summary",
     "",
     makeIcon("data"),
-    make("span", "streamchat-chip-name", removeHidden(name)),
-    make("span", "streamchat-chip-note", strings.characters(text.length)),
+    make("span", "chip-name", removeHidden(name)),
+    make("span", "chip-note", strings.characters(text.length)),
     makeIcon("chevron"),
   );
   summary.title = strings.sharedData;
@@ -160,7 +160,7 @@ function makeData({ name, text }: DataBlock, signal: AbortSignal): HTMLElement {
 
 /** Exactly the text, its hidden characters as marks. */
 export function makeDigest(text: string): HTMLElement {
-  const pre = make("pre", "streamchat-digest");
+  const pre = make("pre", "digest");
   pre.tabIndex = 0;
   appendVisible(pre, showControls(text));
   return pre;

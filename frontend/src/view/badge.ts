@@ -8,16 +8,16 @@ let nextId = 1;
 
 /** A short text with a popover that explains it. */
 export class BadgeView {
-  readonly element = make("div", "streamchat-badge-holder");
+  readonly element = make("div", "badge-holder");
   protected readonly button: HTMLButtonElement;
-  protected readonly popover = make("div", "streamchat-popover");
-  readonly #text = make("span", "streamchat-badge-text");
-  readonly #detail = make("p", "streamchat-popover-detail");
+  protected readonly popover = make("div", "popover");
+  readonly #text = make("span", "badge-text");
+  readonly #detail = make("p", "popover-detail");
 
   constructor(signal: AbortSignal) {
     this.button = makeButton(
-      "streamchat-badge",
-      make("span", "streamchat-badge-dot"),
+      "badge",
+      make("span", "badge-dot"),
       () => this.#toggle(this.popover.hidden !== false),
       signal,
     );
@@ -75,12 +75,7 @@ export class ConnectionBadge extends BadgeView {
 
   constructor(reconnect: () => void, signal: AbortSignal) {
     super(signal);
-    this.#retry = makeButton(
-      "streamchat-quiet-button",
-      strings.tryNow,
-      reconnect,
-      signal,
-    );
+    this.#retry = makeButton("quiet-button", strings.tryNow, reconnect, signal);
     this.popover.append(this.#retry);
   }
 

@@ -84,8 +84,8 @@ class Changes {
 
 export class ChatView {
   readonly #model: ChatModel;
-  readonly element = make("section", "streamchat");
-  readonly #title = make("h2", "streamchat-title");
+  readonly element = make("section", "");
+  readonly #title = make("h2", "title");
   readonly #offline: BadgeView;
   readonly #connection: ConnectionBadge;
   readonly #presence: PresenceBadge;
@@ -150,7 +150,7 @@ export class ChatView {
   }
 
   #makeScroller(): HTMLElement {
-    const scroller = make("div", "streamchat-scroller", this.#transcript.element);
+    const scroller = make("div", "scroller", this.#transcript.element);
     scroller.tabIndex = 0;
     scroller.setAttribute("role", "log");
     scroller.setAttribute("aria-label", strings.transcript);
@@ -160,6 +160,7 @@ export class ChatView {
   }
 
   #assemble(scroller: HTMLElement, layout: string): void {
+    this.element.className = "streamchat";
     this.element.dataset["layout"] = layout;
     this.element.setAttribute("aria-label", strings.chat);
     // Lumino looks for this before it takes a key for one of its shortcuts.
@@ -170,14 +171,14 @@ export class ChatView {
       strings.offlineDemoDetail,
       strings.offlineDemo,
     );
-    const badges = make("div", "streamchat-badges");
+    const badges = make("div", "badges");
     badges.append(
       this.#offline.element,
       this.#presence.element,
       this.#connection.element,
     );
-    const header = make("header", "streamchat-header", this.#title, badges);
-    const bottom = make("footer", "streamchat-bottom");
+    const header = make("header", "header", this.#title, badges);
+    const bottom = make("footer", "bottom");
     bottom.append(
       this.#follower.button,
       this.#problem.element,

@@ -34,8 +34,8 @@ export interface ChipOptions {
 
 /** The look of a chip. */
 export class ChipView {
-  readonly element = make("div", "streamchat-chip");
-  readonly #note = make("span", "streamchat-chip-note");
+  readonly element = make("div", "chip");
+  readonly #note = make("span", "chip-note");
   readonly #retry: HTMLButtonElement;
 
   /**
@@ -53,18 +53,8 @@ export class ChipView {
   ) {
     const { signal } = options;
     const shownName = removeHidden(name);
-    this.#retry = makeButton(
-      "streamchat-chip-retry",
-      strings.tryAgain,
-      options.retry,
-      signal,
-    );
-    const remove = makeButton(
-      "streamchat-chip-remove",
-      makeIcon("cross"),
-      options.remove,
-      signal,
-    );
+    this.#retry = makeButton("chip-retry", strings.tryAgain, options.retry, signal);
+    const remove = makeButton("chip-remove", makeIcon("cross"), options.remove, signal);
     remove.setAttribute("aria-label", strings.about(strings.remove, shownName));
     remove.title = strings.remove;
     this.#retry.setAttribute("aria-label", strings.about(strings.tryAgain, shownName));

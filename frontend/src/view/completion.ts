@@ -22,9 +22,9 @@ let nextId = 1;
 
 export class Completion {
   readonly #options: CompletionOptions;
-  readonly element = make("div", "streamchat-completion");
-  readonly #list = make("ul", "streamchat-completion-list");
-  readonly #note = make("p", "streamchat-completion-note");
+  readonly element = make("div", "completion");
+  readonly #list = make("ul", "completion-list");
+  readonly #note = make("p", "completion-note");
   readonly #id = `streamchat-completion-${nextId++}`;
   #variables: readonly Variable[] = [];
   #active = 0;
@@ -163,10 +163,10 @@ export class Completion {
   #makeOption({ name, kind, shape }: Variable, at: number): HTMLElement {
     const option = make(
       "li",
-      "streamchat-completion-option",
+      "completion-option",
       makeIcon("data"),
-      make("span", "streamchat-chip-name", removeHidden(name)),
-      make("span", "streamchat-chip-note", removeHidden(`${kind} ${shape}`.trim())),
+      make("span", "chip-name", removeHidden(name)),
+      make("span", "chip-note", removeHidden(`${kind} ${shape}`.trim())),
     );
     option.id = `${this.#id}-${at}`;
     option.setAttribute("role", "option");

@@ -34,9 +34,9 @@ let nextId = 1;
 
 export class ComposerView {
   readonly #options: ComposerOptions;
-  readonly element = make("form", "streamchat-composer");
-  readonly #field = make("textarea", "streamchat-field");
-  readonly #hint = make("div", "streamchat-hint");
+  readonly element = make("form", "composer");
+  readonly #field = make("textarea", "field");
+  readonly #hint = make("div", "hint");
   readonly #files = make("input", "");
   readonly #sendButton: HTMLButtonElement;
   readonly #stopButton: HTMLButtonElement;
@@ -124,21 +124,16 @@ export class ComposerView {
     const attach = this.#makeButton("attach", "clip", strings.attach, () =>
       this.#files.click(),
     );
-    const buttons = make(
-      "div",
-      "streamchat-composer-buttons",
-      this.#stopButton,
-      this.#sendButton,
-    );
+    const buttons = make("div", "composer-buttons", this.#stopButton, this.#sendButton);
     const line = make(
       "div",
-      "streamchat-composer-line",
+      "composer-line",
       attach,
       this.#files,
       this.#field,
       buttons,
     );
-    const box = make("div", "streamchat-composer-box", this.#tray.element, line);
+    const box = make("div", "composer-box", this.#tray.element, line);
     if (this.#completion !== null) box.prepend(this.#completion.element);
     this.element.append(box, this.#hint);
   }
@@ -150,7 +145,7 @@ export class ComposerView {
     onClick: () => void,
   ): HTMLButtonElement {
     const { signal } = this.#options;
-    const button = makeButton(`streamchat-${name}`, makeIcon(icon), onClick, signal);
+    const button = makeButton(name, makeIcon(icon), onClick, signal);
     button.setAttribute("aria-label", label);
     button.title = label;
     return button;

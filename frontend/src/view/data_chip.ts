@@ -47,14 +47,14 @@ export class DataChip implements Chip {
       close: () => this.#toggle(),
     });
     this.#opener = makeButton(
-      "streamchat-chip-label",
+      "chip-label",
       makeIcon("data"),
       () => this.#toggle(),
       signal,
     );
     this.#opener.append(
-      make("span", "streamchat-spinner"),
-      make("span", "streamchat-chip-name", source.name),
+      make("span", "spinner"),
+      make("span", "chip-name", source.name),
     );
     this.#opener.title = strings.showPreview;
     this.#opener.setAttribute("aria-controls", this.preview.element.id);

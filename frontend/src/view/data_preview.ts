@@ -21,14 +21,14 @@ let nextId = 1;
 
 export class DataPreview {
   readonly #options: DataPreviewOptions;
-  readonly element = make("section", "streamchat-preview");
-  readonly #size = make("span", "streamchat-preview-size");
-  readonly #problem = make("p", "streamchat-preview-problem");
+  readonly element = make("section", "preview");
+  readonly #size = make("span", "preview-size");
+  readonly #problem = make("p", "preview-problem");
   readonly #again: HTMLButtonElement;
-  readonly #rows = make("fieldset", "streamchat-preview-rows");
-  readonly #columns = make("fieldset", "streamchat-preview-columns");
-  readonly #columnList = make("div", "streamchat-preview-column-list");
-  readonly #text = make("div", "streamchat-preview-text");
+  readonly #rows = make("fieldset", "preview-rows");
+  readonly #columns = make("fieldset", "preview-columns");
+  readonly #columnList = make("div", "preview-column-list");
+  readonly #text = make("div", "preview-text");
   readonly #boxes = new Map<string, HTMLInputElement>();
   readonly #rowButtons = new Map<number, HTMLInputElement>();
   /** The names of the columns that there are boxes for. */
@@ -42,7 +42,7 @@ export class DataPreview {
     this.element.setAttribute("aria-label", strings.previewLabel(name));
     this.#problem.setAttribute("role", "alert");
     this.#again = makeButton(
-      "streamchat-quiet-button",
+      "quiet-button",
       strings.readAgain,
       () => options.choose(this.#choice),
       options.signal,
@@ -52,7 +52,7 @@ export class DataPreview {
     this.element.append(
       this.#makeHead(),
       this.#problem,
-      make("div", "streamchat-preview-choice", this.#rows, this.#columns),
+      make("div", "preview-choice", this.#rows, this.#columns),
       this.#text,
     );
     this.#rows.hidden = true;
@@ -95,22 +95,15 @@ export class DataPreview {
 
   #makeHead(): HTMLElement {
     const close = makeButton(
-      "streamchat-chip-remove",
+      "chip-remove",
       makeIcon("cross"),
       this.#options.close,
       this.#options.signal,
     );
     close.setAttribute("aria-label", strings.closePreview);
     close.title = strings.close;
-    const title = make("h3", "streamchat-preview-title", strings.previewTitle);
-    return make(
-      "div",
-      "streamchat-preview-head",
-      title,
-      this.#size,
-      this.#again,
-      close,
-    );
+    const title = make("h3", "preview-title", strings.previewTitle);
+    return make("div", "preview-head", title, this.#size, this.#again, close);
   }
 
   #makeRows(name: string): void {
@@ -135,10 +128,10 @@ export class DataPreview {
       this.#chooseColumns();
     };
     const { signal } = this.#options;
-    const name = "streamchat-quiet-button";
+    const name = "quiet-button";
     const buttons = make(
       "span",
-      "streamchat-preview-all",
+      "preview-all",
       makeButton(name, strings.allColumns, all(true), signal),
       makeButton(name, strings.noColumns, all(false), signal),
     );
@@ -170,10 +163,10 @@ export class DataPreview {
       signal: this.#options.signal,
     });
     this.#boxes.set(name, box);
-    const words = make("span", "streamchat-preview-column", removeHidden(name));
-    const note = make("span", "streamchat-chip-note", removeHidden(dtype));
+    const words = make("span", "preview-column", removeHidden(name));
+    const note = make("span", "preview-dtype", removeHidden(dtype));
     const label = make("label", "", box, words, note);
-    if (secret) label.append(make("span", "streamchat-secret", strings.looksSecret));
+    if (secret) label.append(make("span", "secret", strings.looksSecret));
     return label;
   }
 

@@ -11,7 +11,7 @@ const LONGEST_SHOWN = 20_000;
 
 /** The elements that show a result, made anew only when the result changes. */
 export class DisplayView {
-  readonly element = make("div", "streamchat-displays");
+  readonly element = make("div", "displays");
   #shown: readonly Display[] = [];
 
   update(display: readonly Display[]): void {
@@ -34,7 +34,7 @@ function elementOf(display: Display): HTMLElement {
 }
 
 function textOf(text: string): HTMLElement {
-  const pre = make("pre", "streamchat-display-text");
+  const pre = make("pre", "display-text");
   pre.tabIndex = 0;
   appendVisible(pre, showControls(text.slice(0, LONGEST_SHOWN)));
   return pre;
@@ -52,9 +52,9 @@ function tableOf(display: Extract<Display, { type: "table" }>): HTMLElement {
     make("tr", "", ...row.map((text) => cellOf("td", text))),
   );
   const table = make("table", "", make("thead", "", head), make("tbody", "", ...rows));
-  const scroller = make("div", "streamchat-display-scroller", table);
+  const scroller = make("div", "display-scroller", table);
   scroller.tabIndex = 0;
-  const holder = make("figure", "streamchat-display-table", scroller);
+  const holder = make("figure", "display-table", scroller);
   const more = display.total_rows - display.rows.length;
   if (more > 0) {
     const words = strings.tableMore(display.rows.length, display.total_rows);
@@ -65,7 +65,7 @@ function tableOf(display: Extract<Display, { type: "table" }>): HTMLElement {
 
 function pictureOf(display: Extract<Display, { type: "image" }>): HTMLElement {
   if (!PICTURE_DATA.test(display.data)) return textOf(strings.pictureBroken);
-  const picture = make("img", "streamchat-display-picture");
+  const picture = make("img", "display-picture");
   picture.src = `data:${display.media_type};base64,${display.data}`;
   picture.alt = display.alt ?? "";
   return picture;

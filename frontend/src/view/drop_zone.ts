@@ -10,13 +10,8 @@ export function makeDropZone(
   take: (files: readonly File[]) => void,
   signal: AbortSignal,
 ): HTMLElement {
-  const words = make(
-    "div",
-    "streamchat-drop-words",
-    makeIcon("clip"),
-    strings.dropHere,
-  );
-  const zone = make("div", "streamchat-drop", words);
+  const words = make("div", "drop-words", makeIcon("clip"), strings.dropHere);
+  const zone = make("div", "drop", words);
   zone.hidden = true;
   const listen = (name: "dragenter" | "dragover" | "dragleave" | "drop"): void => {
     target.addEventListener(

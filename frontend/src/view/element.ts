@@ -1,18 +1,23 @@
 /** Making elements. */
 
-/** An element with its class and children; text becomes text nodes. */
+/**
+ * An element with its classes and children; text becomes text nodes. Classes are
+ * written without `streamchat-`, which each of them gets.
+ */
 export function make<Name extends keyof HTMLElementTagNameMap>(
   name: Name,
   className: string,
   ...children: (Node | string)[]
 ): HTMLElementTagNameMap[Name] {
   const element = document.createElement(name);
-  if (className !== "") element.className = className;
+  if (className !== "") {
+    element.className = className.replace(/\S+/g, "streamchat-$&");
+  }
   element.append(...children);
   return element;
 }
 
-/** A button that submits nothing. */
+/** A button that submits nothing; its classes as in `make`. */
 export function makeButton(
   className: string,
   label: Node | string,

@@ -22,7 +22,7 @@ export class FileChip implements Chip {
   state: ChipState = "pending";
   block: Attachment | null = null;
   readonly #view: ChipView;
-  readonly #picture = make("img", "streamchat-chip-picture");
+  readonly #picture = make("img", "chip-picture");
   readonly #icon = makeIcon("file");
   readonly #lifetime = new AbortController();
 
@@ -36,14 +36,14 @@ export class FileChip implements Chip {
     const name = nameOf(source);
     this.#picture.alt = "";
     this.#picture.hidden = true;
-    const words = make("span", "streamchat-chip-name", removeHidden(name));
+    const words = make("span", "chip-name", removeHidden(name));
     words.title = removeHidden(name);
     const label = make(
       "span",
-      "streamchat-chip-label",
+      "chip-label",
       this.#picture,
       this.#icon,
-      make("span", "streamchat-spinner"),
+      make("span", "spinner"),
       words,
     );
     this.#view = new ChipView(label, name, {

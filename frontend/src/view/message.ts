@@ -22,11 +22,11 @@ export interface OutgoingRemedies {
 
 /** The reader's own words, as they were typed. */
 export class UserMessageView {
-  readonly element = make("article", "streamchat-user");
-  readonly #bubble = make("div", "streamchat-user-bubble");
-  readonly #footer = make("div", "streamchat-user-footer");
-  readonly #note = make("span", "streamchat-user-note");
-  readonly #remedies = make("span", "streamchat-user-remedies");
+  readonly element = make("article", "user");
+  readonly #bubble = make("div", "user-bubble");
+  readonly #footer = make("div", "user-footer");
+  readonly #note = make("span", "user-note");
+  readonly #remedies = make("span", "user-remedies");
   readonly #attachments: AttachmentsView;
   #shown: string | null = null;
   #clientMessageId = "";
@@ -38,8 +38,8 @@ export class UserMessageView {
     const resend = (): void => remedies.resend(this.#clientMessageId);
     const discard = (): void => remedies.discard(this.#clientMessageId);
     this.#remedies.append(
-      makeButton("streamchat-quiet-button", strings.sendAgain, resend, signal),
-      makeButton("streamchat-quiet-button", strings.discard, discard, signal),
+      makeButton("quiet-button", strings.sendAgain, resend, signal),
+      makeButton("quiet-button", strings.discard, discard, signal),
     );
     this.#footer.append(this.#note, this.#remedies);
     this.element.append(this.#bubble, this.#attachments.element, this.#footer);
@@ -86,7 +86,7 @@ interface Part {
 class TextPart implements Part {
   readonly #surroundings: MessageSurroundings;
   readonly kind = "text";
-  readonly element = make("div", "streamchat-markdown");
+  readonly element = make("div", "markdown");
   #markdown: StreamingMarkdown;
   #received = "";
 
@@ -132,7 +132,7 @@ class ToolPart implements Part {
   readonly #message: string;
   readonly #surroundings: MessageSurroundings;
   readonly kind = "tool_use";
-  readonly element = make("div", "streamchat-tool-part");
+  readonly element = make("div", "tool-part");
   readonly card: ToolCard;
   #approval: ApprovalView | null = null;
   #display: DisplayView | null = null;
@@ -201,9 +201,9 @@ export interface MessageSurroundings
 /** One message of an agent, block by block, without a frame of its own. */
 export class AgentMessageView {
   readonly #surroundings: MessageSurroundings;
-  readonly element = make("div", "streamchat-message");
-  readonly #blocks = make("div", "streamchat-blocks");
-  readonly #note = make("p", "streamchat-message-note");
+  readonly element = make("div", "message");
+  readonly #blocks = make("div", "blocks");
+  readonly #note = make("p", "message-note");
   #parts: Part[] = [];
 
   constructor(surroundings: MessageSurroundings) {

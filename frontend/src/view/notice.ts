@@ -23,16 +23,16 @@ export interface NoticeContent {
 
 export class NoticeView {
   readonly #signal: AbortSignal;
-  readonly element = make("div", "streamchat-notice");
-  readonly #what = make("strong", "streamchat-notice-what");
-  readonly #detail = make("span", "streamchat-notice-detail");
-  readonly #kept = make("span", "streamchat-notice-kept");
-  readonly #buttons = make("div", "streamchat-notice-remedies");
+  readonly element = make("div", "notice");
+  readonly #what = make("strong", "notice-what");
+  readonly #detail = make("span", "notice-detail");
+  readonly #kept = make("span", "notice-kept");
+  readonly #buttons = make("div", "notice-remedies");
   #remedies: readonly Remedy[] = [];
 
   constructor(signal: AbortSignal) {
     this.#signal = signal;
-    const words = make("div", "streamchat-notice-words");
+    const words = make("div", "notice-words");
     words.append(this.#what, this.#detail, this.#kept);
     this.element.append(makeIcon("warning"), words, this.#buttons);
     this.element.hidden = true;
@@ -58,7 +58,7 @@ export class NoticeView {
     this.#buttons.replaceChildren(
       ...remedies.map(({ label }, at) => {
         const act = (): void => this.#remedies[at]?.act();
-        return makeButton("streamchat-quiet-button", label, act, this.#signal);
+        return makeButton("quiet-button", label, act, this.#signal);
       }),
     );
   }

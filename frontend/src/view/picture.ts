@@ -38,11 +38,11 @@ export function enlarge(
   signal: AbortSignal,
 ): void {
   const root = thumbnail.closest(".streamchat") ?? document.body;
-  const picture = make("img", "streamchat-enlarged-picture");
+  const picture = make("img", "enlarged-picture");
   picture.alt = thumbnail.alt;
   const close = (): void => dialog.close();
-  const button = makeButton("streamchat-quiet-button", strings.close, close, signal);
-  const dialog = make("dialog", "streamchat-enlarged", picture, button);
+  const button = makeButton("quiet-button", strings.close, close, signal);
+  const dialog = make("dialog", "enlarged", picture, button);
   dialog.setAttribute("aria-label", thumbnail.alt || strings.imageAttachment);
   const ended = new AbortController();
   dialog.addEventListener("click", close, { signal: ended.signal });

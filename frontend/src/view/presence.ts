@@ -7,7 +7,7 @@ import * as strings from "./strings";
 import type { Presence, Seat } from "./types";
 
 export class PresenceBadge extends BadgeView {
-  readonly #list = make("ul", "streamchat-seats");
+  readonly #list = make("ul", "seats");
 
   constructor(signal: AbortSignal) {
     super(signal);
@@ -32,7 +32,7 @@ function makeSeat({ user, name, kind, isThis }: Seat): HTMLElement {
   const what = removeHidden(name) || strings.seatKinds[kind] || strings.seatKinds.tool;
   const seat = make("li", "", make("strong", "", removeHidden(user)), ` · ${what}`);
   if (isThis) {
-    seat.append(" ", make("span", "streamchat-this-seat", strings.thisSeat));
+    seat.append(" ", make("span", "this-seat", strings.thisSeat));
   }
   return seat;
 }

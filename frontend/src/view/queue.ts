@@ -9,9 +9,9 @@ import type { OutgoingMessage, OutgoingRequest } from "./types";
 
 export class QueueView {
   readonly #surroundings: QueueSurroundings;
-  readonly element = make("div", "streamchat-queue");
-  readonly #title = make("h3", "streamchat-queue-title");
-  readonly #list = make("ol", "streamchat-queue-list");
+  readonly element = make("div", "queue");
+  readonly #title = make("h3", "queue-title");
+  readonly #list = make("ol", "queue-list");
   readonly #items = new Map<string, QueuedMessageView>();
   readonly #outgoing = new Map<string, HTMLElement>();
   #announced: number | null = null;
@@ -110,10 +110,10 @@ export class QueueView {
     return sending.map(({ client_message_id: id, content }) => {
       let element = this.#outgoing.get(id);
       if (element === undefined) {
-        const note = make("p", "streamchat-queued-note", strings.sending);
+        const note = make("p", "queued-note", strings.sending);
         const text = writtenText(content) || attachmentNames(attachmentsOf(content));
-        const words = make("div", "streamchat-queued-text", text);
-        element = make("li", "streamchat-queued", words, note);
+        const words = make("div", "queued-text", text);
+        element = make("li", "queued", words, note);
         element.dataset["state"] = "sending";
         this.#outgoing.set(id, element);
       }

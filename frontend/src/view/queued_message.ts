@@ -25,11 +25,11 @@ export interface QueueSurroundings {
 export class QueuedMessageView {
   readonly #turn: string;
   readonly #surroundings: QueueSurroundings;
-  readonly element = make("li", "streamchat-queued");
-  readonly #text = make("div", "streamchat-queued-text");
-  readonly #attached = make("div", "streamchat-queued-attached");
-  readonly #note = make("p", "streamchat-queued-note");
-  readonly #field = make("textarea", "streamchat-queued-field");
+  readonly element = make("li", "queued");
+  readonly #text = make("div", "queued-text");
+  readonly #attached = make("div", "queued-attached");
+  readonly #note = make("p", "queued-note");
+  readonly #field = make("textarea", "queued-field");
   readonly #shown: HTMLElement;
   readonly #editor: HTMLElement;
   readonly #sendNow: HTMLButtonElement;
@@ -57,15 +57,15 @@ export class QueuedMessageView {
     const leave = this.#makeButton(strings.leaveEdit, () => this.#closeEditor());
     this.#shown = make(
       "div",
-      "streamchat-queued-shown",
-      make("div", "streamchat-queued-words", this.#text, this.#attached),
-      make("div", "streamchat-queued-buttons", this.#sendNow, this.#edit, this.#remove),
+      "queued-shown",
+      make("div", "queued-words", this.#text, this.#attached),
+      make("div", "queued-buttons", this.#sendNow, this.#edit, this.#remove),
     );
     this.#editor = make(
       "div",
-      "streamchat-queued-editor",
+      "queued-editor",
       this.#field,
-      make("div", "streamchat-queued-buttons", this.#save, leave),
+      make("div", "queued-buttons", this.#save, leave),
     );
     this.#editor.hidden = true;
     this.element.append(this.#shown, this.#editor, this.#note);
@@ -215,6 +215,6 @@ export class QueuedMessageView {
 
   #makeButton(label: string, onClick: () => void): HTMLButtonElement {
     const { signal } = this.#surroundings;
-    return makeButton("streamchat-quiet-button", label, onClick, signal);
+    return makeButton("quiet-button", label, onClick, signal);
   }
 }

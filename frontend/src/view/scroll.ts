@@ -16,12 +16,7 @@ export class EndFollower {
 
   constructor(scroller: HTMLElement, content: HTMLElement, signal: AbortSignal) {
     this.#scroller = scroller;
-    this.button = makeButton(
-      "streamchat-jump",
-      makeIcon("arrowDown"),
-      () => this.jump(),
-      signal,
-    );
+    this.button = makeButton("jump", makeIcon("arrowDown"), () => this.jump(), signal);
     this.button.append(strings.jumpToLatest);
     this.button.hidden = true;
     scroller.addEventListener("scroll", () => this.#noteScroll(), {

@@ -4,13 +4,13 @@ import { removeHidden } from "../markdown/hidden";
 import { make, setText } from "./element";
 
 export class StatusView {
-  readonly element = make("div", "streamchat-status");
-  readonly #label = make("span", "streamchat-status-label");
+  readonly element = make("div", "status");
+  readonly #label = make("span", "status-label");
 
   constructor() {
-    const dots = make("span", "streamchat-dots");
+    const dots = make("span", "dots");
     dots.setAttribute("aria-hidden", "true");
-    for (let dot = 0; dot < 3; dot++) dots.append(make("span", "streamchat-dot"));
+    for (let dot = 0; dot < 3; dot++) dots.append(make("span", "dot"));
     this.element.append(this.#label, dots);
     this.element.hidden = true;
   }

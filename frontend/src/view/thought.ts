@@ -7,14 +7,14 @@ import { makeIcon } from "./icon";
 import * as strings from "./strings";
 
 export class ThoughtView {
-  readonly element = make("details", "streamchat-thought");
-  readonly #title = make("span", "streamchat-thought-title");
-  readonly #body = make("div", "streamchat-thought-text");
+  readonly element = make("details", "thought");
+  readonly #title = make("span", "thought-title");
+  readonly #body = make("div", "thought-text");
   #text = "";
   #shown = "";
 
   constructor(signal: AbortSignal) {
-    const summary = make("summary", "streamchat-thought-summary");
+    const summary = make("summary", "thought-summary");
     summary.append(makeIcon("chevron"), this.#title);
     this.element.append(summary, this.#body);
     this.element.addEventListener("toggle", () => this.#showText(), { signal });

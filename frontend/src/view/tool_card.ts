@@ -39,16 +39,16 @@ function endOf(call: ToolCallState, turnRuns: boolean): End | null {
 }
 
 export class ToolCard {
-  readonly element = make("details", "streamchat-tool");
-  readonly #summary = make("summary", "streamchat-tool-summary");
-  readonly #icon = make("span", "streamchat-tool-icon");
-  readonly #label = make("span", "streamchat-tool-label");
-  readonly #duration = make("span", "streamchat-tool-duration");
-  readonly #progress = make("div", "streamchat-tool-progress");
-  readonly #progressText = make("span", "streamchat-tool-progress-text");
-  readonly #bar = make("progress", "streamchat-tool-bar");
-  readonly #error = make("div", "streamchat-tool-error");
-  readonly #body = make("div", "streamchat-tool-body");
+  readonly element = make("details", "tool");
+  readonly #summary = make("summary", "tool-summary");
+  readonly #icon = make("span", "tool-icon");
+  readonly #label = make("span", "tool-label");
+  readonly #duration = make("span", "tool-duration");
+  readonly #progress = make("div", "tool-progress");
+  readonly #progressText = make("span", "tool-progress-text");
+  readonly #bar = make("progress", "tool-bar");
+  readonly #error = make("div", "tool-error");
+  readonly #body = make("div", "tool-body");
   #shownIcon = "";
   #call: ToolCallState | null = null;
   /** What the details show, so that they are made once. */
@@ -57,7 +57,7 @@ export class ToolCard {
   constructor(signal: AbortSignal) {
     this.#bar.max = 1;
     this.#progress.append(this.#progressText, this.#bar);
-    const words = make("span", "streamchat-tool-words", this.#label, this.#duration);
+    const words = make("span", "tool-words", this.#label, this.#duration);
     const chevron = makeIcon("chevron");
     this.#summary.append(this.#icon, words, chevron, this.#progress, this.#error);
     this.element.append(this.#summary, this.#body);
@@ -103,9 +103,7 @@ export class ToolCard {
     if (this.#shownIcon === state) return;
     this.#shownIcon = state;
     this.#icon.replaceChildren(
-      state === "running"
-        ? make("span", "streamchat-spinner")
-        : makeIcon(END_ICONS[state]),
+      state === "running" ? make("span", "spinner") : makeIcon(END_ICONS[state]),
     );
   }
 
@@ -143,15 +141,15 @@ export class ToolCard {
       makeDetail(strings.toolOutput, layOut(output) || strings.toolNoOutput),
     );
     if (call.truncated || output.length > LONGEST_SHOWN) {
-      this.#body.append(make("p", "streamchat-tool-truncated", strings.toolTruncated));
+      this.#body.append(make("p", "tool-truncated", strings.toolTruncated));
     }
   }
 }
 
 function makeDetail(title: string, text: string): HTMLElement {
-  const pre = make("pre", "streamchat-tool-text");
+  const pre = make("pre", "tool-text");
   pre.tabIndex = 0;
   appendVisible(pre, showControls(text.slice(0, LONGEST_SHOWN)));
-  const name = make("div", "streamchat-tool-detail-title", title);
-  return make("div", "streamchat-tool-detail", name, pre);
+  const name = make("div", "tool-detail-title", title);
+  return make("div", "tool-detail", name, pre);
 }

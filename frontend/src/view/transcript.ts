@@ -26,12 +26,12 @@ function userViewId(message: MessageState): string {
 export class Transcript {
   readonly #model: ChatModel;
   readonly #announcer: Announcer;
-  readonly element = make("div", "streamchat-transcript");
+  readonly element = make("div", "transcript");
   readonly #empty = make(
     "div",
-    "streamchat-empty",
-    make("p", "streamchat-empty-title", strings.emptyTitle),
-    make("p", "streamchat-empty-hint", strings.emptyHint),
+    "empty",
+    make("p", "empty-title", strings.emptyTitle),
+    make("p", "empty-hint", strings.emptyHint),
   );
   /** By client message id where there is one: the echo takes over the bubble. */
   readonly #users = new Map<string, UserMessageView>();

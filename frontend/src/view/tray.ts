@@ -29,9 +29,9 @@ export interface TrayOptions {
 
 export class Tray {
   readonly #options: TrayOptions;
-  readonly element = make("div", "streamchat-tray");
-  readonly #list = make("div", "streamchat-chips");
-  readonly #place = make("div", "streamchat-preview-place");
+  readonly element = make("div", "tray");
+  readonly #list = make("div", "chips");
+  readonly #place = make("div", "preview-place");
   #chips: readonly Chip[] = [];
   #open: DataChip | null = null;
   /** Names that are of no variable: they stay words. */

@@ -88,9 +88,9 @@ describe("arrange", () => {
     const parent = make("div", "", a as Node, b as Node, c as Node);
     arrange(parent, [c, d, a] as HTMLElement[]);
     expect([...parent.children].map((child) => child.className)).toEqual([
-      "c",
-      "d",
-      "a",
+      "streamchat-c",
+      "streamchat-d",
+      "streamchat-a",
     ]);
     expect(b?.isConnected).toBe(false);
   });

@@ -1,0 +1,33 @@
+import { describe, expect, test } from "vitest";
+import { mentionAt, mentionsIn, withoutMention } from "../../src/view/mentions";
+
+describe("names that a text mentions", () => {
+  test.each([
+    ["What is in @df?", ["df"]],
+    ["@a, (@b) and @a again", ["a", "b"]],
+    ["@größe_2 und @_x", ["größe_2", "_x"]],
+    ["to ada@example.com, a/@b, x.@y, @@z and @ alone", []],
+    ["", []],
+  ])("of %j are %j", (text, names) => {
+    expect(mentionsIn(text)).toEqual(names);
+  });
+
+  test("end where they are no more", () => {
+    expect(withoutMention("@df, @df2 and a@df: @df", "df")).toBe(
+      "df, @df2 and a@df: df",
+    );
+  });
+});
+
+describe("the name at the caret", () => {
+  test.each([
+    ["Look at @d", 10, { start: 8, prefix: "d" }],
+    ["@", 1, { start: 0, prefix: "" }],
+    ["@df is", 2, { start: 0, prefix: "d" }],
+    ["@df is", 6, null],
+    ["a@d", 3, null],
+    ["no name", 4, null],
+  ])("of %j at %i is %j", (text, caret, mention) => {
+    expect(mentionAt(text, caret)).toEqual(mention);
+  });
+});
