@@ -195,10 +195,10 @@ async def _play() -> _Left:
         running_fake_endpoint() as url,
         real_server(
             environment={**environment, "CI": ""},
+            arguments=["--debug"],
             model="offline-demo-online",
             base_url=url,
             cassette=CASSETTE,
-            log_level="DEBUG",
         ) as server,
     ):
         left.secrets["the server's token"] = server.address.token

@@ -19,7 +19,7 @@ from tests.soak.raw_client import Address
 from tests.soak.server_application import PLANTED_BUG, TASKS_FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
 
     from streamchat_nb.testing.history import History
 
@@ -119,6 +119,7 @@ def _beyond(before: Census, now: Census) -> Leftovers:
 def real_server(
     *,
     environment: dict[str, str] | None = None,
+    arguments: Sequence[str] = (),
     bug: str = "",
     tool_delay_s: float = 0.02,
     **settings: object,
@@ -127,11 +128,13 @@ def real_server(
 
     Args:
         environment: More environment variables.
+        arguments: Command-line arguments.
         bug: A bug to plant; see ``tests.soak.server_application``.
         tool_delay_s: How long a search takes at least, in seconds.
         settings: Traits of ``StreamchatExtension`` that differ.
     """
     process = ServerProcess(
+        arguments,
         application="tests.soak.server_application",
         environment={
             "PYTHONPATH": os.pathsep.join(
