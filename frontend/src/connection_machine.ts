@@ -17,34 +17,29 @@ import {
   type ClientKind,
   conversationMissing,
   describeConnection,
+  isSameStatus,
   notInstalled,
   type Phase,
   requestProblem,
   type WaitReason,
   waitingForCell,
 } from "./connection_words";
-import {
-  DEFAULT_LIMITS,
-  type ErrorBody,
-  type Limits,
-  type Participant,
-  type Presence,
-} from "./protocol";
-import { backoffMs } from "./transport/backoff";
+import { DEFAULT_LIMITS, type ErrorBody, type Limits, type Presence } from "./protocol";
+import { backoffMs, nextSecond } from "./transport/backoff";
 import { LogReader } from "./transport/log_reader";
+import { openSession } from "./transport/open_session";
 import type { KeptMessage } from "./transport/outbox";
-import { PollSession } from "./transport/poll_session";
 import { Sender, type SenderHost } from "./transport/sender";
-import { failureOf, type Session } from "./transport/session";
+import { failureOf, mayBeElsewhere, type Session } from "./transport/session";
 import { type SocketHost, SocketSession } from "./transport/socket_session";
-import { StreamSession } from "./transport/stream_session";
-import type {
-  Failure,
-  Input,
-  Obstacle,
-  Output,
-  RequestFailure,
-  Transport,
+import {
+  type Failure,
+  type Input,
+  nextBetter,
+  type Obstacle,
+  type Output,
+  type RequestFailure,
+  type Transport,
 } from "./transport/values";
 import type { ConnectionStatus, OutgoingMessage, OutgoingRequest } from "./view/types";
 
@@ -54,8 +49,6 @@ const PROBE_MS = 60_000;
 const KERNEL_RETRY_MS = 10_000;
 /** So long nothing is said of other ways while the kernel is asked. */
 const KERNEL_ANSWER_MS = 3_000;
-/** The ways to the server, the best first. */
-const TRANSPORTS: readonly Transport[] = ["websocket", "sse", "rest", "relay"];
 const SIGNED_OUT_RETRY_MS = 30_000;
 /** So often in a row has nothing to answer before somebody is bothered with it. */
 const UNREACHABLE_ATTEMPTS = 2;
@@ -142,10 +135,7 @@ export class ConnectionMachine {
   }
 
   /** Who follows the conversation, as far as is known; not all are named. */
-  get presence(): {
-    readonly participants: readonly Participant[];
-    readonly count: number;
-  } {
+  get presence(): typeof NOBODY {
     return this.#presence;
   }
 
@@ -190,7 +180,7 @@ export class ConnectionMachine {
       this.#hurry("awake", now);
     }
     const status = this.#describe();
-    if (!isSame(status, this.#status)) {
+    if (!isSameStatus(status, this.#status)) {
       this.#status = status;
       this.#outputs.push({ type: "status_changed" });
     }
@@ -365,16 +355,7 @@ export class ConnectionMachine {
   #open(transport: Transport, now: number): Session {
     const id = this.#nextId;
     this.#nextId += 1;
-    switch (transport) {
-      case "websocket":
-        return new SocketSession(id, this.#host, now);
-      case "sse":
-        return new StreamSession(id, this.#host, now);
-      case "rest":
-        return new PollSession(id, this.#host, now);
-      case "relay":
-        return new SocketSession(id, this.#host, now, "relay");
-    }
+    return openSession(transport, id, this.#host, now);
   }
 
   #startProbe(transport: Transport, now: number): void {
@@ -404,9 +385,7 @@ export class ConnectionMachine {
       this.#main = session;
       this.#probe = null;
       this.#sender.disconnect();
-      if (this.#phase.name !== "live") {
-        this.#phase = { name: "connecting" };
-      }
+      this.#phase = this.#phase.name === "live" ? this.#phase : { name: "connecting" };
     }
   }
 
@@ -455,10 +434,9 @@ export class ConnectionMachine {
       }
       return;
     }
-    const next = TRANSPORTS.indexOf(tried) + 1;
-    const isBetter = next < TRANSPORTS.indexOf(this.#main?.transport ?? "websocket");
-    if (isBetter && failure.kind !== "unreachable") {
-      this.#startProbe(TRANSPORTS[next] ?? "websocket", now);
+    const next = nextBetter(tried, this.#main?.transport ?? "websocket");
+    if (next !== null && failure.kind !== "unreachable") {
+      this.#startProbe(next, now);
     } else {
       this.#probeAt = now + PROBE_MS;
     }
@@ -517,20 +495,18 @@ export class ConnectionMachine {
     const isInSight = !this.#isHidden;
     const pause = backoffMs(this.#attempt, this.#options.random(), isInSight, leastMs);
     this.#attempt += 1;
-    this.#phase = { name: "waiting", until: now + pause, reason };
-    if (!this.#isAskingKernel) {
-      this.#endProbing();
-    }
+    this.#leave({ name: "waiting", until: now + pause, reason });
   }
 
   #stop(problem: ErrorBody, now: number): void {
     const isMissing = problem.code === "not_found";
     const until = problem.code === "signed_out" ? now + SIGNED_OUT_RETRY_MS : null;
-    this.#phase = {
-      name: "stopped",
-      problem: isMissing ? conversationMissing(this.#options.kind) : problem,
-      until,
-    };
+    const missing = conversationMissing(this.#options.kind);
+    this.#leave({ name: "stopped", problem: isMissing ? missing : problem, until });
+  }
+
+  #leave(phase: Phase): void {
+    this.#phase = phase;
     if (!this.#isAskingKernel) {
       this.#endProbing();
     }
@@ -550,20 +526,12 @@ export class ConnectionMachine {
       return askingKernel;
     }
     const main = this.#main;
-    if (
-      this.#phase.name === "live" &&
-      main instanceof SocketSession &&
-      main.isWaiting
-    ) {
+    const phase = this.#phase;
+    if (phase.name === "live" && main instanceof SocketSession && main.isWaiting) {
       return waitingForCell;
     }
     const transport = main?.transport ?? this.#trying;
-    const status = describeConnection(
-      this.#phase,
-      transport,
-      this.#obstacle,
-      this.#now,
-    );
+    const status = describeConnection(phase, transport, this.#obstacle, this.#now);
     return status.problem === undefined && this.#unreachable >= UNREACHABLE_ATTEMPTS
       ? { ...status, problem: requestProblem(null) }
       : status;
@@ -626,32 +594,4 @@ export class ConnectionMachine {
       renewed: (now) => this.#sender.flush(now),
     };
   }
-}
-
-function isSame(one: ConnectionStatus, other: ConnectionStatus): boolean {
-  return (
-    one.text === other.text &&
-    one.detail === other.detail &&
-    one.transport === other.transport &&
-    one.problem?.message === other.problem?.message
-  );
-}
-
-/** Whether a kernel may do better: it has another way, or another server. */
-function mayBeElsewhere(failure: Failure, attempt: number): boolean {
-  switch (failure.kind) {
-    case "unreachable":
-    case "refused":
-      return true;
-    case "broken":
-      return attempt > 2;
-    default:
-      return false;
-  }
-}
-
-/** When the whole seconds that are left until `until` become fewer. */
-function nextSecond(until: number, now: number): number {
-  const seconds = Math.max(1, Math.ceil((until - now) / 1000));
-  return until - 1000 * (seconds - 1);
 }

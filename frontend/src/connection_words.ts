@@ -183,3 +183,13 @@ export function requestProblem(status: number | null): ErrorBody {
         retryable: status >= 500,
       };
 }
+
+/** Whether two states of the connection are told in the same words. */
+export function isSameStatus(one: ConnectionStatus, other: ConnectionStatus): boolean {
+  return (
+    one.text === other.text &&
+    one.detail === other.detail &&
+    one.transport === other.transport &&
+    one.problem?.message === other.problem?.message
+  );
+}

@@ -24,3 +24,9 @@ export function backoffMs(
   const most = Math.min(bound, FIRST_MS * 2 ** Math.min(attempt, 10));
   return Math.min(leastMs, MOST_MS) + random * most;
 }
+
+/** When the whole seconds that are left until `until` become fewer. */
+export function nextSecond(until: number, now: number): number {
+  const seconds = Math.max(1, Math.ceil((until - now) / 1000));
+  return until - 1000 * (seconds - 1);
+}

@@ -58,3 +58,16 @@ export function failureOf(failure: RequestFailure, notFound?: ErrorBody): Failur
   const isMissing = status === 404 && !fromServer && notFound !== undefined;
   return { kind: "refused", problem: isMissing ? notFound : problem };
 }
+
+/** Whether a kernel may do better: it has another way, or another server. */
+export function mayBeElsewhere(failure: Failure, attempt: number): boolean {
+  switch (failure.kind) {
+    case "unreachable":
+    case "refused":
+      return true;
+    case "broken":
+      return attempt > 2;
+    default:
+      return false;
+  }
+}

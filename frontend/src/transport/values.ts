@@ -14,6 +14,14 @@ import type { ApprovalAnswer } from "../view/types";
 /** The ways to reach the server, the best first. */
 export type Transport = "websocket" | "sse" | "rest" | "relay";
 
+const TRANSPORTS: readonly Transport[] = ["websocket", "sse", "rest", "relay"];
+
+/** What to try after `tried` that is still better than what is in use. */
+export function nextBetter(tried: Transport, inUse: Transport): Transport | null {
+  const next = TRANSPORTS.indexOf(tried) + 1;
+  return (next < TRANSPORTS.indexOf(inUse) && TRANSPORTS[next]) || null;
+}
+
 /** A position in one log: everything up to `seq` of `log` was seen. */
 export interface Cursor {
   readonly log: Identifier;
