@@ -155,6 +155,29 @@ def ask_server(
         return json.load(response)
 
 
+def ask_jupyter(server: ServerProcess, method: str, path: str) -> Any:
+    """Ask Jupyter's own API for JSON; ``None`` where it answers nothing."""
+    request = Request(  # noqa: S310 - our own server
+        f"{server.address.url}api/{path}",
+        method=method,
+        headers={"Authorization": f"token {server.address.token}"},
+        data=None if method == "GET" else b"{}",
+    )
+    with urlopen(request, timeout=60) as response:  # noqa: S310
+        return json.loads(response.read() or b"null")
+
+
+def kernel_of(server: ServerProcess, notebook: str) -> str:
+    """The id of a notebook's kernel."""
+    sessions = ask_jupyter(server, "GET", "sessions")
+    return next(one["kernel"]["id"] for one in sessions if one["path"] == notebook)
+
+
+def restart_kernel(server: ServerProcess, notebook: str) -> None:
+    """Restart a notebook's kernel; returns when it is up again."""
+    ask_jupyter(server, "POST", f"kernels/{kernel_of(server, notebook)}/restart")
+
+
 def state_of(server: ServerProcess, conversation: str) -> Any:
     """A conversation's state, as the server has it."""
     return ask_server(server, f"conversations/{conversation}")["state"]
