@@ -8,6 +8,16 @@ class NoResizes implements ResizeObserver {
 
 globalThis.ResizeObserver ??= NoResizes;
 
+Blob.prototype.arrayBuffer ??= function (this: Blob): Promise<ArrayBuffer> {
+  return new Promise((resolve) => {
+    const reader = new FileReader();
+    reader.addEventListener("load", () => {
+      resolve(Uint8Array.from(new Uint8Array(reader.result as ArrayBuffer)).buffer);
+    });
+    reader.readAsArrayBuffer(this);
+  });
+};
+
 /** A media query list whose answer tests may change. */
 export class MediaQuery extends EventTarget {
   matches = false;
