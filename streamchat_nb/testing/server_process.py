@@ -44,6 +44,8 @@ class ServerProcess:
             ``["--StreamchatExtension.offline_pace_s=0"]``.
         application: What to start: a module run by ``python -m``.
         environment: More environment variables.
+        with_extension: Whether the server has our extension; ``False`` where the
+            arguments disable it.
 
     Attributes:
         address: Where it listens.
@@ -58,10 +60,12 @@ class ServerProcess:
         *,
         application: str = "streamchat_nb.command_line",
         environment: dict[str, str] | None = None,
+        with_extension: bool = True,
     ) -> None:
         self._arguments = list(arguments)
         self._application = application
         self._environment = environment or {}
+        self._sign = "streamchat_nb-*.json" if with_extension else "jpserver-*.json"
         self.home = Path(tempfile.mkdtemp(prefix="streamchat-test-"))
         self.work = self.home / "work"
         self.work.mkdir()
@@ -107,12 +111,12 @@ class ServerProcess:
         return self._process.pid
 
     def start(self) -> None:
-        """Start and wait until the extension has said where it is.
+        """Start and wait until the extension, or the server, has said where it is.
 
         Raises:
             RuntimeError: It did not start within 60 s; the message has its log.
         """
-        for path in self._runtime.glob("streamchat_nb-*.json"):
+        for path in self._runtime.glob(self._sign):
             path.unlink()
         with (self.home / "server.log").open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter
@@ -137,7 +141,7 @@ class ServerProcess:
             )
         deadline = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < deadline and self._process.poll() is None:
-            for path in self._runtime.glob("streamchat_nb-*.json"):
+            for path in self._runtime.glob(self._sign):
                 if read_connection_file(path) is not None:
                     return
             time.sleep(0.02)

@@ -11,6 +11,7 @@ import contextlib
 import functools
 import logging
 import threading
+import warnings
 import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -157,9 +158,7 @@ class Chat(anywidget.AnyWidget):
         if local and (url or token):
             raise UsageError("A local chat has its own server: give no url and token.")
         try:
-            self._server = (
-                local_server().address() if local else find_server(url, token)
-            )
+            self._server = _start_local() if local else find_server(url, token)
         except ConnectError as error:
             self._problem = error
         self._saved = SavedTranscript(
@@ -419,6 +418,15 @@ def conversation_of(chat: Chat) -> SyncConversation:
     own: Any = chat
     followed: SyncConversation = own._follow()  # noqa: SLF001 - of this module
     return followed
+
+
+def _start_local() -> ServerAddress:
+    """Return the address of this kernel's own server; says what it has to say."""
+    server = local_server()
+    address = server.address()
+    if server.notice:
+        warnings.warn(server.notice, stacklevel=3)
+    return address
 
 
 def _client_for(server: ServerAddress) -> SyncClient:

@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 from urllib.parse import urlsplit
+from urllib.request import ProxyHandler, Request, build_opener
 
 from streamchat_nb.client.discovery import read_connection_file
 from streamchat_nb.errors import ConnectError
@@ -22,9 +23,10 @@ from streamchat_nb.errors import ConnectError
 if TYPE_CHECKING:
     from streamchat_nb.client.discovery import ServerAddress
 
-__all__ = ["LocalServer", "local_server", "running_local_server"]
+__all__ = ["LocalServer", "local_server"]
 
 START_TIMEOUT_S = 60.0
+HEALTH_TIMEOUT_S = 10.0
 STOP_TIMEOUT_S = 5.0
 
 _servers: dict[int, LocalServer] = {}
@@ -37,31 +39,29 @@ def local_server() -> LocalServer:
         return _servers.setdefault(os.getpid(), LocalServer())
 
 
-def running_local_server() -> ServerAddress | None:
-    """Return the address of this process's server, if it has started one."""
-    with _servers_lock:
-        known = _servers.get(os.getpid())
-    return known.address() if known is not None and known.was_started else None
-
-
 class LocalServer:
     """A server process that only this machine can reach and that ends with this one.
 
     It is a process of its own, so that a busy kernel holds up no answer. It inherits
     the environment, and with it a model's credential, as it is when it starts. Safe
     from any thread.
+
+    Attributes:
+        notice: What its user should know, for example where its conversations are
+            kept when their usual file is in use; often empty.
     """
 
     def __init__(self) -> None:
+        self.notice = ""
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._address: ServerAddress | None = None
         self._directory: Path | None = None
 
     @property
-    def was_started(self) -> bool:
-        """Whether there is one, or was."""
-        return self._address is not None
+    def runtime_folder(self) -> Path | None:
+        """Where it says what it is, while it runs."""
+        return self._directory
 
     def address(self) -> ServerAddress:
         """Return where it listens; starts it where it does not run.
@@ -114,13 +114,15 @@ class LocalServer:
                 if process.stdin is not None:
                     process.stdin.write(json.dumps(order).encode() + b"\n")
                     process.stdin.flush()
-                return _address_in(directory, process)
+                address = _address_in(directory, process)
+                self.notice = _notice_of(address)
             except OSError:
                 process.kill()
                 raise _failed(log) from None
             except BaseException:
                 process.kill()
                 raise
+            return address
 
 
 def _spawn(directory: Path, log: IO[bytes]) -> subprocess.Popen[bytes]:
@@ -166,3 +168,14 @@ def _failed(log: IO[bytes]) -> ConnectError:
         code="local_server_failed",
         retryable=False,
     )
+
+
+def _notice_of(address: ServerAddress) -> str:
+    headers = {"Authorization": f"token {address.token}"}
+    request = Request(f"{address.api}health", headers=headers)  # noqa: S310 - ours
+    directly = build_opener(ProxyHandler({}))
+    try:
+        with directly.open(request, timeout=HEALTH_TIMEOUT_S) as answer:
+            return str(json.load(answer).get("notice") or "")
+    except (OSError, ValueError):
+        return ""

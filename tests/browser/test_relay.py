@@ -147,7 +147,10 @@ def test_restarted_kernel_is_waited_for_and_found_by_the_next_run(
 def test_local_chat_needs_no_server_extension(quiet: Page) -> None:
     page = quiet
     off = "--ServerApp.jpserver_extensions={'streamchat_nb': False}"
-    with ServerProcess([*LAB_ARGUMENTS, off], application="jupyterlab") as server:
+    arguments = [*LAB_ARGUMENTS, off]
+    with ServerProcess(
+        arguments, application="jupyterlab", with_extension=False
+    ) as server:
         name = write_notebook(
             server,
             "from streamchat_nb import Chat\n\nchat = Chat(local=True)\nchat",

@@ -168,3 +168,18 @@ def test_one_that_dies_comes_back_at_its_address(kernel: Kernel) -> None:
     assert int(kernel.run(PROCESS)) != process
     assert kernel.run("print(chat._find_server().url)") == address
     assert "Ada" in kernel.run("print(chat.ask('Who is Ada?').text)")
+
+
+def test_second_kernel_keeps_its_conversations_beside_and_says_so(
+    kernel: Kernel, environment: dict[str, str]
+) -> None:
+    kernel.run(CHAT)
+    assert "in use" not in kernel.printed
+    other = Kernel(environment)
+    try:
+        other.run(CHAT)
+        assert "is in use by process" in other.printed
+        assert "conversations-2.sqlite3" in other.printed
+        assert "Ada" in other.run("print(chat.ask('Who is Ada?').text)")
+    finally:
+        other.stop()
