@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from streamchat_nb.client.discovery import CONNECTION_VARIABLE
 from streamchat_nb.errors import UsageError
+from streamchat_nb.widget.local_server import local_server
 
 if TYPE_CHECKING:
     from streamchat_nb.client.discovery import ServerAddress
@@ -63,10 +64,16 @@ def _root_of(server: ServerAddress) -> Path | None:
     address = urlsplit(server.url)
     if address.hostname not in _OWN_HOSTS:
         return None
-    named = os.environ.get(CONNECTION_VARIABLE)
-    folders = [None, *([str(Path(named).parent)] if named else [])]
-    for folder in folders:
+    for folder in _runtime_folders():
         for running in list_running_servers(folder):
             if (running["port"], running["base_url"]) == (address.port, address.path):
                 return Path(running["root_dir"]).resolve()
     return None
+
+
+def _runtime_folders() -> list[str | None]:
+    """Return where servers say what they are; ``None`` stands for the usual folder."""
+    named = os.environ.get(CONNECTION_VARIABLE)
+    own = local_server().runtime_folder
+    folders = [Path(named).parent if named else None, own]
+    return [None, *(str(folder) for folder in folders if folder)]

@@ -147,3 +147,15 @@ def test_cassette_that_cannot_be_had_is_an_error_before_anything_is_asked(
     said = run(server, server.work / "refused", *cells)
     for outputs, words in zip(said, REFUSED.values(), strict=True):
         assert words in text_of(outputs)
+
+
+def test_chat_with_a_server_of_its_own_plays_a_cassette_too(
+    server: ServerProcess,
+) -> None:
+    code = """
+from streamchat_nb import Chat
+chat = Chat(local=True, cassette="chat.jsonl", cassette_mode="replay")
+print(chat.ask("Who is Ada?").error.code)
+"""
+    (outputs,) = run(server, server.work / "local", code)
+    assert text_of(outputs) == "model_cassette_mismatch\n"
