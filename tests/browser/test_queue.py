@@ -166,7 +166,7 @@ def test_queue_is_used_by_keyboard_alone(
     page.set_viewport_size({"width": 360, "height": 680})
     begin_with_queue(page, slow_server)
     shoot(page, "queue-narrow")
-    for _ in range(3):  # the last message's Remove, Edit, Send now
+    for _ in range(4):  # attach; the last message's Remove, Edit, Send now
         page.keyboard.press("Shift+Tab")
     expect(button(page, "Send now", SUMS[2])).to_be_focused()
     page.keyboard.press("Enter")

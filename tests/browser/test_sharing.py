@@ -115,7 +115,7 @@ def test_variable_is_shared_as_previewed_and_denied_columns_leave_nothing(
     quiet: Page, lab_server: ServerProcess
 ) -> None:
     page = quiet
-    page.set_viewport_size({"width": 1000, "height": 900})
+    page.set_viewport_size({"width": 1000, "height": 700})
     chat = open_chat(page, lab_server, "sharing.ipynb")
     field = chat.locator(".streamchat-field")
     field.press_sequentially("What is in @d")
@@ -130,6 +130,7 @@ def test_variable_is_shared_as_previewed_and_denied_columns_leave_nothing(
     expect(chips(chat)).to_have_attribute("data-state", "ready")
 
     previewed = choose_columns(chat)
+    chat.locator(".streamchat-preview").scroll_into_view_if_needed()
     shoot(page, "share-preview")
     field.focus()
     field.press("Enter")
