@@ -171,11 +171,15 @@ def _failed(log: IO[bytes]) -> ConnectError:
 
 
 def _notice_of(address: ServerAddress) -> str:
+    """Wait until the service runs, and return what it has to say."""
     headers = {"Authorization": f"token {address.token}"}
-    request = Request(f"{address.api}health", headers=headers)  # noqa: S310 - ours
     directly = build_opener(ProxyHandler({}))
     try:
-        with directly.open(request, timeout=HEALTH_TIMEOUT_S) as answer:
-            return str(json.load(answer).get("notice") or "")
+        # The first one waits for the service, the second one never does.
+        for route in ("conversations?limit=1", "health"):
+            request = Request(f"{address.api}{route}", headers=headers)  # noqa: S310
+            with directly.open(request, timeout=HEALTH_TIMEOUT_S) as answer:
+                said = json.load(answer)
+        return str(said.get("notice") or "")
     except (OSError, ValueError):
         return ""

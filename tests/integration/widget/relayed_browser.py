@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from jupyter_client.blocking.client import BlockingKernelClient
 
-WAIT_S = 30.0
+WAIT_S = 90.0
 
 
 class Kernel:

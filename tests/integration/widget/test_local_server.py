@@ -23,6 +23,8 @@ PROCESS = (
     "print(local_server()._process.pid)"
 )
 TOKEN = "print(chat._find_server().token)"
+# Kernels start, and servers in them: on a busy machine that takes its time.
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture

@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 
 CHAT = "from streamchat_nb import Chat\nchat = Chat()\nprint(chat.conversation)"
 WINDOW = 2_097_152
+# Kernels start, and servers in them: on a busy machine that takes its time.
+pytestmark = pytest.mark.timeout(300)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def kernel(server: ServerProcess) -> Iterator[Kernel]:
     kernel = Kernel({"STREAMCHAT_NB_CONNECTION": str(server.connection_file)})
     try:
