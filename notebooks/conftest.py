@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from streamchat_nb.client.discovery import CONNECTION_VARIABLE
@@ -11,7 +12,9 @@ from streamchat_nb.testing.server_process import ServerProcess
 if TYPE_CHECKING:
     import pytest
 
-_SERVER = ServerProcess(["--StreamchatExtension.offline_pace_s=0"])
+_SERVER = ServerProcess(
+    ["--StreamchatExtension.offline_pace_s=0"], work=Path(__file__).parent
+)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

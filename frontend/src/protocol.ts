@@ -446,7 +446,10 @@ export interface Limits {
   readonly sockets_per_user: number;
   /** Sockets of one address not yet authenticated. */
   readonly pending_sockets_per_address: number;
-  /** Frames that one connection may send in `window_ms`. */
+  /**
+   * Frames that one connection may send in `window_ms`; the two that answer a
+   * `tool.call` come on top.
+   */
   readonly frames_per_window: number;
   /** Length of that window. */
   readonly window_ms: number;

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from streamchat_nb.client.answer import Answer, AnswerText
 from streamchat_nb.client.events import StateReplaced
@@ -12,11 +12,22 @@ from streamchat_nb.protocol.events import TurnFinished
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from streamchat_nb.client.conversation import ClientConversation
     from streamchat_nb.client.events import ConversationEvents
     from streamchat_nb.protocol.events import Event, UnknownEvent
 
 __all__ = ["AnswerStream"]
+
+
+class Answered(Protocol):
+    """What a stream needs of its conversation."""
+
+    def events(self) -> ConversationEvents:
+        """Iterate over the events from now on."""
+        ...
+
+    def answer(self, turn: str) -> Answer:
+        """Return the answer of a finished turn."""
+        ...
 
 
 class AnswerStream:
@@ -32,7 +43,7 @@ class AnswerStream:
     """
 
     def __init__(
-        self, conversation: ClientConversation, send: Callable[[], Awaitable[str]]
+        self, conversation: Answered, send: Callable[[], Awaitable[str]]
     ) -> None:
         self._conversation = conversation
         self._send = send

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 from urllib.request import Request, urlopen
 
+import msgspec
+
 from streamchat_nb.client.discovery import find_server
 from streamchat_nb.errors import StreamchatError, ToolError
 
@@ -51,10 +53,14 @@ def notebook_cells(namespace: Mapping[str, Any]) -> list[dict[str, Any]]:
             notebook = json.loads(path.read_text("utf-8"))
         except (OSError, ValueError):
             raise ToolError(f"{path.name} cannot be read as a notebook.") from None
-    cells = notebook.get("cells") if isinstance(notebook, dict) else None
-    if not isinstance(cells, list):
-        raise ToolError("What was found has no cells; is it a notebook?")
-    return cells
+    try:
+        return msgspec.convert(notebook, _Notebook).cells
+    except msgspec.ValidationError:
+        raise ToolError("What was found has no cells; is it a notebook?") from None
+
+
+class _Notebook(msgspec.Struct):
+    cells: list[dict[str, Any]]
 
 
 def _from_server() -> Any:  # noqa: ANN401 - a notebook as JSON

@@ -131,7 +131,8 @@ class _Notebook:
 
     def read_notebook(self) -> str:
         """Read the cells of this notebook as it was last saved."""
-        cells = notebook_cells(self._shell.user_ns)
+        shell: Any = self._shell
+        cells = notebook_cells(shell.user_ns)
         parts = [
             f"[{number}] {cell.get('cell_type', '?')}\n"
             + "".join(cell.get("source", ""))[:CELL_CHARACTERS]

@@ -33,6 +33,7 @@ from streamchat_nb.protocol.commands import (
     Subscribe,
     Unsubscribe,
 )
+from streamchat_nb.protocol.connection import FRAMES_PER_CALL
 from streamchat_nb.protocol.frames import (
     Ack,
     Authenticated,
@@ -315,7 +316,11 @@ class SocketSession:
             case Hello():
                 if not self._hello.done():
                     self._hello.set_result(frame)
-            case CallTool() | CancelTool():
+            case CallTool():
+                # Its answers are no flood to the server.
+                del self._frame_times[:FRAMES_PER_CALL]
+                self._host.called(frame)
+            case CancelTool():
                 self._host.called(frame)
             case GoingAway():
                 self._restarts = server_restarts(frame)

@@ -57,6 +57,7 @@ from streamchat_nb.protocol.limits import Limits
 
 __all__ = [
     "EXPIRED_GRACE_S",
+    "FRAMES_PER_CALL",
     "HEARTBEAT_MS",
     "PROTOCOL",
     "CloseSocket",
@@ -74,6 +75,8 @@ __all__ = [
 
 PROTOCOL = "streamchat.v1"
 HEARTBEAT_MS = 20_000
+FRAMES_PER_CALL = 2
+"""What each ``tool.call`` asks for: ``tool.accept`` and ``tool.result``."""
 EXPIRY_NOTICE_S = 30.0
 EXPIRED_GRACE_S = 25.0
 
@@ -252,6 +255,11 @@ class ConnectionMachine:
                 return [SendFrame(Pong(re=command.id))]
             case _:
                 return self._take_command(command)
+
+    def called(self) -> None:
+        """A function of the client was called: its two answers are no flood."""
+        for _ in range(min(FRAMES_PER_CALL, len(self._frame_times))):
+            self._frame_times.popleft()
 
     def authenticated(
         self,

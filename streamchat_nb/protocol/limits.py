@@ -22,7 +22,8 @@ class Limits(Struct, frozen=True, kw_only=True):
         subscriptions: Conversations that one connection may follow.
         sockets_per_user: Open sockets of one principal.
         pending_sockets_per_address: Sockets of one address not yet authenticated.
-        frames_per_window: Frames that one connection may send in ``window_ms``.
+        frames_per_window: Frames that one connection may send in ``window_ms``; the
+            two that answer a ``tool.call`` come on top.
         window_ms: Length of that window.
         queued_turns: Turns that may wait in one conversation.
         running_turns_per_user: Turns that may run at once for one principal.

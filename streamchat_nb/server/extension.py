@@ -187,7 +187,7 @@ class StreamchatExtension(ExtensionApp):
     @validate("limits")
     def _check_limits(self, proposal: _Proposal) -> dict[str, int]:
         try:
-            msgspec.convert(proposal["value"], Limits, strict=True)
+            msgspec.convert(proposal["value"], Limits, strict=False)
             unknown = set(proposal["value"]) - set(Limits.__struct_fields__)
         except msgspec.ValidationError as error:
             raise TraitError(f"limits: {error}") from None
@@ -361,6 +361,10 @@ class StreamchatExtension(ExtensionApp):
         if health.notice:
             self.log.warning("streamchat_nb: %s", health.notice)
 
+    def read_limits(self) -> Limits:
+        """Return the limits: the defaults, and what the trait says of them."""
+        return msgspec.convert(dict(self.limits), Limits, strict=False)
+
     def read_traits(self) -> Settings:
         """Return what the traits say, as one value."""
         return Settings(
@@ -372,7 +376,7 @@ class StreamchatExtension(ExtensionApp):
             store_path=_store_path(self.store_path),
             token_lifetime_s=self.token_lifetime_s,
             authenticate_timeout_s=self.authenticate_timeout_s,
-            limits=msgspec.convert(dict(self.limits), Limits),
+            limits=self.read_limits(),
             cassette=self._cassette_path(),
             cassette_mode=cast("CassetteMode", self.cassette_mode),
             cassette_timing=cast("CassetteTiming", self.cassette_timing),

@@ -49,7 +49,7 @@ from streamchat_nb.protocol.connection import (
     error_frame,
 )
 from streamchat_nb.protocol.events import ToolApprovalResolved
-from streamchat_nb.protocol.frames import Ack, GoingAway, Pong
+from streamchat_nb.protocol.frames import Ack, CallTool, GoingAway, Pong
 from streamchat_nb.server.base import RESOURCE, Runtime
 from streamchat_nb.server.connections import bound_send_buffer
 from streamchat_nb.server.delivery import Delivery
@@ -375,10 +375,15 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
         described = None if self._machine is None else self._machine.client
         client = self._id if described is None else described.id
         if self._lending is None:
-            self._lending = Lending(self.service, self._say)
+            self._lending = Lending(self.service, self._say_to_lender)
         ack = await self._lending.perform(self.principal, client, command)
         if ack is not None:
             self._say(ack)
+
+    def _say_to_lender(self, frame: Frame) -> None:
+        if isinstance(frame, CallTool) and self._machine is not None:
+            self._machine.called()
+        self._say(frame)
 
     async def _approve(self, command: Approve) -> None:
         answer = ToolApprovalResolved(

@@ -44,6 +44,7 @@ class ServerProcess:
             ``["--StreamchatExtension.offline_pace_s=0"]``.
         application: What to start: a module run by ``python -m``.
         environment: More environment variables.
+        work: The folder to serve notebooks from; one of its own when ``None``.
         with_extension: Whether the server has our extension; ``False`` where the
             arguments disable it.
 
@@ -60,6 +61,7 @@ class ServerProcess:
         *,
         application: str = "streamchat_nb.command_line",
         environment: dict[str, str] | None = None,
+        work: Path | None = None,
         with_extension: bool = True,
     ) -> None:
         self._arguments = list(arguments)
@@ -67,8 +69,8 @@ class ServerProcess:
         self._environment = environment or {}
         self._sign = "streamchat_nb-*.json" if with_extension else "jpserver-*.json"
         self.home = Path(tempfile.mkdtemp(prefix="streamchat-test-"))
-        self.work = self.home / "work"
-        self.work.mkdir()
+        self.work = work or self.home / "work"
+        self.work.mkdir(exist_ok=True)
         self._runtime = self.home / "runtime"
         self.port = free_port()
         self._token = secrets.token_hex(16)

@@ -116,6 +116,25 @@ def test_cut_connection_runs_nothing_twice(server: ServerProcess) -> None:
     play(scenario)
 
 
+def test_many_quick_calls_do_not_wait_for_the_limit_of_frames(
+    server: ServerProcess,
+) -> None:
+    async def scenario() -> None:
+        async with connect(server.address.url, server.address.token) as client:
+            conversation = await client.create()
+            await conversation.lend(tools())
+            calls = " and ".join(
+                f'double {{"number": {number}}}' for number in range(10)
+            )
+            for _ in range(5):  # 100 frames, where 60 in 10 s are let through
+                answer = await conversation.ask(f"call {calls}")
+                assert len(answer.tool_calls) == 10
+            assert client.transport == "websocket"
+        assert len(ran) == 50
+
+    play(scenario)
+
+
 def test_cancelled_turn_stops_the_function(server: ServerProcess) -> None:
     async def scenario() -> None:
         async with connect(server.address.url, server.address.token) as client:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.request import Request, urlopen
 
-import nbformat
+import nbformat as untyped_nbformat
 import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
 
@@ -16,6 +16,8 @@ from streamchat_nb.testing.server_process import ServerProcess
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+nbformat = cast("Any", untyped_nbformat)
 
 READ = """
 from streamchat_nb.client.notebook_file import notebook_cells
@@ -39,16 +41,14 @@ def run(connection_file: Path, code: str) -> str:
     client.load_connection_file()
     client.start_channels()
     printed: list[str] = []
+
+    def take(message: Any) -> None:
+        content = message["content"]
+        printed.append(content.get("text") or "\n".join(content.get("traceback", ())))
+
     try:
         client.wait_for_ready(timeout=60)
-        client.execute_interactive(
-            code,
-            timeout=60,
-            output_hook=lambda message: printed.append(
-                message["content"].get("text")
-                or "\n".join(message["content"].get("traceback", ()))
-            ),
-        )
+        client.execute_interactive(code, timeout=60, output_hook=take)
     finally:
         client.stop_channels()
     return "".join(printed)

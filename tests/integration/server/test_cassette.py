@@ -13,8 +13,8 @@ from streamchat_nb.agent.cassette import CassetteModel
 from streamchat_nb.agent.cassette_lines import decode_exchanges
 from streamchat_nb.client.sync_client import connect_sync
 from streamchat_nb.errors import InvalidInput, UsageError
-from streamchat_nb.server.settings import Settings
 from streamchat_nb.server.agents import AgentChoice
+from streamchat_nb.server.settings import Settings
 from streamchat_nb.server.wiring import make_agent, make_model
 from streamchat_nb.testing.fake_endpoint import running_fake_endpoint
 from streamchat_nb.testing.server_process import ServerProcess

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from typing import Any
 
 import msgspec
@@ -249,7 +250,7 @@ def test_every_route_refuses_who_is_not_logged_in(server: ServerProcess) -> None
         description = json.loads((await fetch(server, "GET", "openapi.json")).body)
         count = 0
         for path, operations in description["paths"].items():
-            concrete = path.replace("{conversation}", "c").replace("{turn}", "t")[1:]
+            concrete = re.sub(r"\{\w+\}", "c", path)[1:]
             for method in operations:
                 response = await fetch(
                     server, method.upper(), concrete, {}, authorized=False

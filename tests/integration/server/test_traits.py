@@ -243,6 +243,11 @@ def test_wrong_limits_are_refused_when_they_are_set(value: dict[str, object]) ->
         StreamchatExtension(limits=value)
 
 
+def test_limits_may_be_written_as_on_a_command_line() -> None:
+    traits = StreamchatExtension(limits={"message_bytes": "70000"})
+    assert traits.read_limits().message_bytes == 70_000
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

@@ -217,6 +217,18 @@ def test_connection_flood_closes_4429_and_the_window_slides() -> None:
     assert closed_with(it.receive('{"type":"ping"}', 104.6)) is CloseCode.RATE_LIMITED
 
 
+def test_connection_answers_to_calls_are_no_flood() -> None:
+    limits = Limits(frames_per_window=3, window_ms=1000)
+    it = opened(limits)
+    for call in range(20):
+        it.called()
+        for _ in range(2):
+            outputs = it.receive('{"type":"ping"}', 103.0 + call / 100)
+            assert isinstance(outputs[0], Perform)
+    it.receive('{"type":"ping"}', 103.2)
+    assert closed_with(it.receive('{"type":"ping"}', 103.2)) is CloseCode.RATE_LIMITED
+
+
 def test_connection_closed_says_nothing_more() -> None:
     it = opened()
     it.close()
