@@ -28,6 +28,8 @@ CLOSING_LINE = re.compile(
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 # Each part adds to what was measured; how much is enough is asked at the end.
 MEASURING = ("--cov", "--cov-append", "--cov-report=", "--cov-fail-under=0")
+# Two processes, which mostly wait: for servers, kernels and browsers to start.
+SIDE_BY_SIDE = ("-n", "2", "--dist", "loadfile")
 # Tests must not spend anybody's money: they never see a credential.
 CREDENTIAL_PREFIXES = ("ANTHROPIC_", "CLAUDE_", "AWS_BEARER_TOKEN_BEDROCK")
 
@@ -82,13 +84,16 @@ PARTS = {
             "tests/typing",
         ),
         pattern="test_*.py",
-        options=("-p", "no:playwright"),
+        options=("-p", "no:playwright", *SIDE_BY_SIDE),
         timeout_s=1_200,
     ),
     "integration": Part(
         folders=("tests/integration",),
         pattern="test_*.py",
-        options=("-p", "no:playwright", "--ignore=tests/integration/faults"),
+        options=(
+            *("-p", "no:playwright", "--ignore=tests/integration/faults"),
+            *SIDE_BY_SIDE,
+        ),
         timeout_s=1_200,
     ),
     "faults": Part(
@@ -100,7 +105,7 @@ PARTS = {
     "browser": Part(
         folders=("tests/browser",),
         pattern="test_*.py",
-        options=("--timeout=240",),
+        options=("--timeout=240", *SIDE_BY_SIDE),
         timeout_s=1_200,
     ),
     "notebooks": Part(

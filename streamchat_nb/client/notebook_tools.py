@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,7 +22,7 @@ from streamchat_nb.tools.tool import ToolResult
 from streamchat_nb.tools.values import result_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from IPython.core.interactiveshell import InteractiveShell
 
@@ -153,8 +154,8 @@ class _Notebook:
         """
         from IPython.utils.capture import capture_output  # noqa: PLC0415 - heavy
 
-        with capture_output() as captured:
-            shell: Any = self._shell
+        shell: Any = self._shell
+        with capture_output() as captured, _kept_values(shell) as values:
             outcome = shell.run_cell(code, store_history=False)
             _show_open_figures()
         printed, _ = cut_middle(captured.stdout + captured.stderr, PRINTED_BYTES)
@@ -166,8 +167,8 @@ class _Notebook:
         parts = [printed.strip(), _text_of(captured.outputs)]
         if error is not None:
             parts.append(f"{type(error).__name__}: {error}")
-        elif outcome.result is not None:
-            value = result_of(outcome.result)
+        elif values:
+            value = result_of(values[-1])
             parts.append(value.output)
             display += value.display
         return ToolResult(
@@ -175,6 +176,31 @@ class _Notebook:
             status="ok" if error is None else "error",
             display=tuple(display),
         )
+
+
+@contextlib.contextmanager
+def _kept_values(shell: Any) -> Iterator[list[Any]]:  # noqa: ANN401 - IPython's
+    """Keep values and tracebacks out of the cell whose turn it is, and out of ``_``.
+
+    Yields:
+        The values of expressions that are statements.
+    """
+    values: list[Any] = []
+
+    def keep(value: object = None) -> None:
+        if value is not None:
+            values.append(value)
+
+    trap, shown_by = shell.display_trap, sys.displayhook
+    hook, show_traceback = trap.hook, shell._showtraceback  # noqa: SLF001 - no other way
+    # The trap sets its hook where no cell runs; within one, Python's own is in use.
+    trap.hook = sys.displayhook = keep
+    shell._showtraceback = lambda *_parts: None  # noqa: SLF001
+    try:
+        yield values
+    finally:
+        trap.hook, sys.displayhook = hook, shown_by
+        shell._showtraceback = show_traceback  # noqa: SLF001
 
 
 def _show_open_figures() -> None:

@@ -133,7 +133,7 @@ def shape_text(value: object) -> str:
 
 
 def _names(variables: dict[str, object], prefix: str) -> list[dict[str, str]]:
-    """Return the variables whose names begin with ``prefix``, then others with it.
+    """Return the variable ``prefix``, then those that begin so, then others with it.
 
     At most 50, of each group the latest first.
     """
@@ -141,7 +141,8 @@ def _names(variables: dict[str, object], prefix: str) -> list[dict[str, str]]:
     latest = list(reversed(variables))
     beginning = [name for name in latest if name.lower().startswith(wanted)]
     within = [name for name in latest if wanted in name.lower()[1:]]
-    found = dict.fromkeys([*beginning, *within])
+    same = [name for name in (prefix,) if name in variables]
+    found = dict.fromkeys([*same, *beginning, *within])
     return [
         {"name": name, **_kind(variables[name])} for name in islice(found, _MOST_NAMES)
     ]

@@ -76,13 +76,13 @@ def test_script_needs_an_address_and_a_token_only(
     assert [*tmp_path.iterdir()] == []
 
 
-@pytest.mark.parametrize("number", range(4))
+@pytest.mark.parametrize("number", range(5))
 def test_scripts_of_the_documentation_run(
     number: int, server: ServerProcess, tmp_path: Path
 ) -> None:
     page = PAGE.read_text(encoding="utf-8")
     scripts = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
-    assert len(scripts) == 4
+    assert len(scripts) == 5
     done = run(
         scripts[number],
         home=tmp_path,
@@ -91,7 +91,10 @@ def test_scripts_of_the_documentation_run(
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    expected = ["search_contacts", "Draft a mail", "What is 6*7?", "completed"]
+    expected = [
+        *("search_contacts", "Draft a mail", "What is 6*7?"),
+        *("Ada,1815", "completed"),
+    ]
     assert expected[number] in done.stdout
 
 

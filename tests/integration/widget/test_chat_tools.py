@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import queue
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -76,6 +78,15 @@ class Kernel:
         reply = self.client.execute_interactive(code, timeout=90, output_hook=take)
         assert reply["content"]["status"] == "ok", "".join(printed)
         return "".join(printed).strip()
+
+    def published(self) -> set[str]:
+        """The kinds of messages that nobody has taken yet."""
+        kinds: set[str] = set()
+        with contextlib.suppress(queue.Empty):
+            while True:
+                message: Any = self.client.get_iopub_msg(timeout=0.5)
+                kinds.add(message["msg_type"])
+        return kinds
 
     def stop(self) -> None:
         self.client.stop_channels()
@@ -151,6 +162,8 @@ def test_notebook_tools_ask_before_they_show_data_or_run_code(
     (call,) = asyncio.run(ask(server, conversation, asking, approve=True))
     assert (call.status, call.approval is not None) == ("ok", True)
     assert "Oslo" in (call.output or "")
+    kernel.run("17")
+    kernel.published()
     asking = 'call run_python {"code": "print(1 + 1)\\nframe.shape"}'
     (call,) = asyncio.run(ask(server, conversation, asking, approve=True))
     assert call.risk == "exec"
@@ -159,6 +172,9 @@ def test_notebook_tools_ask_before_they_show_data_or_run_code(
     (call,) = asyncio.run(ask(server, conversation, asking, approve=True))
     assert call.status == "error"
     assert call.output == "ZeroDivisionError: division by zero"
+    # Nothing of it is put under a cell, and the cells' last value is theirs.
+    assert kernel.published() & {"execute_result", "error", "display_data"} == set()
+    assert kernel.run("print(_)") == "17"
     # The user's own cells see what it did.
     asking = 'call run_python {"code": "answer = 42"}'
     asyncio.run(ask(server, conversation, asking, approve=True))
