@@ -75,7 +75,8 @@ function isNone(answer: NoAnswer | KernelMessage): answer is NoAnswer {
 
 const noAnswer: ErrorBody = {
   code: "no_answer",
-  message: "The kernel does not answer. It is busy, or gone.",
+  message:
+    "The kernel does not answer. If it was restarted, run this chat's cell again.",
   retryable: true,
 };
 

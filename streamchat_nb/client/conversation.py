@@ -20,6 +20,7 @@ from streamchat_nb.errors import UsageError
 from streamchat_nb.protocol.commands import (
     Approve,
     Cancel,
+    Cursor,
     EditQueued,
     Send,
     SendNow,
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     from streamchat_nb.client.session import Session
     from streamchat_nb.conversation.state import ConversationState, TurnState
     from streamchat_nb.errors import StreamchatError
-    from streamchat_nb.protocol.commands import Cursor
     from streamchat_nb.protocol.events import ApprovalDecision, Event, UnknownEvent
     from streamchat_nb.protocol.frames import Ack, Participant
     from streamchat_nb.tools.tool import Tool
@@ -439,7 +439,8 @@ class ClientConversation:
 
     async def _change(self, body: dict[str, Any]) -> None:
         path, http = f"conversations/{self.id}", self._host.http
-        await self._host.persist(lambda _: http.request("PATCH", path, body))
+        answer = await self._host.persist(lambda _: http.request("PATCH", path, body))
+        await self._log.reached(Cursor(log=answer["log"], seq=answer["head"]))
 
     async def delete(self) -> None:
         """Delete the conversation for good."""

@@ -136,12 +136,33 @@ class FollowedLog:
                 async with asyncio.timeout(CURRENT_TIMEOUT_S):
                     await self._live.wait()
             except TimeoutError:
-                raise ConnectError(
-                    "The server did not deliver the conversation in "
-                    f"{CURRENT_TIMEOUT_S:g} s."
-                ) from None
+                raise _not_delivered() from None
         if self.failure is not None:
             raise self.failure
+
+    async def reached(self, cursor: Cursor) -> None:
+        """Wait until what the server has told of by other means is here, too.
+
+        Raises:
+            ConnectError: Not within 30 s.
+            StreamchatError: As ``follow``.
+        """
+        with self._held():
+            await self.follow()
+            try:
+                async with asyncio.timeout(CURRENT_TIMEOUT_S):
+                    while self.failure is None and not self._is_at(cursor):
+                        self._changed.clear()
+                        await self._changed.wait()
+            except TimeoutError:
+                raise _not_delivered() from None
+        if self.failure is not None:
+            raise self.failure
+
+    def _is_at(self, cursor: Cursor) -> bool:
+        if self._log is None:
+            return False
+        return self._log != cursor.log or self._fold.seq >= cursor.seq
 
     async def finished(self, turn: str) -> TurnState:
         """Wait for the end of a turn.
@@ -239,3 +260,9 @@ class FollowedLog:
             yield
         finally:
             self._waiters -= 1
+
+
+def _not_delivered() -> ConnectError:
+    return ConnectError(
+        f"The server did not deliver the conversation in {CURRENT_TIMEOUT_S:g} s."
+    )

@@ -39,6 +39,17 @@ function inputOf(text: string, language: string): Record<string, unknown> | null
   }
 }
 
+/**
+ * Whether a call waits for a person.
+ *
+ * @param turnRuns whether the turn that it belongs to goes on
+ */
+export function waitsForAnswer(call: ToolCallState, turnRuns: boolean): boolean {
+  const { approval, status } = call;
+  const asks = approval != null && approval.decision == null;
+  return asks && turnRuns && status === "requested";
+}
+
 export class ApprovalView {
   readonly #surroundings: ApprovalSurroundings;
   readonly element = make("section", "approval");
@@ -49,6 +60,7 @@ export class ApprovalView {
   readonly #buttons = make("div", "approval-buttons");
   readonly #remember: HTMLButtonElement;
   readonly #edit: HTMLButtonElement;
+  readonly #leave: HTMLButtonElement;
   #call: ToolCallState | null = null;
   #shown = "";
   #language = "json";
@@ -60,6 +72,7 @@ export class ApprovalView {
     this.#field.hidden = true;
     this.#field.spellcheck = false;
     this.#field.setAttribute("aria-label", strings.approvalEditLabel);
+    this.#field.addEventListener("input", () => this.#showProblem(""), { signal });
     this.#problem.setAttribute("role", "alert");
     this.#problem.hidden = true;
     const allow = makeButton(
@@ -80,13 +93,20 @@ export class ApprovalView {
       () => this.#beginEdit(),
       signal,
     );
+    this.#leave = makeButton(
+      "quiet-button",
+      strings.leaveEdit,
+      () => this.#leaveEdit(),
+      signal,
+    );
+    this.#leave.hidden = true;
     const deny = makeButton(
       "quiet-button",
       strings.deny,
       () => this.#answer({ decision: "denied" }),
       signal,
     );
-    this.#buttons.append(allow, this.#remember, this.#edit, deny);
+    this.#buttons.append(allow, this.#remember, this.#edit, this.#leave, deny);
     this.element.append(
       this.#prompt,
       this.#code,
@@ -100,9 +120,8 @@ export class ApprovalView {
   /** @param turnRuns Whether the turn that the call belongs to goes on. */
   update(call: ToolCallState, turnRuns: boolean): void {
     const { approval } = call;
-    const asks = approval != null && call.status === "requested" && turnRuns;
-    this.element.hidden = !asks || approval.decision != null;
-    if (this.element.hidden || approval == null) return;
+    this.element.hidden = !waitsForAnswer(call, turnRuns);
+    if (this.element.hidden || approval === null) return;
     this.#call = call;
     setText(this.#prompt, removeHidden(approval.prompt));
     this.#remember.hidden = !approval.may_remember;
@@ -141,10 +160,21 @@ export class ApprovalView {
   #beginEdit(): void {
     this.#field.value = this.#shown;
     this.#field.rows = Math.min(20, this.#shown.split("\n").length + 1);
-    this.#field.hidden = false;
-    this.#code.hidden = true;
-    this.#edit.hidden = true;
+    this.#showEditor(true);
     this.#field.focus();
+  }
+
+  #leaveEdit(): void {
+    this.#showEditor(false);
+    this.#showProblem("");
+    this.#edit.focus();
+  }
+
+  #showEditor(isEditing: boolean): void {
+    this.#field.hidden = !isEditing;
+    this.#leave.hidden = !isEditing;
+    this.#code.hidden = isEditing;
+    this.#edit.hidden = isEditing;
   }
 
   #approve(remember: "once" | "conversation"): void {

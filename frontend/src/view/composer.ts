@@ -4,7 +4,7 @@ import { type Attachment, contentOf, excessBytes } from "../content";
 import { Completion } from "./completion";
 import { make, makeButton, setText } from "./element";
 import { makeIcon } from "./icon";
-import { mentionAt, mentionsIn, withoutMention } from "./mentions";
+import { finishedMentionsIn, mentionAt, mentionsIn, withoutMention } from "./mentions";
 import * as strings from "./strings";
 import { Tray } from "./tray";
 import type { ChatModel, DataSource } from "./types";
@@ -84,6 +84,7 @@ export class ComposerView {
     this.#listen(signal);
     this.#field.value = model.draft();
     this.#tray.restore(model.draftAttachments);
+    this.#tray.keepOnly(mentionsIn(this.#field.value));
     this.#refresh();
   }
 
@@ -163,6 +164,9 @@ export class ComposerView {
       },
       { signal },
     );
+    for (const moved of ["keyup", "click"]) {
+      this.#field.addEventListener(moved, () => this.#lookUpFinished(), { signal });
+    }
     this.#field.addEventListener("keydown", (event) => this.#onKey(event), { signal });
     this.#field.addEventListener("paste", (event) => this.#onPaste(event), { signal });
     this.#files.addEventListener(
@@ -214,10 +218,7 @@ export class ComposerView {
   /** Share the variables whose names were typed to their end. */
   #lookUpFinished(): void {
     const { value, selectionStart } = this.#field;
-    const unfinished = mentionAt(value, selectionStart);
-    const names = mentionsIn(value);
-    if (unfinished === null) this.#tray.lookUp(names);
-    else this.#tray.lookUp(names.filter((name) => name !== unfinished.prefix));
+    this.#tray.lookUp(finishedMentionsIn(value, selectionStart));
   }
 
   #onTrayChange(): void {
@@ -227,7 +228,9 @@ export class ComposerView {
 
   #send(): void {
     this.#isSending = false;
-    this.#tray.lookUp(mentionsIn(this.#field.value));
+    const names = mentionsIn(this.#field.value);
+    this.#tray.keepOnly(names);
+    this.#tray.lookUp(names);
     if (!this.#canSend) {
       this.#refresh();
       return;
@@ -259,9 +262,11 @@ export class ComposerView {
     return excessBytes(content, this.#options.model.messageBytesLimit);
   }
 
+  /** What is shared goes with its name. */
   #write(text: string): void {
     if (text !== this.#field.value) this.#field.value = text;
     this.#options.model.keepDraft(text);
+    this.#tray.keepOnly(mentionsIn(text));
     this.#refresh();
   }
 

@@ -123,7 +123,7 @@ export class DataChip implements Chip {
   #take(digest: DataDigest): void {
     this.block = { type: "data", name: this.variable, text: digest.text };
     this.state = "ready";
-    this.#view.show("ready", describe(digest));
+    this.#view.show("ready", describeShared(digest));
     this.preview.show(digest, this.#choice);
   }
 
@@ -133,6 +133,14 @@ export class DataChip implements Chip {
     this.#view.show(state, note, canRetry);
     this.preview.setState(state, state === "failed" ? note : "");
   }
+}
+
+/** What is shared; of columns that are denied it says how many are left. */
+function describeShared(digest: DataDigest): string {
+  const shared = digest.columns.filter(({ included }) => included).length;
+  if (shared === digest.columns.length) return describe(digest);
+  const note = strings.columnsShared(shared);
+  return digest.shape === "" ? note : `${digest.shape} · ${note}`;
 }
 
 function describe({ kind = "", shape = "" }: Partial<Variable>): string {

@@ -70,6 +70,8 @@ export const firstRows = "First rows";
 export const columns = "Columns";
 export const allColumns = "All";
 export const noColumns = "None";
+export const columnsShared = (count: number) =>
+  `${count.toLocaleString("en")} ${count === 1 ? "column" : "columns"} shared`;
 export const looksSecret = "looks like a secret";
 export const characters = (count: number) =>
   `${count.toLocaleString("en")} ${count === 1 ? "character" : "characters"}`;
@@ -165,6 +167,7 @@ export const tableMore = (shown: number, total: number) => `${shown} of ${total}
 export const pictureBroken = "This picture cannot be shown.";
 export const toolTruncated = "Only the start of a long result is shown.";
 export const preparingTool = "Preparing a tool…";
+export const toolWaiting = (name: string) => `Wants to use ${name}`;
 export const toolRunning = (name: string) => `Using ${name}…`;
 export const toolEnds = {
   ok: (name: string) => `Used ${name}`,

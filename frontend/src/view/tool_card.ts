@@ -2,6 +2,7 @@
 
 import { removeHidden, showControls } from "../markdown/hidden";
 import { appendVisible } from "../markdown/inline_view";
+import { waitsForAnswer } from "./approval";
 import { make, setText } from "./element";
 import { formatDuration } from "./formats";
 import { type IconName, makeIcon } from "./icon";
@@ -12,8 +13,11 @@ const LONGEST_SHOWN = 20_000;
 const LONGEST_ERROR_LINE = 300;
 
 type End = Exclude<ToolCallState["status"], "requested" | "running">;
+/** A call that waits for a person does not run yet. */
+type Shown = End | "waiting" | "running";
 
-const END_ICONS: Readonly<Record<End, IconName>> = {
+const ICONS: Readonly<Record<End | "waiting", IconName>> = {
+  waiting: "warning",
   ok: "check",
   error: "cross",
   denied: "stopped",
@@ -36,6 +40,13 @@ function endOf(call: ToolCallState, turnRuns: boolean): End | null {
   if (call.status !== "requested" && call.status !== "running") return call.status;
   // A call that never ended in a turn that did: nobody knows how far it came.
   return turnRuns ? null : "unknown";
+}
+
+function labelOf({ name, label }: ToolCallState, state: Shown): string {
+  const shownName = removeHidden(name);
+  if (state === "waiting") return strings.toolWaiting(shownName);
+  if (state === "running") return removeHidden(label) || strings.toolRunning(shownName);
+  return strings.toolEnds[state](shownName);
 }
 
 export class ToolCard {
@@ -81,15 +92,11 @@ export class ToolCard {
   update(call: ToolCallState, turnRuns: boolean): void {
     this.#call = call;
     const end = endOf(call, turnRuns);
-    const name = removeHidden(call.name);
-    this.element.dataset["status"] = end ?? "running";
-    this.#showIcon(end ?? "running");
-    setText(
-      this.#label,
-      end === null
-        ? removeHidden(call.label) || strings.toolRunning(name)
-        : strings.toolEnds[end](name),
-    );
+    const waits = waitsForAnswer(call, turnRuns);
+    const state = waits ? "waiting" : (end ?? "running");
+    this.element.dataset["status"] = state;
+    this.#showIcon(state);
+    setText(this.#label, labelOf(call, state));
     setText(
       this.#duration,
       call.duration_ms == null ? "" : formatDuration(call.duration_ms),
@@ -99,11 +106,11 @@ export class ToolCard {
     if (this.element.open) this.#showBody();
   }
 
-  #showIcon(state: End | "running"): void {
+  #showIcon(state: Shown): void {
     if (this.#shownIcon === state) return;
     this.#shownIcon = state;
     this.#icon.replaceChildren(
-      state === "running" ? make("span", "spinner") : makeIcon(END_ICONS[state]),
+      state === "running" ? make("span", "spinner") : makeIcon(ICONS[state]),
     );
   }
 

@@ -97,6 +97,13 @@ export class Tray {
     }
   }
 
+  /** Share none but these variables; files stay. */
+  keepOnly(names: readonly string[]): void {
+    for (const chip of this.#chips) {
+      if (chip.variable !== null && !names.includes(chip.variable)) this.#drop(chip);
+    }
+  }
+
   /** Go on with what was attached before. */
   restore(attachments: readonly Attachment[]): void {
     for (const attachment of attachments.slice(0, MOST_ATTACHMENTS)) {
@@ -155,8 +162,9 @@ export class Tray {
   }
 
   #remove(chip: Chip): void {
-    this.#drop(chip);
+    // First its name: a message that waits to be sent would bring it back.
     if (chip.variable !== null) this.#options.withdrawn(chip.variable);
+    this.#drop(chip);
     this.#options.focusComposer();
   }
 

@@ -121,11 +121,53 @@ describe("an approval", () => {
     expect(shown(".streamchat-approval-problem")[0]?.textContent).toContain("no JSON");
     expect(model.asked).toEqual([]);
     field.value = '{"name": "Grace"}';
+    field.dispatchEvent(new InputEvent("input", { bubbles: true }));
+    expect(shown(".streamchat-approval-problem")).toEqual([]);
     press("Allow");
     const editedInput = { name: "Grace" };
     expect(model.asked).toEqual([
       ["approve", "t1", "p1", { decision: "approved", remember: "once", editedInput }],
     ]);
+  });
+
+  test("is left as it was when a change is cancelled", async () => {
+    await open({ name: "Ada" }, "write");
+    press("Edit");
+    const [field] = shown<HTMLTextAreaElement>(".streamchat-approval-field");
+    if (field === undefined) throw new Error("Nothing can be changed.");
+    field.value = "{";
+    press("Allow");
+    press("Cancel");
+    expect(shown(".streamchat-approval-field, .streamchat-approval-problem")).toEqual(
+      [],
+    );
+    expect(
+      shown(".streamchat-approval button").map(({ textContent }) => textContent),
+    ).toEqual(["Allow", "Allow in this conversation", "Edit", "Deny"]);
+    press("Edit");
+    expect(JSON.parse(field.value)).toEqual({ name: "Ada" });
+    press("Cancel");
+    press("Allow");
+    expect(model.asked).toEqual([
+      ["approve", "t1", "p1", { decision: "approved", remember: "once" }],
+    ]);
+  });
+
+  test("does not look as if the call ran before it was answered", async () => {
+    await open({ code: "1" }, "exec");
+    const label = () => shown(".streamchat-tool-label")[0]?.textContent;
+    expect(label()).toBe("Wants to use run_python");
+    expect(shown(".streamchat-tool .streamchat-spinner")).toEqual([]);
+    model.play({
+      type: "tool.approval_resolved",
+      turn: "t1",
+      approval: "p1",
+      tool_call: "k1",
+      decision: "approved",
+    });
+    await paint();
+    expect(label()).toBe("Using run_python…");
+    expect(shown(".streamchat-tool .streamchat-spinner")).toHaveLength(1);
   });
 
   test("shows what is hidden in the code as what it is", async () => {

@@ -160,7 +160,7 @@ describe("names after an @", () => {
     expect(field().hasAttribute("role")).toBe(false);
     expect(chips()).toEqual(["df"]);
     expect(texts(".streamchat-chips .streamchat-chip-note")).toEqual([
-      "DataFrame 3 × 3",
+      "3 × 3 · 2 columns shared",
     ]);
     expect(sent()).toEqual([]);
   });
@@ -275,6 +275,77 @@ describe("a variable that is shared", () => {
     expect(sent()).toEqual([["send", "df"]]);
   });
 
+  test("says how many columns are left of those that it has", async () => {
+    await share();
+    const notes = () => texts(".streamchat-chips .streamchat-chip-note");
+    expect(notes()).toEqual(["3 × 3 · 2 columns shared"]);
+    choose("salary");
+    await settle();
+    expect(notes()).toEqual(["3 × 3 · 1 column shared"]);
+    label("What is shared of df").querySelector("button")?.click();
+    choose("salary");
+    choose("api_key");
+    await settle();
+
+    expect(notes()).toEqual(["DataFrame 3 × 3"]);
+  });
+
+  test("goes with its name, even previewed and chosen from; files stay", async () => {
+    const file = { type: "document", artifact: "f1", media_type: "text/plain" };
+    model.uploads.set("a.txt", Promise.resolve({ block: file } as Uploaded));
+    await share();
+    choose("salary");
+    attach(new File(["a"], "a.txt"));
+    await settle();
+    expect(chips()).toEqual(["df", "a.txt"]);
+    type("");
+    expect([chips(), findAll(".streamchat-preview")]).toEqual([["a.txt"], []]);
+    expect(model.draftAttachments).toEqual([file]);
+    type("Hello");
+    press("Enter");
+
+    expect(sent()).toEqual([["send", "Hello", file]]);
+  });
+
+  test("is not sent when its name left the field unnoticed", async () => {
+    await share();
+    field().value = "Hello";
+    press("Enter");
+
+    expect(sent()).toEqual([["send", "Hello"]]);
+  });
+
+  test("that failed holds back no message that names it no more", async () => {
+    notebook.isGone = true;
+    open();
+    type("see @df now");
+    await settle();
+    expect(states()).toEqual(["failed"]);
+    type("Hello");
+    press("Enter");
+
+    expect(sent()).toEqual([["send", "Hello"]]);
+  });
+
+  test("and taken away while the message waits for it lets the rest be sent", async () => {
+    notebook.free = new Promise(() => undefined);
+    open();
+    type("see @df now");
+    press("Enter");
+    label("Remove: df").click();
+    await settle();
+
+    expect(sent()).toEqual([["send", "see df now"]]);
+  });
+
+  test("is not restored without its name", async () => {
+    model.keepDraft("Hello");
+    model.keepDraftAttachments([{ type: "data", name: "df", text: "df: 1 row" }]);
+    open();
+
+    expect([field().value, chips()]).toEqual(["Hello", []]);
+  });
+
   test("is kept over a reload as it was previewed", async () => {
     await share();
     choose("salary");
@@ -303,6 +374,27 @@ describe("names that were typed by hand", () => {
 
     const block = { type: "data", name: "df", text: "df: city,salary; 5 rows" };
     expect(sent()).toEqual([["send", "Compare @df with @nobody", block]]);
+  });
+
+  test("are not looked up before the caret has left them", async () => {
+    open();
+    for (const [text, caret] of [
+      ["@mean", 1],
+      ["@dmean", 2],
+      ["@dfmean", 3],
+    ] as const)
+      type(text, caret);
+    await settle();
+    press("Escape");
+    expect([notebook.asked, chips()]).toEqual([[], []]);
+    type("@df mean", 3);
+    await settle();
+    expect(notebook.asked).toEqual([]);
+    field().setSelectionRange(4, 4);
+    field().dispatchEvent(new KeyboardEvent("keyup", { key: "ArrowRight" }));
+    await settle();
+
+    expect([notebook.asked.length, chips()]).toEqual([1, ["df"]]);
   });
 
   test("are not sent when somebody has second thoughts meanwhile", async () => {

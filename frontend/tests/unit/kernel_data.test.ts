@@ -87,7 +87,11 @@ describe("a question to the kernel", () => {
     model.isGone = true;
 
     expect(await data.names("a", forever)).toMatchObject({
-      problem: { code: "no_answer" },
+      problem: {
+        code: "no_answer",
+        message:
+          "The kernel does not answer. If it was restarted, run this chat's cell again.",
+      },
     });
   });
 });

@@ -142,14 +142,12 @@ def test_settings_choose_who_answers(conversation: SyncConversation) -> None:
     with pytest.raises(InvalidInput, match="within it"):
         conversation.configure(cassette="../outside.jsonl")
     conversation.configure(model="offline-demo", agent="assistant")
-    conversation.current()
     assert conversation.state.settings == {
         "agent": "assistant",
         "model": "offline-demo",
     }
     assert conversation.ask("What is 6*7?").text.endswith("**42**")
     conversation.configure(agent=None, model=None)
-    conversation.current()
     assert conversation.state.settings == {}
 
 
