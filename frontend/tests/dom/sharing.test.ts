@@ -282,7 +282,6 @@ describe("a variable that is shared", () => {
     choose("salary");
     await settle();
     expect(notes()).toEqual(["3 × 3 · 1 column shared"]);
-    label("What is shared of df").querySelector("button")?.click();
     choose("salary");
     choose("api_key");
     await settle();
