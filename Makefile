@@ -118,7 +118,7 @@ coverage: $(STAMPS)/test
 soak: $(STAMPS)/test $(VENV)/browser-path
 	@status=0; $(PY) -m pytest -p no:playwright --hypothesis-profile=soak \
 	  --timeout=3600 tests/property || status=1; \
-	$(PY) -m pytest -p no:playwright -m slow --timeout=600 tests/integration/faults \
+	$(PY) -m pytest -p no:playwright -m slow --timeout=600 tests/integration \
 	  || status=1; \
 	$(PY) -m tests.soak $(SOAK_ARGS) || status=1; exit $$status
 

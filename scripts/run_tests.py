@@ -92,6 +92,7 @@ PARTS = {
         pattern="test_*.py",
         options=(
             *("-p", "no:playwright", "--ignore=tests/integration/faults"),
+            *("-m", "not slow"),
             *SIDE_BY_SIDE,
         ),
         timeout_s=1_200,

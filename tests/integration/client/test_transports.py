@@ -39,6 +39,12 @@ if TYPE_CHECKING:
     from streamchat_nb.testing.fault_proxy import ProxiedRequest
 
 EACH: list[Literal["websocket", "sse", "rest"]] = ["websocket", "sse", "rest"]
+# What takes a server of its own for each is tried by one in every run, and by the
+# others where there is time.
+ONE_AT_LEAST = [
+    "rest",
+    *(pytest.param(name, marks=pytest.mark.slow) for name in ("websocket", "sse")),
+]
 PACE = [
     "--StreamchatExtension.offline_pace_s=0.003",
     "--StreamchatExtension.drain_timeout_s=1",
@@ -236,7 +242,7 @@ def test_connection_that_falls_silent_is_noticed(
 
 
 @pytest.mark.usefixtures("_quick")
-@pytest.mark.parametrize("transport", EACH)
+@pytest.mark.parametrize("transport", ONE_AT_LEAST)
 def test_killed_server_gives_a_waiting_ask_its_interrupted_answer(
     transport: TransportChoice,
 ) -> None:
@@ -260,7 +266,7 @@ def test_killed_server_gives_a_waiting_ask_its_interrupted_answer(
 
 
 @pytest.mark.usefixtures("_quick")
-@pytest.mark.parametrize("transport", EACH)
+@pytest.mark.parametrize("transport", ONE_AT_LEAST)
 def test_orderly_restart_is_survived_by_a_waiting_ask(
     transport: TransportChoice,
 ) -> None:
@@ -284,7 +290,7 @@ def test_orderly_restart_is_survived_by_a_waiting_ask(
 
 
 @pytest.mark.usefixtures("_quick")
-@pytest.mark.parametrize("transport", EACH)
+@pytest.mark.parametrize("transport", ONE_AT_LEAST)
 def test_refused_token_ends_the_client_and_a_deletion_its_conversation(
     transport: TransportChoice,
 ) -> None:
