@@ -162,8 +162,10 @@ def test_one_that_dies_comes_back_at_its_address(kernel: Kernel) -> None:
     browser.connect(conversation)
     address = kernel.run("print(chat._find_server().url)")
     process = int(kernel.run(PROCESS))
+    kernel.run("killed = local_server()._process")
     os.kill(process, signal.SIGKILL)
     browser.wait(lambda: browser.closed)
+    kernel.run("killed.wait(30)")  # its sockets end a moment before it does
     # Whoever asks for it next starts it again: here a browser.
     again = RelayedBrowser(kernel)
     again.connect(conversation)
