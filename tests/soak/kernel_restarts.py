@@ -221,4 +221,4 @@ class _Trial:
         ]
 
 
-FAULT = Fault(name="kernel_restarts", in_ci=6, in_soak=100, run=run)
+FAULT = Fault(name="kernel_restarts", in_ci=4, in_soak=100, run=run)

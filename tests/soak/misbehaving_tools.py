@@ -212,4 +212,4 @@ def _resident(pid: int) -> int:
     return 0
 
 
-FAULT = Fault(name="misbehaving_tools", in_ci=28, in_soak=905, run=run)
+FAULT = Fault(name="misbehaving_tools", in_ci=10, in_soak=905, run=run)
