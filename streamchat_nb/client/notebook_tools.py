@@ -22,7 +22,7 @@ from streamchat_nb.tools.tool import ToolResult
 from streamchat_nb.tools.values import result_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable
 
     from IPython.core.interactiveshell import InteractiveShell
 
@@ -179,7 +179,7 @@ class _Notebook:
 
 
 @contextlib.contextmanager
-def _kept_values(shell: Any) -> Iterator[list[Any]]:  # noqa: ANN401 - IPython's
+def _kept_values(shell: Any) -> Generator[list[Any]]:  # noqa: ANN401 - IPython's
     """Keep values and tracebacks out of the cell whose turn it is, and out of ``_``.
 
     Yields:
@@ -191,11 +191,14 @@ def _kept_values(shell: Any) -> Iterator[list[Any]]:  # noqa: ANN401 - IPython's
         if value is not None:
             values.append(value)
 
+    def show_nothing(*_parts: object) -> None:
+        """The tool's result says it."""
+
     trap, shown_by = shell.display_trap, sys.displayhook
     hook, show_traceback = trap.hook, shell._showtraceback  # noqa: SLF001 - no other way
     # The trap sets its hook where no cell runs; within one, Python's own is in use.
     trap.hook = sys.displayhook = keep
-    shell._showtraceback = lambda *_parts: None  # noqa: SLF001
+    shell._showtraceback = show_nothing  # noqa: SLF001
     try:
         yield values
     finally:

@@ -90,7 +90,7 @@ def test_variables_are_listed_the_latest_first_and_no_functions(
         ("frame", "DataFrame", "2 \u00d7 3"),
         ("my_frame", "ndarray", "2 \u00d7 3"),
     ]
-    assert names(notebook.ask(type="names", prefix="ser")) == [
+    assert names(notebook.ask(type="names", prefix="seri")) == [
         ("series", "Series", "2 values")
     ]
     assert names(notebook.ask(type="names", prefix="nothing")) == []
