@@ -12,7 +12,7 @@ from streamchat_nb.errors import ConnectError, NotFound, StreamchatError
 from streamchat_nb.protocol.commands import Cursor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Awaitable, Callable, Generator
 
     from streamchat_nb.protocol.events import Event, UnknownEvent
     from streamchat_nb.protocol.frames import Participant
@@ -130,15 +130,7 @@ class FollowedLog:
             ConnectError: Not within 30 s.
             StreamchatError: As ``follow``.
         """
-        with self._held():
-            await self.follow()
-            try:
-                async with asyncio.timeout(CURRENT_TIMEOUT_S):
-                    await self._live.wait()
-            except TimeoutError:
-                raise _not_delivered() from None
-        if self.failure is not None:
-            raise self.failure
+        await self._delivered(self._live.wait)
 
     async def reached(self, cursor: Cursor) -> None:
         """Wait until what the server has told of by other means is here, too.
@@ -147,15 +139,26 @@ class FollowedLog:
             ConnectError: Not within 30 s.
             StreamchatError: As ``follow``.
         """
+
+        async def at_cursor() -> None:
+            while self.failure is None and not self._is_at(cursor):
+                self._changed.clear()
+                await self._changed.wait()
+
+        await self._delivered(at_cursor)
+
+    async def _delivered(self, wait: Callable[[], Awaitable[object]]) -> None:
+        """Follow, and wait for something that the server delivers."""
         with self._held():
             await self.follow()
             try:
                 async with asyncio.timeout(CURRENT_TIMEOUT_S):
-                    while self.failure is None and not self._is_at(cursor):
-                        self._changed.clear()
-                        await self._changed.wait()
+                    await wait()
             except TimeoutError:
-                raise _not_delivered() from None
+                raise ConnectError(
+                    "The server did not deliver the conversation in "
+                    f"{CURRENT_TIMEOUT_S:g} s."
+                ) from None
         if self.failure is not None:
             raise self.failure
 
@@ -260,9 +263,3 @@ class FollowedLog:
             yield
         finally:
             self._waiters -= 1
-
-
-def _not_delivered() -> ConnectError:
-    return ConnectError(
-        f"The server did not deliver the conversation in {CURRENT_TIMEOUT_S:g} s."
-    )
