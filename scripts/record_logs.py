@@ -384,6 +384,47 @@ def all_blocks(log: Recorder) -> None:
     )
 
 
+def priced_turns(log: Recorder) -> None:
+    """What turns used and cost adds up; one whose price is not known is counted."""
+    costs: list[tuple[float | None, Usage | None, bool]] = [
+        (0.0125, Usage(input_tokens=1000, output_tokens=500), False),
+        (0.1, Usage(output_tokens=7, cache_read_input_tokens=90), False),
+        (None, Usage(input_tokens=3), False),
+        (None, None, False),
+        (None, None, True),
+    ]
+    for number, (cost, usage, offline) in enumerate(costs, start=1):
+        question, message, turn = f"q{number}", f"a{number}", f"t{number}"
+        log.add(
+            e.MessageCreated(
+                message=question,
+                role="user",
+                author=ADA,
+                content=[TextBlock(text="How many?")],
+                output_schema={"type": "object"} if number == 1 else None,
+                turn=turn,
+            )
+        )
+        log.add(
+            e.TurnStarted(
+                turn=turn, message=question, agent="assistant", offline=offline
+            )
+        )
+        log.begin(turn, message)
+        log.add(
+            e.MessageCompleted(
+                turn=turn,
+                message=message,
+                content=[TextBlock(text="Three.")],
+                usage=usage,
+                cost=cost,
+            )
+        )
+        log.add(e.TurnFinished(turn=turn, status="completed", usage=usage, cost=cost))
+    log.add(e.TurnQueued(turn="t9", message="q1"))
+    log.add(e.TurnFinished(turn="t9", status="cancelled"))
+
+
 def unicode_text(log: Recorder) -> None:
     """Text beyond ASCII, cut between the parts of what a reader sees as one sign."""
     log.ask("m1", "¿Qué tal? 你好 👩\u200d💻 \u202eabc\u202c \x00\x1b[31m\u2028")
@@ -436,6 +477,7 @@ LOGS: tuple[Callable[[Recorder], None], ...] = (
     unicode_text,
     settings_and_titles,
     compacted,
+    priced_turns,
 )
 
 

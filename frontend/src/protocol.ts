@@ -101,12 +101,18 @@ export interface Author {
   readonly kind: "agent" | "system" | "user";
 }
 
-/** Tokens as the endpoint counted them; `None` where it did not say. */
+/**
+ * Tokens as the endpoint counted them; `None` where it did not say.
+ *
+ * `input_tokens` are those beside what was written to and read from its cache.
+ * `web_search_requests` are searches that the endpoint made.
+ */
 export interface Usage {
   readonly input_tokens?: number | null;
   readonly output_tokens?: number | null;
   readonly cache_creation_input_tokens?: number | null;
   readonly cache_read_input_tokens?: number | null;
+  readonly web_search_requests?: number | null;
 }
 
 /** The one shape of an error at every boundary (see `streamchat_nb.errors`). */
@@ -170,7 +176,11 @@ export interface ConversationUpdated extends EventBase {
   readonly by?: Author | null;
 }
 
-/** A message begins. A user's comes whole (`content`), an agent's is empty. */
+/**
+ * A message begins. A user's comes whole (`content`), an agent's is empty.
+ *
+ * `output_schema`: the JSON Schema of the answer that a user's message wants.
+ */
 export interface MessageCreated extends EventBase {
   readonly type: "message.created";
   readonly message: string;
@@ -179,12 +189,14 @@ export interface MessageCreated extends EventBase {
   readonly client_message_id?: string | null;
   readonly parent?: string | null;
   readonly content?: readonly ContentBlock[] | null;
+  readonly output_schema?: Readonly<Record<string, unknown>> | null;
 }
 
 /**
  * An agent's message ends. `content` is authoritative over its deltas.
  *
- * `partial`: it was cut by a cancel, a failure or a crash.
+ * `partial`: it was cut by a cancel, a failure or a crash. `cost` is what its
+ * request cost in US dollars, estimated; absent: not known.
  */
 export interface MessageCompleted extends EventBase {
   readonly type: "message.completed";
@@ -192,6 +204,7 @@ export interface MessageCompleted extends EventBase {
   readonly content: readonly ContentBlock[];
   readonly stop_reason?: string | null;
   readonly usage?: Usage | null;
+  readonly cost?: number | null;
   readonly actions?: readonly Action[] | null;
   readonly partial?: boolean;
 }
@@ -349,7 +362,8 @@ export interface ToolCompleted extends EventBase {
  *
  * `stop_reason` is the last model step's, or one of ours: `superseded` (it made
  * room for a message sent in between), `removed` (it was taken out of the queue),
- * `no_subscribers` (nobody watched it any more).
+ * `no_subscribers` (nobody watched it any more). `cost` is the sum of its messages'
+ * costs in US dollars, estimated; absent: not known.
  */
 export interface TurnFinished extends EventBase {
   readonly type: "turn.finished";
@@ -500,7 +514,8 @@ export interface Unsubscribe {
  * A user's message; idempotent by `client_message_id`.
  *
  * `if_active` says what happens when a turn runs: wait for it (`queue`), refuse
- * (`reject`), or cancel it and go on with this one (`interrupt`).
+ * (`reject`), or cancel it and go on with this one (`interrupt`). `output_schema`
+ * is a JSON Schema: the answer is then one JSON text of that shape.
  */
 export interface Send {
   readonly type: "send";
@@ -510,6 +525,7 @@ export interface Send {
   readonly content: readonly UserBlock[];
   readonly parent?: Identifier | null;
   readonly if_active?: "interrupt" | "queue" | "reject";
+  readonly output_schema?: Readonly<Record<string, unknown>> | null;
 }
 
 /**
@@ -884,6 +900,7 @@ export interface WireMessageState {
   readonly actions?: readonly Action[];
   readonly discard_reason?: string | null;
   readonly edited?: boolean;
+  readonly output_schema?: Readonly<Record<string, unknown>> | null;
 }
 
 /**
@@ -906,6 +923,7 @@ export interface MessageState {
   actions: Action[];
   discard_reason: string | null;
   edited: boolean;
+  output_schema: Record<string, unknown> | null;
 }
 
 /** Put the defaults back that the wire left off a `MessageState`. */
@@ -919,6 +937,7 @@ export function fillMessageState(wire: WireMessageState): MessageState {
     usage: null,
     discard_reason: null,
     edited: false,
+    output_schema: null,
     ...wire,
     blocks: (wire.blocks ?? []).map(fillBlockState),
     actions: [...(wire.actions ?? [])],
@@ -1131,9 +1150,17 @@ export interface WireConversationState {
   readonly messages?: readonly WireMessageState[];
   readonly tool_calls?: readonly WireToolCallState[];
   readonly turns?: readonly WireTurnState[];
+  readonly usage?: Usage | null;
+  readonly cost?: number | null;
+  readonly unpriced_turns?: number;
 }
 
-/** All that a screen shows, at one `seq`. */
+/**
+ * All that a screen shows, at one `seq`.
+ *
+ * `usage` and `cost` (US dollars, estimated) are sums over the turns that ended;
+ * `unpriced_turns` counts those among them whose cost is not known.
+ */
 export interface ConversationState {
   conversation: string;
   seq: number;
@@ -1143,6 +1170,9 @@ export interface ConversationState {
   messages: MessageState[];
   tool_calls: ToolCallState[];
   turns: TurnState[];
+  usage: Usage | null;
+  cost: number | null;
+  unpriced_turns: number;
 }
 
 /** Put the defaults back that the wire left off a `ConversationState`. */
@@ -1152,6 +1182,9 @@ export function fillConversationState(wire: WireConversationState): Conversation
     seq: 0,
     title: "",
     created_ts: 0,
+    usage: null,
+    cost: null,
+    unpriced_turns: 0,
     ...wire,
     settings: { ...wire.settings },
     messages: (wire.messages ?? []).map(fillMessageState),

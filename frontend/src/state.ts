@@ -45,6 +45,7 @@ import {
   type TurnStarted,
   type TurnState,
   type TurnStatus,
+  type Usage,
   type WireConversationState,
 } from "./protocol";
 import type { Change } from "./view/types";
@@ -181,6 +182,7 @@ export class Fold {
       actions: [],
       discard_reason: null,
       edited: false,
+      output_schema: event.output_schema ?? null,
     };
     this.state.messages.push(message);
     this.#messages.set(event.message, message);
@@ -331,9 +333,21 @@ export class Fold {
           known.retry_in_ms = event.retry_in_ms ?? null;
         } else {
           finishTurn(known, event);
+          this.#sumUp(known);
         }
     }
     return { kind: "turn", turn };
+  }
+
+  /** Add what a turn used to what the conversation used. */
+  #sumUp(turn: TurnState): void {
+    const { state } = this;
+    state.usage = summedUsage(state.usage, turn.usage);
+    if (turn.cost !== null) {
+      state.cost = (state.cost ?? 0) + turn.cost;
+    } else if (turn.started_ts !== null && !turn.offline) {
+      state.unpriced_turns += 1;
+    }
   }
 
   #queueTurn(turn: TurnState, { ahead }: TurnQueued): void {
@@ -384,6 +398,22 @@ function finishTurn(turn: TurnState, event: TurnFinished): void {
   turn.usage = event.usage ?? null;
   turn.cost = event.cost ?? null;
   turn.finished_ts = event.ts ?? 0;
+}
+
+/** The sum per kind of token; what neither counted stays away. */
+function summedUsage(one: Usage | null, other: Usage | null): Usage | null {
+  if (one === null || other === null) {
+    return one ?? other;
+  }
+  const sum: Record<string, number> = {};
+  for (const usage of [one, other]) {
+    for (const [kind, count] of Object.entries(usage)) {
+      if (count !== null) {
+        sum[kind] = (sum[kind] ?? 0) + count;
+      }
+    }
+  }
+  return sum;
 }
 
 function blockKey(message: string, block: string): string {

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Literal, cast
 import msgspec
 
 from streamchat_nb.agent.closing import open_ends
+from streamchat_nb.conversation.state import summed_usage
 from streamchat_nb.errors import StoreError, StreamchatError
-from streamchat_nb.protocol.content import Usage
 from streamchat_nb.protocol.events import (
     BlockDelta,
     MessageCompleted,
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
     from streamchat_nb.agent.agent import Agent, AgentEvent, Turn
     from streamchat_nb.conversation.log import ConversationLog
-    from streamchat_nb.protocol.content import ErrorBody
+    from streamchat_nb.protocol.content import ErrorBody, Usage
 
-__all__ = ["TurnRunner", "sum_usage"]
+__all__ = ["TurnRunner"]
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +61,8 @@ class TurnRunner:
         self.turn_id = turn_id
         self.is_superseded = False
         self._make_turn = make_turn
-        self._usage: list[Usage] = []
+        self._usage: Usage | None = None
+        self._cost: float | None = None
         self._stop_reason: str | None = None
         self._ended_early: Literal["cancelled", "interrupted"] | None = None
         self._why_early: str | None = None
@@ -151,8 +152,9 @@ class TurnRunner:
                 await self._log.append(stamped, durable=True)
             case MessageCompleted():
                 self._stop_reason = stamped.stop_reason
-                if stamped.usage is not None:
-                    self._usage.append(stamped.usage)
+                self._usage = summed_usage(self._usage, stamped.usage)
+                if stamped.cost is not None:
+                    self._cost = (self._cost or 0.0) + stamped.cost
                 self._log.append(stamped)
             case _:
                 self._log.append(stamped)
@@ -174,7 +176,8 @@ class TurnRunner:
             status=status,
             stop_reason=self._reason_of(status),
             error=error,
-            usage=sum_usage(self._usage),
+            usage=self._usage,
+            cost=self._cost,
         )
         await self._log.append(*ends, finished, durable=True)
         return finished
@@ -183,25 +186,6 @@ class TurnRunner:
 def _forget(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
         logger.warning("An agent that was left behind failed: %s", type(error).__name__)
-
-
-def sum_usage(usages: list[Usage]) -> Usage | None:
-    """Return the sum per kind of token; ``None`` where nothing was counted."""
-    if not usages:
-        return None
-
-    def total(values: list[int | None]) -> int | None:
-        known = [value for value in values if value is not None]
-        return sum(known) if known else None
-
-    return Usage(
-        input_tokens=total([u.input_tokens for u in usages]),
-        output_tokens=total([u.output_tokens for u in usages]),
-        cache_creation_input_tokens=total(
-            [u.cache_creation_input_tokens for u in usages]
-        ),
-        cache_read_input_tokens=total([u.cache_read_input_tokens for u in usages]),
-    )
 
 
 def _agent_failed(failure: BaseException) -> StreamchatError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from typing_extensions import override
@@ -36,6 +36,9 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
         turn: Id of the turn.
         message: Id of the final message.
         model: The model that answered.
+        cost: What it cost in US dollars, estimated; ``None`` where that is not known.
+        output: The answer as the ``output`` of ``ask``; ``None`` without one, and
+            where the turn was not completed.
     """
 
     text: str
@@ -47,6 +50,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     turn: str
     message: str | None
     model: str
+    cost: float | None = None
+    output: Any = None
 
     @override
     def __str__(self) -> str:
@@ -79,6 +84,7 @@ def answer_of(state: ConversationState, turn: str) -> Answer:
         turn=turn,
         message=None if last is None else last.message,
         model=end.model,
+        cost=end.cost,
     )
 
 

@@ -37,6 +37,8 @@ async def perform_by_request(http: HttpApi, command: ConversationCommand) -> Ack
                 "client_message_id": command.client_message_id,
                 "if_active": command.if_active,
             }
+            if command.output_schema is not None:
+                body["output_schema"] = command.output_schema
             # An answer at once: the message is in the log, its turn goes on.
             headers = {"Prefer": "respond-async"}
             answer = await http.request(

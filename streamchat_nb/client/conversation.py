@@ -16,6 +16,7 @@ from streamchat_nb.client.answer_stream import AnswerStream
 from streamchat_nb.client.event_page import fetch_page
 from streamchat_nb.client.events import ConversationEvents
 from streamchat_nb.client.followed_log import LogHost
+from streamchat_nb.client.structured_output import StructuredOutput
 from streamchat_nb.errors import UsageError
 from streamchat_nb.protocol.commands import (
     Approve,
@@ -179,6 +180,7 @@ class ClientConversation:
         *,
         client_message_id: str | None = None,
         if_active: IfActive = "queue",
+        output_schema: dict[str, Any] | None = None,
     ) -> str:
         """Send a message; returns the id of its turn once the server has it.
 
@@ -191,6 +193,8 @@ class ClientConversation:
                 also by another process; made up when ``None``.
             if_active: While a turn runs, wait for its end (``queue``), refuse
                 (``reject``) or end it and go on with this one (``interrupt``).
+            output_schema: JSON Schema of an object: the answer is then one JSON text
+                of that shape.
 
         Raises:
             Conflict: A turn runs and ``if_active`` is ``reject``, or the id was used
@@ -204,6 +208,7 @@ class ClientConversation:
                 client_message_id=client_message_id or f"w_{secrets.token_hex(10)}",
                 content=_content_of(message),
                 if_active=if_active,
+                output_schema=output_schema,
             )
         )
         if ack.result is None:
@@ -216,6 +221,7 @@ class ClientConversation:
         *,
         client_message_id: str | None = None,
         if_active: IfActive = "queue",
+        output: Any = None,  # noqa: ANN401 - a type, or a schema
     ) -> Answer:
         """Send a message and wait for its whole answer.
 
@@ -225,12 +231,25 @@ class ClientConversation:
             message: As for ``send``.
             client_message_id: As for ``send``.
             if_active: As for ``send``.
+            output: What the answer is to be, in place of prose: a pydantic model, a
+                dataclass, a ``TypedDict``, an msgspec ``Struct``, or a JSON Schema of
+                an object. ``Answer.output`` is then a value of it.
+
+        Raises:
+            UsageError: ``output`` is nothing of that kind.
+            StreamchatError: ``output_invalid``, the answer has the wanted schema and
+                is refused by the type's own checks.
         """
+        wanted = None if output is None else StructuredOutput(output)
         turn = await self.send(
-            message, client_message_id=client_message_id, if_active=if_active
+            message,
+            client_message_id=client_message_id,
+            if_active=if_active,
+            output_schema=None if wanted is None else wanted.schema,
         )
         await self.finished(turn)
-        return self.answer(turn)
+        answer = self.answer(turn)
+        return answer if wanted is None else wanted.of(answer)
 
     def stream(
         self,

@@ -210,11 +210,15 @@ class SyncConversation:
         *,
         client_message_id: str | None = None,
         if_active: IfActive = "queue",
+        output_schema: dict[str, Any] | None = None,
     ) -> str:
         """See ``ClientConversation.send``."""
         return self._thread.wait(
             self._conversation.send(
-                message, client_message_id=client_message_id, if_active=if_active
+                message,
+                client_message_id=client_message_id,
+                if_active=if_active,
+                output_schema=output_schema,
             )
         )
 
@@ -224,11 +228,15 @@ class SyncConversation:
         *,
         client_message_id: str | None = None,
         if_active: IfActive = "queue",
+        output: Any = None,  # noqa: ANN401 - a type, or a schema
         timeout_s: float | None = None,
     ) -> Answer:
         """See ``ClientConversation.ask``."""
         asking = self._conversation.ask(
-            message, client_message_id=client_message_id, if_active=if_active
+            message,
+            client_message_id=client_message_id,
+            if_active=if_active,
+            output=output,
         )
         return self._thread.wait(asking, timeout_s=timeout_s)
 

@@ -73,6 +73,7 @@ __all__ = [
     "ToolCallState",
     "TurnState",
     "final_message",
+    "summed_usage",
 ]
 
 
@@ -110,6 +111,7 @@ class MessageState(Struct, kw_only=True, omit_defaults=True):
     actions: list[Action] = []
     discard_reason: str | None = None
     edited: bool = False
+    output_schema: dict[str, Any] | None = None
 
 
 class ApprovalState(Struct, kw_only=True, omit_defaults=True):
@@ -188,7 +190,11 @@ class TurnState(Struct, kw_only=True, omit_defaults=True):
 
 
 class ConversationState(Struct, kw_only=True, omit_defaults=True):
-    """All that a screen shows, at one ``seq``."""
+    """All that a screen shows, at one ``seq``.
+
+    ``usage`` and ``cost`` (US dollars, estimated) are sums over the turns that ended;
+    ``unpriced_turns`` counts those among them whose cost is not known.
+    """
 
     conversation: str = ""
     seq: int = 0
@@ -198,6 +204,21 @@ class ConversationState(Struct, kw_only=True, omit_defaults=True):
     messages: list[MessageState] = []
     tool_calls: list[ToolCallState] = []
     turns: list[TurnState] = []
+    usage: Usage | None = None
+    cost: float | None = None
+    unpriced_turns: int = 0
+
+
+def summed_usage(one: Usage | None, other: Usage | None) -> Usage | None:
+    """Return the sum per kind of token; what neither counted stays ``None``."""
+    if one is None or other is None:
+        return other if one is None else one
+    counts: dict[str, int] = {}
+    for field in Usage.__struct_fields__:
+        known = [getattr(usage, field) for usage in (one, other)]
+        if known != [None, None]:
+            counts[field] = sum(count or 0 for count in known)
+    return Usage(**counts)
 
 
 def final_message(state: ConversationState, turn: str) -> MessageState | None:
@@ -350,6 +371,7 @@ class Fold:
             turn=event.turn,
             client_message_id=event.client_message_id,
             parent=event.parent,
+            output_schema=event.output_schema,
         )
         self._state.messages.append(message)
         self._messages[event.message] = message
@@ -480,8 +502,18 @@ class Fold:
                 turn.usage = event.usage
                 turn.cost = event.cost
                 turn.finished_ts = event.ts
+                self._sum_up(turn)
             case _:
                 pass
+
+    def _sum_up(self, turn: TurnState) -> None:
+        """Add what a turn used to what the conversation used."""
+        state = self._state
+        state.usage = summed_usage(state.usage, turn.usage)
+        if turn.cost is not None:
+            state.cost = (state.cost or 0.0) + turn.cost
+        elif turn.started_ts is not None and not turn.offline:
+            state.unpriced_turns += 1
 
     def _move_ahead(self, turn: TurnState) -> None:
         """Put a turn that waits before all others that wait."""

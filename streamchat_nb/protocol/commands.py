@@ -89,6 +89,7 @@ class Send(CommandBase, frozen=True, kw_only=True, tag="send"):
 
     ``if_active`` says what happens when a turn runs: wait for it (``queue``),
     refuse (``reject``), or cancel it and go on with this one (``interrupt``).
+    ``output_schema`` is a JSON Schema: the answer is then one JSON text of that shape.
     """
 
     id: CommandId
@@ -97,6 +98,7 @@ class Send(CommandBase, frozen=True, kw_only=True, tag="send"):
     content: list[UserBlock]
     parent: Identifier | None = None
     if_active: Literal["queue", "reject", "interrupt"] = "queue"
+    output_schema: dict[str, Any] | None = None
 
 
 class Cancel(CommandBase, frozen=True, kw_only=True, tag="cancel"):

@@ -161,12 +161,17 @@ class Author(Value, frozen=True, kw_only=True):
 
 
 class Usage(Value, frozen=True, kw_only=True):
-    """Tokens as the endpoint counted them; ``None`` where it did not say."""
+    """Tokens as the endpoint counted them; ``None`` where it did not say.
+
+    ``input_tokens`` are those beside what was written to and read from its cache.
+    ``web_search_requests`` are searches that the endpoint made.
+    """
 
     input_tokens: int | None = None
     output_tokens: int | None = None
     cache_creation_input_tokens: int | None = None
     cache_read_input_tokens: int | None = None
+    web_search_requests: int | None = None
 
 
 class ErrorBody(Value, frozen=True, kw_only=True):

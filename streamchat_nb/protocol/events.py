@@ -120,7 +120,10 @@ class ConversationUpdated(
 
 
 class MessageCreated(EventBase, frozen=True, kw_only=True, tag="message.created"):
-    """A message begins. A user's comes whole (``content``), an agent's is empty."""
+    """A message begins. A user's comes whole (``content``), an agent's is empty.
+
+    ``output_schema``: the JSON Schema of the answer that a user's message wants.
+    """
 
     message: str
     role: Literal["user", "assistant"]
@@ -128,18 +131,21 @@ class MessageCreated(EventBase, frozen=True, kw_only=True, tag="message.created"
     client_message_id: str | None = None
     parent: str | None = None
     content: list[ContentBlock] | None = None
+    output_schema: dict[str, Any] | None = None
 
 
 class MessageCompleted(EventBase, frozen=True, kw_only=True, tag="message.completed"):
     """An agent's message ends. ``content`` is authoritative over its deltas.
 
-    ``partial``: it was cut by a cancel, a failure or a crash.
+    ``partial``: it was cut by a cancel, a failure or a crash. ``cost`` is what its
+    request cost in US dollars, estimated; absent: not known.
     """
 
     message: str
     content: list[ContentBlock]
     stop_reason: str | None = None
     usage: Usage | None = None
+    cost: float | None = None
     actions: list[Action] | None = None
     partial: bool = False
 
@@ -298,7 +304,8 @@ class TurnFinished(EventBase, frozen=True, kw_only=True, tag="turn.finished"):
 
     ``stop_reason`` is the last model step's, or one of ours: ``superseded`` (it made
     room for a message sent in between), ``removed`` (it was taken out of the queue),
-    ``no_subscribers`` (nobody watched it any more).
+    ``no_subscribers`` (nobody watched it any more). ``cost`` is the sum of its
+    messages' costs in US dollars, estimated; absent: not known.
     """
 
     status: TurnEndStatus

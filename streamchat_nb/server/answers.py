@@ -83,11 +83,13 @@ class EditMessage(msgspec.Struct, frozen=True, kw_only=True):
 class PostMessage(EditMessage, frozen=True, kw_only=True):
     """Body of ``POST api/conversations/{id}/messages``.
 
-    ``text`` is short for one text block in ``content``.
+    ``text`` is short for one text block in ``content``. ``output_schema`` is as in the
+    ``send`` command.
     """
 
     client_message_id: Identifier | None = None
     if_active: Literal["queue", "reject", "interrupt"] = "queue"
+    output_schema: dict[str, Any] | None = None
 
 
 class CancelTurn(msgspec.Struct, frozen=True, kw_only=True):

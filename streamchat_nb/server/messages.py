@@ -260,6 +260,7 @@ class MessagesHandler(StreamHandler):
             client_message_id=(request.client_message_id or key or new_id("w")),
             content=content_of(request),
             if_active=request.if_active,
+            output_schema=request.output_schema,
         )
         if self.wants_stream:
             since = Cursor(log=log.log, seq=receipt.seq - 1)
@@ -312,8 +313,9 @@ class EventsHandler(StreamHandler):
         """
         log = await self.service.open(self.principal, conversation)
         since = self.since()
+        client = self._client()
         if self.wants_stream:
-            participant = participant_of(self._client(), self.principal.name)
+            participant = participant_of(client, self.principal.name)
             await self.stream(log, since, participant=participant)
             return
         wait_ms = self.whole_number("wait_ms", 0, most=MOST_WAIT_MS)

@@ -37,6 +37,7 @@ from streamchat_nb.server.titles import checked_title, title_of
 from streamchat_nb.server.turn_slots import TurnSlots
 from streamchat_nb.server.turns import ConversationTurns, Receipt
 from streamchat_nb.tools.registry import ToolSet
+from streamchat_nb.tools.validation import check_output_schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -324,12 +325,14 @@ class Service:
         client_message_id: str,
         content: list[UserBlock],
         if_active: Literal["queue", "reject", "interrupt"] = "queue",
+        output_schema: dict[str, Any] | None = None,
     ) -> Receipt:
         """Accept a user's message; returns once it is committed.
 
         Raises:
             NotFound: No such conversation.
-            InvalidInput: As ``Attachments.check``.
+            InvalidInput: As ``Attachments.check`` and ``check_output_schema``.
+            Conflict: The conversation has reached its ceiling (``budget_reached``).
             TooLarge: The text is over the limit.
             Conflict: See ``ConversationTurns.send``.
             RateLimited: See ``ConversationTurns.send``.
@@ -337,12 +340,15 @@ class Service:
         """
         turns = await self._open_turns(principal, conversation)
         await self.attachments.check(conversation, content)
+        if output_schema is not None:
+            check_output_schema(output_schema)
         self._refuse_when_unavailable()
         receipt = await turns.send(
             client_message_id=client_message_id,
             content=content,
             author=_author(principal),
             if_active=if_active,
+            output_schema=output_schema,
         )
         if not turns.log.state.title and not receipt.duplicate:
             turns.log.append(ConversationUpdated(title=title_of(content)))

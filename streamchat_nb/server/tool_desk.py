@@ -155,7 +155,8 @@ class ToolDesk:
             if offered.name in tools:
                 raise InvalidInput(f"Two tools are called {offered.name}.")
             try:
-                check_schema(offered.input_schema, tool=offered.name)
+                what = f"The input schema of tool {offered.name}"
+                check_schema(offered.input_schema, what=what)
             except UsageError as error:
                 raise InvalidInput(error.message) from None
             tools[offered.name] = OfferedTool(offered, self)

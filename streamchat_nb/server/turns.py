@@ -8,7 +8,7 @@ import logging
 import secrets
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from streamchat_nb.agent.agent import Turn
 from streamchat_nb.agent.history import history_of
@@ -34,12 +34,12 @@ from streamchat_nb.server.tool_desk import ToolDesk
 from streamchat_nb.tools.registry import ToolSet
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from streamchat_nb.agent.agent import Agent
     from streamchat_nb.conversation.log import ConversationLog
     from streamchat_nb.protocol.commands import ToolOffer
-    from streamchat_nb.protocol.content import Author, UserBlock
+    from streamchat_nb.protocol.content import Author, ContentBlock, UserBlock
     from streamchat_nb.protocol.events import ToolApprovalResolved
     from streamchat_nb.protocol.frames import Frame
     from streamchat_nb.server.attachments import Attachments
@@ -177,6 +177,7 @@ class ConversationTurns:
         content: list[UserBlock],
         author: Author,
         if_active: Literal["queue", "reject", "interrupt"],
+        output_schema: dict[str, Any] | None = None,
     ) -> Receipt:
         """Accept a user's message; returns once it is committed.
 
@@ -190,7 +191,7 @@ class ConversationTurns:
             RateLimited: Too many turns wait already (``queue_full``).
             StoreError: It could not be written; nothing was accepted.
         """
-        digest = _digest(content)
+        digest = _digest(content, output_schema)
         known = self._sent.get(client_message_id)
         if known is not None:
             return await self._repeat(known, digest)
@@ -205,6 +206,7 @@ class ConversationTurns:
             author=author,
             client_message_id=client_message_id,
             content=list(content),
+            output_schema=output_schema,
         )
         if not busy and self._slots.take(self.log.owner):
             self._select(waiting)
@@ -526,7 +528,7 @@ class ConversationTurns:
             committed.set_result(self.log.head)
             content = [b.content for b in message.blocks if b.content is not None]
             # What was edited meanwhile was another message when it was sent.
-            digest = hashlib.sha256(encode(content)).digest()
+            digest = _digest(content, message.output_schema)
             self._sent[message.client_message_id] = _Sent(
                 digest=None if message.edited else digest,
                 message=message.message,
@@ -535,7 +537,10 @@ class ConversationTurns:
             )
 
 
-def _digest(content: list[UserBlock]) -> bytes:
+def _digest(
+    content: Sequence[ContentBlock], output_schema: dict[str, Any] | None
+) -> bytes:
     if not content:
         raise UsageError("a message needs content")
-    return hashlib.sha256(encode(content)).digest()
+    wanted = b"" if output_schema is None else encode(output_schema)
+    return hashlib.sha256(encode(content) + wanted).digest()

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import secrets
 import time
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, assert_never, cast
 
 from jupyter_server.auth.decorator import authorized
@@ -50,7 +51,7 @@ from streamchat_nb.protocol.connection import (
 )
 from streamchat_nb.protocol.events import ToolApprovalResolved
 from streamchat_nb.protocol.frames import Ack, CallTool, GoingAway, Pong
-from streamchat_nb.server.base import RESOURCE, Runtime
+from streamchat_nb.server.base import RESOURCE, Runtime, allowed_methods
 from streamchat_nb.server.connections import bound_send_buffer
 from streamchat_nb.server.delivery import Delivery
 from streamchat_nb.server.identity import origin_is_ours, principal_of
@@ -160,6 +161,8 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
             self.set_status(error.http_status)
             self.finish(error.message)  # pyright: ignore[reportUnknownMemberType]
         else:
+            if status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+                self.set_header("Allow", allowed_methods(self))
             self.finish(f"{status_code}: {self._reason}")  # pyright: ignore[reportUnknownMemberType]
 
     @override
@@ -404,6 +407,7 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
             client_message_id=command.client_message_id,
             content=command.content,
             if_active=command.if_active,
+            output_schema=command.output_schema,
         )
         self._say(
             Ack(

@@ -51,7 +51,8 @@ class ToolSet(Mapping[str, Tool]):
                     "@tool(name=…)."
                 )
             if not isinstance(item, FunctionTool):  # made here, right by making
-                check_schema(item.input_schema, tool=item.name)
+                what = f"The input schema of tool {item.name}"
+                check_schema(item.input_schema, what=what)
         self._tools = MappingProxyType(dict(sorted(by_name.items())))
 
     @override

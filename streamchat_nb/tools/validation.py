@@ -5,22 +5,29 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
-from streamchat_nb.errors import UsageError
+import msgspec
+
+from streamchat_nb.errors import InvalidInput, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["check_schema", "faults_of"]
+__all__ = ["check_output_schema", "check_schema", "faults_of"]
 
 _MOST_FAULTS = 5
 _MOST_CHARACTERS = 200
+_MOST_OUTPUT_SCHEMA_BYTES = 32_768
 
 
-def check_schema(schema: dict[str, Any], *, tool: str) -> None:
-    """Check that a tool's schema is one.
+def check_schema(schema: dict[str, Any], *, what: str) -> None:
+    """Check that a schema is one, of an object.
+
+    Args:
+        schema: The schema.
+        what: What it is, for the error.
 
     Raises:
-        UsageError: It is no JSON Schema of an object; names the tool and the place.
+        UsageError: It is no JSON Schema of an object; names it and the place.
     """
     from jsonschema import Draft202012Validator, SchemaError  # noqa: PLC0415 (slow)
 
@@ -28,11 +35,28 @@ def check_schema(schema: dict[str, Any], *, tool: str) -> None:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
         raise UsageError(
-            f"The input schema of tool {tool} is no JSON Schema: "
+            f"{what} is no JSON Schema: "
             f"{_place(error.absolute_path)}{error.message[:_MOST_CHARACTERS]}"
         ) from None
     if schema.get("type") != "object":
-        raise UsageError(f"The input schema of tool {tool} must be of type object.")
+        raise UsageError(f"{what} must be of type object.")
+
+
+def check_output_schema(schema: dict[str, Any]) -> None:
+    """Check the schema of an answer.
+
+    Raises:
+        InvalidInput: It is no JSON Schema of an object, or over 32 KiB.
+    """
+    if len(msgspec.json.encode(schema)) > _MOST_OUTPUT_SCHEMA_BYTES:
+        raise InvalidInput(
+            f"output_schema is over {_MOST_OUTPUT_SCHEMA_BYTES} bytes. Ask for less in "
+            "one answer."
+        )
+    try:
+        check_schema(schema, what="output_schema")
+    except UsageError as error:
+        raise InvalidInput(error.message) from None
 
 
 def faults_of(input_: dict[str, Any], schema: dict[str, Any]) -> list[str]:

@@ -24,6 +24,7 @@ from typing_extensions import override
 
 from streamchat_nb.client.answer import Answer, answer_of
 from streamchat_nb.client.discovery import ServerAddress, find_server
+from streamchat_nb.client.structured_output import StructuredOutput
 from streamchat_nb.client.sync_client import SyncClient, SyncConversation
 from streamchat_nb.errors import ConnectError, StreamchatError, UsageError
 from streamchat_nb.protocol.events import TurnFinished
@@ -253,7 +254,13 @@ class Chat(anywidget.AnyWidget):
         """
         return export(self._state(), format, path)
 
-    def ask(self, text: str, *, timeout_s: float | None = None) -> Answer:
+    def ask(
+        self,
+        text: str,
+        *,
+        output: Any = None,  # noqa: ANN401 - a type, or a schema
+        timeout_s: float | None = None,
+    ) -> Answer:
         """Send a message and wait for the whole answer.
 
         The answer streams into every screen of the conversation meanwhile. The
@@ -261,6 +268,9 @@ class Chat(anywidget.AnyWidget):
 
         Args:
             text: The message.
+            output: What the answer is to be, in place of prose: a pydantic model, a
+                dataclass, a ``TypedDict``, an msgspec ``Struct``, or a JSON Schema of
+                an object. ``Answer.output`` is then a value of it.
             timeout_s: Longest wait in seconds; no limit when ``None``. The turn goes
                 on at the server.
 
@@ -270,15 +280,17 @@ class Chat(anywidget.AnyWidget):
         """
         if not text.strip():
             raise UsageError("ask needs a text.")
+        wanted = None if output is None else StructuredOutput(output)
         conversation = self._follow()
-        turn = conversation.send(text)
+        turn = conversation.send(text, output_schema=wanted and wanted.schema)
         try:
             conversation.finished(turn, timeout_s=timeout_s)
         except KeyboardInterrupt:
             with contextlib.suppress(StreamchatError):
                 conversation.cancel(turn)
             raise
-        return conversation.answer(turn)
+        answer = conversation.answer(turn)
+        return answer if wanted is None else wanted.of(answer)
 
     @property
     def messages(self) -> list[ChatMessage]:

@@ -65,17 +65,17 @@ def test_faults_of_endless_nesting_end() -> None:
 
 
 def test_check_schema_accepts_an_object() -> None:
-    check_schema(SCHEMA, tool="search")
+    check_schema(SCHEMA, what="The input schema of tool search")
 
 
 def test_check_schema_names_tool_and_place() -> None:
     broken = {"type": "object", "properties": {"a": {"type": "strin"}}}
     with pytest.raises(UsageError, match=r"search is no JSON Schema: properties\.a"):
-        check_schema(broken, tool="search")
+        check_schema(broken, what="The input schema of tool search")
     with pytest.raises(UsageError, match="no JSON Schema: 5 is not"):
-        check_schema(cast("dict[str, Any]", 5), tool="search")
+        check_schema(cast("dict[str, Any]", 5), what="The input schema of tool search")
 
 
 def test_check_schema_refuses_anything_but_an_object() -> None:
     with pytest.raises(UsageError, match="must be of type object"):
-        check_schema({"type": "string"}, tool="search")
+        check_schema({"type": "string"}, what="The input schema of tool search")
