@@ -6,20 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from streamchat_nb.protocol.events import (
-    BlockCompleted,
-    BlockDelta,
-    BlockStarted,
-    MessageCompleted,
-    MessageCreated,
-    MessageDiscarded,
-    ToolApprovalRequested,
-    ToolCompleted,
-    ToolProgress,
-    ToolRequested,
-    ToolStarted,
-    TurnStatus,
-)
+from streamchat_nb.protocol.agent_events import AgentEvent
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -29,23 +16,6 @@ if TYPE_CHECKING:
     from streamchat_nb.tools.tool import Tool
 
 __all__ = ["Agent", "AgentEvent", "Turn", "TurnLimits"]
-
-AgentEvent = (
-    MessageCreated
-    | MessageCompleted
-    | MessageDiscarded
-    | BlockStarted
-    | BlockDelta
-    | BlockCompleted
-    | ToolRequested
-    | ToolApprovalRequested
-    | ToolStarted
-    | ToolProgress
-    | ToolCompleted
-    | TurnStatus
-)
-"""Events an agent may yield: durable events without an envelope. The runner stamps
-conversation, turn and time; the log gives numbers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,11 +81,13 @@ class Agent(ABC):
 
     Attributes:
         name: How users choose it.
+        description: What it is for, in a line; for people who choose.
         model_name: Shown beside the answers; empty when it has none.
         offline: No language model runs.
     """
 
     name: str
+    description: str = ""
     model_name: str = ""
     offline: bool = False
 
