@@ -3,11 +3,13 @@
  *
  *   widget.js     the notebook widget; travels with every widget, so it is bounded
  *   page.js       the full page
+ *   extras.js     what no first answer needs, fetched when it is first shown
  *   highlight.js  colours for code, fetched when code is first shown
  *   widget.css    the look of both
  *   THIRD_PARTY_LICENSES.txt   licences of everything that was bundled
  */
 
+import { createHash } from "node:crypto";
 import {
   existsSync,
   mkdirSync,
@@ -29,6 +31,7 @@ const entries = {
   widget: join(here, "src/index.ts"),
   page: join(here, "src/page.ts"),
   highlight: join(here, "src/highlight.ts"),
+  extras: join(here, "src/extras.ts"),
 };
 
 /** The folder of the package that a bundled file belongs to, or null for our own. */
@@ -76,6 +79,16 @@ function checkSizes(outputs) {
   }
 }
 
+/** What the files say so that none is used with one of another build. */
+function buildOf(folder) {
+  const hash = createHash("sha256");
+  const files = readdirSync(folder, { recursive: true, encoding: "utf-8" });
+  for (const file of files.filter((one) => one.endsWith(".ts")).sort()) {
+    hash.update(file.replaceAll("\\", "/")).update(readFileSync(join(folder, file)));
+  }
+  return hash.digest("hex").slice(0, 12);
+}
+
 async function main() {
   for (const entry of Object.values(entries)) {
     if (!existsSync(entry)) throw new Error(`There is no ${relative(here, entry)}.`);
@@ -90,6 +103,7 @@ async function main() {
     legalComments: "none",
     metafile: true,
     outdir: output,
+    define: { STREAMCHAT_BUILD: JSON.stringify(buildOf(join(here, "src"))) },
     logLevel: "warning",
   };
   const scripts = await build({ ...common, entryPoints: entries, format: "esm" });

@@ -18,6 +18,8 @@ import xml from "highlight.js/lib/languages/xml";
 import yaml from "highlight.js/lib/languages/yaml";
 import type { CodeRun } from "./markdown";
 
+export { build } from "./build";
+
 const languages = {
   bash,
   css,

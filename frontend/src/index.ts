@@ -2,9 +2,11 @@
 
 import { KernelChannel, type MessageModel } from "./kernel_channel";
 import { KernelData } from "./kernel_data";
+import { fileLoader } from "./lazy_files";
 import { type OpenedChat, openChat } from "./open_chat";
 import { SavedTranscript } from "./saved_transcript";
 import { ChatView } from "./view/chat";
+import { Parts } from "./view/part";
 import type { Theme } from "./view/types";
 
 /** The synced traits of `Chat` in Python; no secret is among them. */
@@ -43,6 +45,7 @@ export interface RenderContext {
 class SharedChat {
   readonly opened: OpenedChat;
   readonly dataSource: KernelData;
+  readonly parts: Parts;
   readonly #lifetime = new AbortController();
   #conversation: string;
   #views = 0;
@@ -53,18 +56,20 @@ class SharedChat {
     const channel = new KernelChannel(model);
     this.dataSource = new KernelData(channel, signal);
     new SavedTranscript(channel, model.widget_manager, signal);
+    const kernel = { channel, isOnly: model.get("through_kernel") === true };
     this.opened = openChat({
       conversation: this.#conversation,
       kind: "widget",
       baseUrlHint: model.get("base_url"),
-      kernel: { channel, isOnly: model.get("through_kernel") === true },
+      kernel,
       signal,
       onConversation: (id) => {
         this.#conversation = id;
         tell(model, "conversation", id);
       },
     });
-    const { chat } = this.opened;
+    const { chat, staticUrl } = this.opened;
+    this.parts = new Parts(fileLoader(staticUrl, kernel));
     chat.subscribe(({ kind }) => {
       if (kind === "connection") {
         tell(model, "status", statusOf(chat.connection.transport));
@@ -134,7 +139,7 @@ function render({ model, el, signal }: RenderContext): () => void {
         theme: model.get("theme"),
         layout: "widget",
         dataSource: shared.dataSource,
-        staticUrl: shared.opened.staticUrl,
+        parts: shared.parts,
       }),
       end: () => viewLifetime.abort(),
     };

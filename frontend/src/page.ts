@@ -1,7 +1,9 @@
 /** The chat as a full page. The part of the address after # is the conversation's id. */
 
+import { fileLoader } from "./lazy_files";
 import { openChat } from "./open_chat";
 import { ChatView } from "./view/chat";
+import { Parts } from "./view/part";
 
 const IDENTIFIER = /^[A-Za-z0-9._:-]{1,64}$/;
 
@@ -35,7 +37,8 @@ function show(signal: AbortSignal): void {
     },
     { once: true },
   );
-  new ChatView(document.body, chat, { signal, layout: "page", staticUrl }).focus();
+  const parts = new Parts(fileLoader(staticUrl));
+  new ChatView(document.body, chat, { signal, layout: "page", parts }).focus();
 }
 
 /** The server's token was for the first request; it need not stay in the address. */

@@ -8,6 +8,7 @@ import binascii
 import math
 import re
 from dataclasses import dataclass, field
+from importlib.resources import files
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -31,14 +32,18 @@ PACE_S = 0.02
 TIMEOUT_S = 60.0
 
 _ONE = r"conversations/[A-Za-z0-9._:-]{1,64}"
+_QUERY = r"(\?[A-Za-z0-9%._~*'()!=&:-]*)?"
 _ALLOWED = {
-    "GET": re.compile(rf"agents|{_ONE}/artifacts/[A-Za-z0-9._:-]{{1,64}}"),
-    "POST": re.compile(
-        rf"conversations|{_ONE}/artifacts(\?name=[A-Za-z0-9%._~*'()!-]*)?"
+    "GET": re.compile(
+        rf"(agents|models|health){_QUERY}|static/(extras|highlight|panel)\.js"
+        rf"|{_ONE}/artifacts/[A-Za-z0-9._:-]{{1,64}}"
     ),
+    "POST": re.compile(rf"conversations|check|{_ONE}/artifacts{_QUERY}"),
+    "PATCH": re.compile(_ONE),
 }
 _JSON = "application/json"
 _FILE = "application/octet-stream"
+_SCRIPT = "text/javascript"
 
 
 @dataclass
@@ -57,7 +62,9 @@ class RelayedRequests:
     """Makes requests that are on a list, 8 at once, with bodies of 12 MiB at most.
 
     On the list are what a browser without a way to the server needs besides its
-    socket: who answers, a new conversation, and files put into one and read from it.
+    socket: who answers and could, how a conversation is set, a new conversation, files
+    put into one and read from it, a check of the endpoint, and the parts of the front
+    end that are loaded when they are needed. Those the kernel has in its own package.
 
     All of it on one event loop.
 
@@ -142,7 +149,7 @@ class RelayedRequests:
         try:
             async with asyncio.timeout(TIMEOUT_S):
                 status, media_type, body = await self._answer(request)
-        except (ConnectError, TimeoutError):
+        except (ConnectError, OSError):  # also a timeout
             status, media_type, body = 0, "", b""  # no answer
         except StreamchatError as error:
             status, media_type = error.http_status, _JSON
@@ -151,6 +158,9 @@ class RelayedRequests:
         self._requests.pop(id_, None)
 
     async def _answer(self, request: _Request) -> tuple[int, str, bytes]:
+        if request.path.startswith("static/"):
+            script = files("streamchat_nb.widget").joinpath(request.path)
+            return 200, _SCRIPT, await asyncio.to_thread(script.read_bytes)
         http = HttpApi(await asyncio.to_thread(self._find_server))
         headers = {"Content-Type": _FILE if "/artifacts" in request.path else _JSON}
         body = bytearray()

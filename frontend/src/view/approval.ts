@@ -6,11 +6,12 @@ import { appendVisible } from "../markdown/inline_view";
 import { make, makeButton, setText } from "./element";
 import * as strings from "./strings";
 import type { ApprovalAnswer, OutgoingRequest, ToolCallState } from "./types";
+import { waitsForAnswer } from "./waits";
 
 /** What an approval needs of the chat around it. */
 export interface ApprovalSurroundings {
   readonly signal: AbortSignal;
-  readonly highlight?: Highlight | undefined;
+  readonly highlight: Highlight;
   answer(turn: string, approval: string, answer: ApprovalAnswer): void;
   /** The answer that is on its way, or was refused. */
   answering(approval: string): OutgoingRequest | undefined;
@@ -37,17 +38,6 @@ function inputOf(text: string, language: string): Record<string, unknown> | null
   } catch {
     return null;
   }
-}
-
-/**
- * Whether a call waits for a person.
- *
- * @param turnRuns whether the turn that it belongs to goes on
- */
-export function waitsForAnswer(call: ToolCallState, turnRuns: boolean): boolean {
-  const { approval, status } = call;
-  const asks = approval != null && approval.decision == null;
-  return asks && turnRuns && status === "requested";
 }
 
 export class ApprovalView {
@@ -147,9 +137,9 @@ export class ApprovalView {
   }
 
   async #colour(text: string, language: string): Promise<void> {
-    const runs = (await this.#surroundings.highlight?.(text, language)) ?? null;
+    const runs = await this.#surroundings.highlight(text, language);
     // Hidden characters stay visible: then the code is not coloured.
-    if (runs === null || this.#shown !== text || showControls(text) !== text) return;
+    if (runs === null || this.#shown !== text || removeHidden(text) !== text) return;
     this.#code.replaceChildren(
       ...runs.map((run) =>
         make("span", run.scope === "" ? "" : `code-${run.scope}`, run.text),

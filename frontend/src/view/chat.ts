@@ -13,11 +13,12 @@ import { ComposerView } from "./composer";
 import { makeDropZone } from "./drop_zone";
 import { make, setText } from "./element";
 import { formatDuration } from "./formats";
-import { makeHighlight } from "./highlight_loader";
 import { NoticeView } from "./notice";
+import type { Extras } from "./part";
 import { PresenceBadge } from "./presence";
-import { QueueView } from "./queue";
+import type { QueueView } from "./queue";
 import { EndFollower } from "./scroll";
+import { Slot } from "./slot";
 import * as strings from "./strings";
 import { ThemeFollower } from "./theme";
 import { Transcript } from "./transcript";
@@ -93,7 +94,9 @@ export class ChatView {
   readonly #announcer = new Announcer();
   readonly #transcript: Transcript;
   readonly #follower: EndFollower;
-  readonly #queue: QueueView;
+  readonly #queue: Slot<Extras, QueueView>;
+  /** How many waited when everything was shown anew: that is not announced. */
+  #waited = 0;
   readonly #composer: ComposerView;
   readonly #theme: ThemeFollower;
   #changes = new Changes(true);
@@ -110,25 +113,21 @@ export class ChatView {
    */
   constructor(container: HTMLElement, model: ChatModel, options: ChatViewOptions) {
     this.#model = model;
-    const { signal } = options;
+    const { signal, parts } = options;
     this.#offline = new BadgeView(signal);
     this.#connection = new ConnectionBadge(() => model.reconnect(), signal);
     this.#presence = new PresenceBadge(signal);
     this.#problem = new NoticeView(signal);
-    const highlight =
-      options.staticUrl === undefined ? undefined : makeHighlight(options.staticUrl);
-    this.#transcript = new Transcript(model, this.#announcer, { signal, highlight });
+    this.#transcript = new Transcript(model, this.#announcer, { signal, parts });
     const scroller = this.#makeScroller();
     this.#follower = new EndFollower(scroller, this.#transcript.element, signal);
     this.#composer = new ComposerView({
-      ...{ signal, model, dataSource: options.dataSource ?? null },
+      ...{ signal, model, parts, dataSource: options.dataSource ?? null },
       send: (text, attachments) => this.#send(text, attachments),
     });
-    this.#queue = new QueueView({
-      ...{ signal, model },
-      say: (text) => this.#announcer.say(text),
-      giveBack: (text, attachments, why) => this.#giveBack(text, attachments, why),
-      focusComposer: () => this.#composer.focus(),
+    this.#queue = new Slot({
+      ...{ part: parts.extras, name: strings.queue, signal },
+      make: ({ QueueView }) => this.#makeQueue(QueueView, signal),
     });
     this.#assemble(scroller, options.layout ?? "widget");
     this.#theme = new ThemeFollower(this.element, signal);
@@ -147,6 +146,15 @@ export class ChatView {
 
   focus(): void {
     this.#composer.focus();
+  }
+
+  #makeQueue(Queue: typeof QueueView, signal: AbortSignal): QueueView {
+    return new Queue({
+      ...{ signal, model: this.#model, announced: this.#waited },
+      say: (text) => this.#announcer.say(text),
+      giveBack: (text, attachments, why) => this.#giveBack(text, attachments, why),
+      focusComposer: () => this.#composer.focus(),
+    });
   }
 
   #makeScroller(): HTMLElement {
@@ -236,9 +244,20 @@ export class ChatView {
     const changes = this.#changes;
     this.#changes = new Changes(false);
     this.#paintTranscript(changes);
-    if (changes.queue) this.#queue.update();
+    if (changes.queue) this.#paintQueue(changes);
     if (changes.surroundings) this.#paintSurroundings();
     this.#follower.followEnd();
+  }
+
+  #paintQueue({ everything }: Changes): void {
+    const { state, outbox, requests, draftTurns } = this.#model;
+    const { running, waiting } = openTurns(state);
+    if (everything) this.#waited = waiting.length;
+    const isAsked = requests.length > 0 || draftTurns.length > 0;
+    const isHeldUp = running !== undefined && outbox.length > 0;
+    this.#queue.show(isAsked || isHeldUp || waiting.length > 0, (queue) =>
+      queue.update(),
+    );
   }
 
   #paintTranscript(changes: Changes): void {

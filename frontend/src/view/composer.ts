@@ -1,17 +1,20 @@
 /** Where the reader writes: Enter sends, Shift+Enter makes a line. */
 
 import { type Attachment, contentOf, excessBytes } from "../content";
-import { Completion } from "./completion";
+import type { Completion } from "./completion";
 import { make, makeButton, setText } from "./element";
 import { makeIcon } from "./icon";
 import { finishedMentionsIn, mentionAt, mentionsIn, withoutMention } from "./mentions";
+import type { Extras, Parts } from "./part";
+import { Slot } from "./slot";
 import * as strings from "./strings";
-import { Tray } from "./tray";
+import { TraySlot } from "./tray_slot";
 import type { ChatModel, DataSource } from "./types";
 
 export interface ComposerOptions {
   readonly signal: AbortSignal;
   readonly model: ChatModel;
+  readonly parts: Parts;
   /** `null` where there is no notebook. */
   readonly dataSource: DataSource | null;
   readonly send: (text: string, attachments: readonly Attachment[]) => void;
@@ -40,8 +43,9 @@ export class ComposerView {
   readonly #files = make("input", "");
   readonly #sendButton: HTMLButtonElement;
   readonly #stopButton: HTMLButtonElement;
-  readonly #tray: Tray;
-  readonly #completion: Completion | null;
+  readonly #tray: TraySlot;
+  /** The variables that are offered while a name is typed. */
+  readonly #completion: Slot<Extras, Completion> | null;
   #running = false;
   #waiting = false;
   /** Whether to send as soon as everything that is attached is there. */
@@ -51,7 +55,7 @@ export class ComposerView {
 
   constructor(options: ComposerOptions) {
     this.#options = options;
-    const { signal, model, dataSource } = options;
+    const { signal, model, parts, dataSource } = options;
     this.#hint.id = `streamchat-hint-${nextId++}`;
     this.#field.rows = 1;
     this.#field.placeholder = strings.messagePlaceholder;
@@ -63,23 +67,14 @@ export class ComposerView {
     this.#stopButton = this.#makeButton("stop", "stop", strings.stop, () =>
       model.cancel(),
     );
-    this.#tray = new Tray({
+    this.#tray = new TraySlot(parts.extras, {
       ...{ signal, model, dataSource },
       changed: () => this.#onTrayChange(),
       withdrawn: (name) => this.#write(withoutMention(this.#field.value, name)),
       refuse: (why) => this.#say(why),
       focusComposer: () => this.focus(),
     });
-    this.#completion =
-      dataSource === null
-        ? null
-        : new Completion({
-            ...{ signal, dataSource, field: this.#field },
-            choose: (variable) => {
-              this.#tray.addVariable(variable);
-              this.#write(this.#field.value);
-            },
-          });
+    this.#completion = dataSource === null ? null : this.#completionOf(dataSource);
     this.#assemble();
     this.#listen(signal);
     this.#field.value = model.draft();
@@ -100,7 +95,7 @@ export class ComposerView {
   attach(files: readonly File[]): void {
     this.focus();
     this.#remark = null;
-    void this.#tray.addFiles(files);
+    this.#tray.addFiles(files);
   }
 
   focus(): void {
@@ -116,6 +111,28 @@ export class ComposerView {
     this.#refresh();
     // A button that vanishes must not take the focus with it.
     if (hadFocus && this.#stopButton.hidden) this.focus();
+  }
+
+  #completionOf(dataSource: DataSource): Slot<Extras, Completion> {
+    const { signal, parts } = this.#options;
+    return new Slot({
+      ...{ part: parts.extras, name: strings.variables, signal },
+      make: ({ Completion }) =>
+        new Completion({
+          ...{ signal, dataSource, field: this.#field },
+          choose: (variable) => {
+            this.#tray.addVariable(variable);
+            this.#write(this.#field.value);
+          },
+        }),
+    });
+  }
+
+  /** Offer the variables that go on as what is typed. */
+  #complete(): void {
+    const { value, selectionStart } = this.#field;
+    const isMention = mentionAt(value, selectionStart) !== null;
+    this.#completion?.show(isMention, (completion) => completion.refresh());
   }
 
   #assemble(): void {
@@ -160,7 +177,7 @@ export class ComposerView {
         this.#isSending = false;
         this.#write(this.#field.value);
         this.#lookUpFinished();
-        this.#completion?.refresh();
+        this.#complete();
       },
       { signal },
     );
@@ -190,7 +207,7 @@ export class ComposerView {
   #onKey(event: KeyboardEvent): void {
     // A key that ends the composition of a character is not ours.
     if (event.isComposing) return;
-    if (this.#completion?.takeKey(event)) {
+    if (this.#completion?.view?.takeKey(event)) {
       event.preventDefault();
       event.stopPropagation();
     } else if (event.key === "Escape" && this.#isSending) {
@@ -244,7 +261,7 @@ export class ComposerView {
       const text = this.#field.value.trim();
       this.focus();
       this.#remark = null;
-      this.#completion?.close();
+      this.#completion?.view?.close();
       this.#options.send(text, attachments);
       this.#tray.clear();
       this.#write("");

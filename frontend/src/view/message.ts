@@ -1,18 +1,21 @@
 /** Messages: what the reader wrote, and the pieces of what an agent answers. */
 
-import { attachmentsOf, writtenText } from "../content";
+import { type Attachment, attachmentsOf, writtenText } from "../content";
 import { type Highlight, StreamingMarkdown } from "../markdown";
 import { showControls } from "../markdown/hidden";
 import { appendVisible } from "../markdown/inline_view";
 import { attachedTo, writtenTextOf } from "../turns";
-import { type ApprovalSurroundings, ApprovalView } from "./approval";
-import { type AttachmentSurroundings, AttachmentsView } from "./attachments";
-import { DisplayView } from "./display";
+import type { ApprovalSurroundings, ApprovalView } from "./approval";
+import type { AttachmentSurroundings, AttachmentsView } from "./attachments";
+import type { DisplayView } from "./display";
 import { arrange, make, makeButton, setText } from "./element";
+import type { Extras, Parts } from "./part";
+import { Slot } from "./slot";
 import * as strings from "./strings";
 import { ThoughtView } from "./thought";
 import { ToolCard } from "./tool_card";
 import type { BlockState, MessageState, OutgoingMessage, ToolCallState } from "./types";
+import { waitsForAnswer } from "./waits";
 
 /** What a message of the reader's may ask for while it is not sent. */
 export interface OutgoingRemedies {
@@ -27,13 +30,19 @@ export class UserMessageView {
   readonly #footer = make("div", "user-footer");
   readonly #note = make("span", "user-note");
   readonly #remedies = make("span", "user-remedies");
-  readonly #attachments: AttachmentsView;
+  readonly #attachments: Slot<Extras, AttachmentsView>;
   #shown: string | null = null;
   #clientMessageId = "";
 
-  constructor(remedies: OutgoingRemedies, surroundings: AttachmentSurroundings) {
-    const { signal } = surroundings;
-    this.#attachments = new AttachmentsView(surroundings);
+  constructor(
+    remedies: OutgoingRemedies,
+    surroundings: AttachmentSurroundings & { readonly parts: Parts },
+  ) {
+    const { signal, parts } = surroundings;
+    this.#attachments = new Slot({
+      ...{ part: parts.extras, name: strings.attached, signal },
+      make: ({ AttachmentsView }) => new AttachmentsView(surroundings),
+    });
     this.element.setAttribute("aria-label", strings.you);
     const resend = (): void => remedies.resend(this.#clientMessageId);
     const discard = (): void => remedies.discard(this.#clientMessageId);
@@ -47,17 +56,21 @@ export class UserMessageView {
 
   update(message: MessageState): void {
     this.#showText(writtenTextOf(message));
-    this.#attachments.update(attachedTo(message));
+    this.#showAttachments(attachedTo(message));
     this.#showState("sent", "");
   }
 
   updateOutgoing(message: OutgoingMessage): void {
     this.#clientMessageId = message.client_message_id;
     this.#showText(writtenText(message.content));
-    this.#attachments.update(attachmentsOf(message.content));
+    this.#showAttachments(attachmentsOf(message.content));
     if (message.status === "sending") this.#showState("sending", strings.sending);
     else
       this.#showState("failed", `${strings.notSent} ${message.error?.message ?? ""}`);
+  }
+
+  #showAttachments(attachments: readonly Attachment[]): void {
+    this.#attachments.show(attachments.length > 0, (view) => view.update(attachments));
   }
 
   #showText(text: string): void {
@@ -134,14 +147,27 @@ class ToolPart implements Part {
   readonly kind = "tool_use";
   readonly element = make("div", "tool-part");
   readonly card: ToolCard;
-  #approval: ApprovalView | null = null;
-  #display: DisplayView | null = null;
+  readonly #approval: Slot<Extras, ApprovalView>;
+  readonly #display: Slot<Extras, DisplayView>;
 
   constructor(message: string, surroundings: MessageSurroundings) {
     this.#message = message;
     this.#surroundings = surroundings;
-    this.card = new ToolCard(surroundings.signal);
-    this.element.append(this.card.element);
+    const { signal, parts } = surroundings;
+    this.card = new ToolCard(signal);
+    this.#approval = new Slot({
+      ...{ part: parts.extras, name: strings.approval, signal },
+      make: ({ ApprovalView }) => new ApprovalView(surroundings),
+    });
+    this.#display = new Slot({
+      ...{ part: parts.extras, name: strings.toolOutput, signal },
+      make: ({ DisplayView }) => new DisplayView(),
+    });
+    this.element.append(
+      this.card.element,
+      this.#approval.element,
+      this.#display.element,
+    );
   }
 
   update(block: BlockState): void {
@@ -153,26 +179,10 @@ class ToolPart implements Part {
     }
     const turnRuns = this.#surroundings.turnRuns(call.turn);
     this.card.update(call, turnRuns);
-    this.#updateApproval(call, turnRuns);
-    this.#updateDisplay(call);
-  }
-
-  #updateApproval(call: ToolCallState, turnRuns: boolean): void {
-    if (call.approval === null && this.#approval === null) return;
-    if (this.#approval === null) {
-      this.#approval = new ApprovalView(this.#surroundings);
-      this.card.element.after(this.#approval.element);
-    }
-    this.#approval.update(call, turnRuns);
-  }
-
-  #updateDisplay(call: ToolCallState): void {
-    if (call.display.length === 0 && this.#display === null) return;
-    if (this.#display === null) {
-      this.#display = new DisplayView();
-      this.element.append(this.#display.element);
-    }
-    this.#display.update(call.display);
+    this.#approval.show(waitsForAnswer(call, turnRuns), (view) =>
+      view.update(call, turnRuns),
+    );
+    this.#display.show(call.display.length > 0, (view) => view.update(call.display));
   }
 }
 
@@ -192,7 +202,8 @@ export interface MessageSurroundings
   extends ApprovalSurroundings,
     AttachmentSurroundings {
   readonly signal: AbortSignal;
-  readonly highlight?: Highlight | undefined;
+  readonly highlight: Highlight;
+  readonly parts: Parts;
   /** The call that a tool_use block of a message made, once it was requested. */
   findCall(message: string, block: BlockState): ToolCallState | undefined;
   turnRuns(turn: string | null | undefined): boolean;

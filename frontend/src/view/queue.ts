@@ -14,10 +14,11 @@ export class QueueView {
   readonly #list = make("ol", "queue-list");
   readonly #items = new Map<string, QueuedMessageView>();
   readonly #outgoing = new Map<string, HTMLElement>();
-  #announced: number | null = null;
+  #announced: number;
 
   constructor(surroundings: QueueSurroundings) {
     this.#surroundings = surroundings;
+    this.#announced = surroundings.announced;
     this.element.setAttribute("role", "region");
     this.element.setAttribute("aria-label", strings.queue);
     this.element.append(this.#title, this.#list);
@@ -122,7 +123,7 @@ export class QueueView {
   }
 
   #announce(count: number): void {
-    if (this.#announced !== null && this.#announced !== count) {
+    if (this.#announced !== count) {
       this.#surroundings.say(strings.announceQueue(count));
     }
     this.#announced = count;

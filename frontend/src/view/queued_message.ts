@@ -12,6 +12,8 @@ import type { ChatModel, MessageState, OutgoingRequest } from "./types";
 export interface QueueSurroundings {
   readonly signal: AbortSignal;
   readonly model: ChatModel;
+  /** How many the reader knows to wait. */
+  readonly announced: number;
   readonly say: (text: string) => void;
   /** Put a text that was typed here into the message field, and say why. */
   readonly giveBack: (

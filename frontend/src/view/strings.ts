@@ -33,12 +33,16 @@ export const stop = "Stop";
 export const tooLong = (bytes: number, limit: number) =>
   `This message is too long: ${bytes.toLocaleString()} of ${limit.toLocaleString()} bytes. Shorten it, or split it.`;
 
+// Parts that are loaded when they are needed
+export const tryAgain = "Try again";
+export const loading = "Loading…";
+export const notLoaded = (name: string) => `${name}: this could not be loaded.`;
+
 // Sharing and attaching
 export const attach = "Attach files";
 export const attached = "Attached to this message";
 export const dropHere = "Drop files to attach them";
 export const uploading = "Uploading…";
-export const tryAgain = "Try again";
 export const close = "Close";
 export const fileEmpty = (name: string) => `${name} is empty.`;
 export const fileTooLarge = (name: string, size: string, limit: string) =>

@@ -2,12 +2,12 @@
 
 import { removeHidden, showControls } from "../markdown/hidden";
 import { appendVisible } from "../markdown/inline_view";
-import { waitsForAnswer } from "./approval";
 import { make, setText } from "./element";
 import { formatDuration } from "./formats";
 import { type IconName, makeIcon } from "./icon";
 import * as strings from "./strings";
 import type { ToolCallState } from "./types";
+import { waitsForAnswer } from "./waits";
 
 const LONGEST_SHOWN = 20_000;
 const LONGEST_ERROR_LINE = 300;

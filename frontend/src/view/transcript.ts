@@ -48,12 +48,13 @@ export class Transcript {
   constructor(
     model: ChatModel,
     announcer: Announcer,
-    base: Pick<MessageSurroundings, "signal" | "highlight">,
+    base: Pick<MessageSurroundings, "signal" | "parts">,
   ) {
     this.#model = model;
     this.#announcer = announcer;
     this.#surroundings = {
       ...base,
+      highlight: base.parts.highlight,
       attachedFile: (artifact, signal) => model.attachedFile(artifact, signal),
       findCall: (message, block) => this.#findCall(message, block),
       answer: (turn, approval, answer) => model.approve(turn, approval, answer),

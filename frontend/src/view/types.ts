@@ -9,6 +9,7 @@
 
 import type { Attachment } from "../content";
 import type { ContentBlock, UserBlock } from "../protocol";
+import type { Parts } from "./part";
 
 /** Something to click under an answer; see `Action` in the protocol. */
 export interface Action {
@@ -357,6 +358,6 @@ export interface ChatViewOptions {
   readonly layout?: "widget" | "page" | undefined;
   /** The notebook's data, to be shared; there is none on a page without a kernel. */
   readonly dataSource?: DataSource | undefined;
-  /** URL of the folder with `highlight.js`, ending in `/`; code is plain without. */
-  readonly staticUrl?: string | undefined;
+  /** What is loaded when it is first needed; one for all views of a chat. */
+  readonly parts: Parts;
 }

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import "./browser_parts";
 import { ChatView } from "../../src/view/chat";
+import { loadedParts } from "../parts";
 import {
   answers,
   asks,
@@ -13,6 +14,7 @@ import {
 } from "../scenes";
 import { ScriptedModel } from "../scripted_model";
 
+const parts = await loadedParts();
 let lifetime: AbortController;
 let model: ScriptedModel;
 let view: ChatView;
@@ -48,7 +50,7 @@ async function open(
   input: { readonly [name: string]: unknown },
   risk: "write" | "exec",
 ): Promise<void> {
-  view = new ChatView(document.body, model, { signal: lifetime.signal });
+  view = new ChatView(document.body, model, { signal: lifetime.signal, parts });
   const content = toolContent("k1", "run_python", input);
   model.play(
     asks("u1", "Do it"),

@@ -3,6 +3,7 @@ import "./browser_parts";
 import { contentOf } from "../../src/content";
 import { ChatView } from "../../src/view/chat";
 import type { ChatViewOptions } from "../../src/view/types";
+import { loadedParts } from "../parts";
 import {
   answers,
   asks,
@@ -22,12 +23,17 @@ import {
 } from "../scenes";
 import { LIVE, ScriptedModel } from "../scripted_model";
 
+const parts = await loadedParts();
 let lifetime: AbortController;
 let model: ScriptedModel;
 let view: ChatView;
 
 function open(options: Partial<ChatViewOptions> = {}): void {
-  view = new ChatView(document.body, model, { signal: lifetime.signal, ...options });
+  view = new ChatView(document.body, model, {
+    signal: lifetime.signal,
+    parts,
+    ...options,
+  });
 }
 
 /** Let the frame that was asked for be painted. */

@@ -3,6 +3,7 @@ import "./browser_parts";
 import { contentOf } from "../../src/content";
 import { ChatView } from "../../src/view/chat";
 import type { OutgoingRequest } from "../../src/view/types";
+import { loadedParts } from "../parts";
 import {
   answers,
   asks,
@@ -14,6 +15,7 @@ import {
 } from "../scenes";
 import { ScriptedModel } from "../scripted_model";
 
+const parts = await loadedParts();
 let lifetime: AbortController;
 let model: ScriptedModel;
 let view: ChatView;
@@ -32,7 +34,7 @@ async function paint(): Promise<void> {
 }
 
 async function open(): Promise<void> {
-  view = new ChatView(document.body, model, { signal: lifetime.signal });
+  view = new ChatView(document.body, model, { signal: lifetime.signal, parts });
   await paint();
 }
 

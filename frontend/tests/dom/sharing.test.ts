@@ -9,6 +9,7 @@ import type {
   Uploaded,
   Variable,
 } from "../../src/view/types";
+import { loadedParts } from "../parts";
 import { asks, turnStarts } from "../scenes";
 import { ScriptedModel } from "../scripted_model";
 
@@ -53,6 +54,7 @@ class Notebook implements DataSource {
   }
 }
 
+const parts = await loadedParts();
 let lifetime: AbortController;
 let model: ScriptedModel;
 let notebook: Notebook;
@@ -74,7 +76,11 @@ afterEach(() => {
 });
 
 function open(dataSource: DataSource | undefined = notebook): void {
-  view = new ChatView(document.body, model, { signal: lifetime.signal, dataSource });
+  view = new ChatView(document.body, model, {
+    signal: lifetime.signal,
+    parts,
+    dataSource,
+  });
 }
 
 /** Let answers come, and the frame that was asked for be painted. */
@@ -194,7 +200,7 @@ describe("names after an @", () => {
   });
 
   test("are only text where there is no kernel, which is said", async () => {
-    view = new ChatView(document.body, model, { signal: lifetime.signal });
+    view = new ChatView(document.body, model, { signal: lifetime.signal, parts });
     type("@df");
     expect(hint()).toContain("Variables can be shared from a notebook's chat");
     press("Enter");

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { highlight } from "../../src/highlight";
 import { arrange, make } from "../../src/view/element";
 import { formatDuration } from "../../src/view/formats";
-import { makeHighlight } from "../../src/view/highlight_loader";
+import { Parts } from "../../src/view/part";
 import { ThemeFollower } from "../../src/view/theme";
 import { ThoughtView } from "../../src/view/thought";
 import { systemDark } from "./browser_parts";
@@ -149,8 +149,13 @@ describe("the highlighter", () => {
   });
 
   test("that cannot be fetched leaves code plain", async () => {
-    const load = makeHighlight("file:///nowhere/");
-    expect(await load("x = 1", "python")).toBeNull();
-    expect(await load("x = 2", "python")).toBeNull();
+    const asked: string[] = [];
+    const { highlight } = new Parts(async (name) => {
+      asked.push(name);
+      throw new TypeError("Failed to fetch");
+    });
+    expect(await highlight("x = 1", "python")).toBeNull();
+    expect(await highlight("x = 2", "python")).toBeNull();
+    expect(asked).toEqual(["highlight"]);
   });
 });

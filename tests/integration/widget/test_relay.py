@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import time
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -195,8 +196,17 @@ def test_only_listed_requests_are_made(server: ServerProcess, kernel: Kernel) ->
         artifact = json.loads(body)["artifact"]
         asked = browser.request("GET", f"{path}/{artifact}")
         assert answer_of(browser, asked) == (200, data)
+    script = browser.request("GET", "static/extras.js")
+    shipped = files("streamchat_nb.widget") / "static" / "extras.js"
+    assert answer_of(browser, script) == (200, shipped.read_bytes())
+    change = base64.b64encode(b'{"title": "Ada"}').decode()
+    asked = browser.request("PATCH", f"conversations/{conversation}", (change,))
+    status, body = answer_of(browser, asked)
+    assert (status, json.loads(body)["title"]) == (200, "Ada")
     refused: list[tuple[str, str]] = [
         ("POST", "token"),
+        ("GET", "static/bundle.json"),
+        ("GET", "static/../relay.py"),
         ("GET", "../../api/contents"),
         ("GET", "agents/../token"),
         ("GET", f"conversations/{conversation}/artifacts/../../../token"),

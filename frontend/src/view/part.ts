@@ -1,0 +1,73 @@
+/** Code that is loaded when it is first needed, from a file of its own. */
+
+import type { CodeRun, Highlight } from "../markdown";
+
+/** What the file of seldom-needed views gives. */
+export type Extras = typeof import("../extras");
+
+interface Highlighter {
+  highlight(code: string, language: string): CodeRun[] | null;
+}
+
+/** The files that are loaded when they are needed. */
+export type FileName = "extras" | "highlight";
+
+/** Loads one of the files; rejects where it cannot be had. */
+export type LoadFile = (name: FileName) => Promise<unknown>;
+
+/** One such file: asked for at most once at a time, and again after a failure. */
+export class Part<Module> {
+  readonly #load: () => Promise<Module>;
+  #loading: Promise<Module> | null = null;
+  #module: Module | null = null;
+
+  constructor(load: () => Promise<Module>) {
+    this.#load = load;
+  }
+
+  /** What it gives; `null` until it was loaded. */
+  get module(): Module | null {
+    return this.#module;
+  }
+
+  /** @throws whatever kept it from being loaded; the next call tries again */
+  load(): Promise<Module> {
+    this.#loading ??= this.#load().then(
+      (module) => {
+        this.#module = module;
+        return module;
+      },
+      (error) => {
+        this.#loading = null;
+        throw error;
+      },
+    );
+    return this.#loading;
+  }
+}
+
+/** What the views load when they need it. */
+export class Parts {
+  /** Views that no first answer needs. */
+  readonly extras: Part<Extras>;
+  /** Colours code; where the highlighter cannot be had, code stays plain. */
+  readonly highlight: Highlight;
+
+  constructor(load: LoadFile) {
+    this.extras = new Part(async () => (await load("extras")) as Extras);
+    this.highlight = makeHighlight(load);
+  }
+}
+
+function makeHighlight(load: LoadFile): Highlight {
+  // One failure is enough: colours are not worth asking for again with each block.
+  let loading: Promise<Highlighter | null> | null = null;
+  return async (code, language) => {
+    loading ??= load("highlight").then(
+      (loaded) => loaded as Highlighter,
+      () => null,
+    );
+    const highlighter = await loading;
+    return highlighter?.highlight(code, language) ?? null;
+  };
+}

@@ -1,0 +1,19 @@
+/** What views load when they need it, straight from the sources. */
+
+import * as extras from "../src/extras";
+import * as highlight from "../src/highlight";
+import { type FileName, Parts } from "../src/view/part";
+
+const FILES: Readonly<Record<FileName, unknown>> = { extras, highlight };
+
+/** Loads from the sources at once. */
+export async function loadFromSources(name: FileName): Promise<unknown> {
+  return FILES[name];
+}
+
+/** Parts that were loaded before. */
+export async function loadedParts(): Promise<Parts> {
+  const parts = new Parts(loadFromSources);
+  await parts.extras.load();
+  return parts;
+}
