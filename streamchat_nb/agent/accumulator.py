@@ -98,6 +98,9 @@ class _Verdict(NamedTuple):
     retryable: bool | None = None
 
 
+_SECOND_ANSWER = _Verdict("model_stream_malformed", "A second answer began inside it.")
+
+
 class MessageAccumulator:
     """Builds one assistant message from the events of one response.
 
@@ -143,6 +146,7 @@ class MessageAccumulator:
         self._tool_is_broken = False
         self._skipped = False
         self._stop_reason = ""
+        self._is_stopped = False
         self._usage: dict[str, int] = {}
         self._model = ""
         self._handlers = {
@@ -191,7 +195,7 @@ class MessageAccumulator:
         """
         events: list[ModelEvent] = []
         if not self.complete:
-            if not (self._lenient and self._stop_reason):
+            if not (self._lenient and self._is_stopped):
                 raise self._error(_Verdict("model_stream_truncated", ""))
             self._finish(events)
         return events
@@ -239,9 +243,7 @@ class MessageAccumulator:
         self, event: _WireEvent, _data: bytes, events: list[ModelEvent]
     ) -> None:
         if self._next_ordinal or self._open:
-            raise self._error(
-                _Verdict("model_stream_malformed", "A second answer began inside it.")
-            )
+            raise self._error(_SECOND_ANSWER)
         self._take_message(_object(event.message), events)
 
     def _on_message_delta(
@@ -249,6 +251,7 @@ class MessageAccumulator:
     ) -> None:
         if event.delta is not None and event.delta.stop_reason:
             self._stop_reason = event.delta.stop_reason
+            self._is_stopped = True
         self._count(event.usage)
 
     def _on_message_stop(
@@ -262,6 +265,8 @@ class MessageAccumulator:
         """Take a whole message in one piece: the reply without streaming."""
         message = _decode_object(data)
         if isinstance(message.get("content"), list):
+            if self.progress > 1:
+                raise self._error(_SECOND_ANSWER)
             self._take_message(message, events)
             self._finish(events)
 

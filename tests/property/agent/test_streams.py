@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,14 +22,16 @@ from streamchat_nb.agent.offline_rules import Reply, ToolCall
 from streamchat_nb.agent.offline_stream import reply_frames
 from streamchat_nb.errors import ModelError
 from streamchat_nb.protocol.content import TextBlock, ToolUseBlock
+from tests.property.agent.recorded_streams import (
+    RECORDED,
+    each_recording,
+    end_of_message,
+    recording,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
-CORPORA = Path(
-    os.environ.get("STREAMCHAT_CORPORA")
-    or Path(__file__).parents[4] / "shared" / "corpora"
-)
 REQUEST: dict[str, Any] = {"model": "m", "messages": []}
 OWN = b"".join(
     data
@@ -45,39 +45,6 @@ OWN = b"".join(
         pace_s=0.0,
     )
 )
-
-
-def recorded() -> Iterator[tuple[str, bytes]]:
-    """Yield each recorded response with a name."""
-    for path in sorted(CORPORA.glob("sse/*/*_response.txt")):
-        yield path.name, path.read_bytes()
-    for path in sorted(CORPORA.glob("sse/*/*.chunks.txt")):
-        lines = [line for line in path.read_bytes().splitlines() if line.strip()]
-        for number, part in enumerate(one_message_each(lines)):
-            stream = b"".join(b"data: " + line + b"\n\n" for line in part)
-            yield f"{path.name}#{number}", stream
-
-
-def one_message_each(lines: list[bytes]) -> Iterator[list[bytes]]:
-    """Cut a recording of several responses after each ``message_stop``."""
-    part: list[bytes] = []
-    for line in lines:
-        part.append(line)
-        if json.loads(line).get("type") == "message_stop":
-            yield part
-            part = []
-    if part:
-        yield part
-
-
-RECORDED = dict(recorded())
-each_recording = pytest.mark.parametrize("name", sorted(RECORDED) or ["none"])
-
-
-def recording(name: str) -> bytes:
-    if name not in RECORDED:
-        pytest.skip(f"no recorded streams in {CORPORA}; set STREAMCHAT_CORPORA")
-    return RECORDED[name]
 
 
 def read(
@@ -104,11 +71,6 @@ def read(
 def pieces(stream: bytes, cuts: Iterable[int]) -> list[bytes]:
     edges = [0, *sorted(cut % (len(stream) + 1) for cut in cuts), len(stream)]
     return [stream[start:end] for start, end in itertools.pairwise(edges)]
-
-
-def end_of_message(stream: bytes) -> int:
-    """Return how many bytes make the message whole."""
-    return stream.index(b"}", stream.rindex(b'"message_stop"')) + 1
 
 
 def tries(stream: bytes, most: int) -> int:
