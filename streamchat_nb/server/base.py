@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
@@ -33,7 +34,14 @@ if TYPE_CHECKING:
     from streamchat_nb.server.presence import Audiences
     from streamchat_nb.server.service import Principal, Service
 
-__all__ = ["CONVERSATIONS", "RESOURCE", "Runtime", "StreamchatHandler", "allowed"]
+__all__ = [
+    "CONVERSATIONS",
+    "RESOURCE",
+    "Runtime",
+    "StreamchatHandler",
+    "allowed",
+    "allowed_methods",
+]
 
 RESOURCE = "streamchat"
 CONVERSATIONS = "streamchat.conversations"
@@ -69,6 +77,16 @@ def allowed(action: str, resource: str) -> Callable[[Method], Method]:
         return cast("Method", cast("Any", web.authenticated)(guarded))
 
     return wrap
+
+
+def allowed_methods(handler: web.RequestHandler) -> str:
+    """Return the methods that a route takes, as the header ``Allow`` lists them."""
+    none = web.RequestHandler
+    return ", ".join(
+        method
+        for method in handler.SUPPORTED_METHODS
+        if getattr(type(handler), method.lower()) is not getattr(none, method.lower())
+    )
 
 
 class StreamchatHandler(APIHandler):
@@ -114,6 +132,8 @@ class StreamchatHandler(APIHandler):
                 self.set_header("Retry-After", str(-(-error.retry_after_ms // 1000)))
         else:
             body = _body_of_status(status_code)
+            if status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+                self.set_header("Allow", allowed_methods(self))
         self.set_header("Cache-Control", "no-store")
         self.finish(encode(body))
 

@@ -25,26 +25,44 @@ from streamchat_nb.server.answers import (
     PostMessage,
     UpdateConversation,
 )
+from streamchat_nb.server.service import Health
 
 __all__ = ["json_schema", "openapi"]
 
+
+_TEXT = {"type": "string"}
+_FLAG = {"type": "boolean"}
+_NUMBER = {"type": "integer"}
+_COUNT = {"type": "integer", "minimum": 0, "maximum": 999_999_999_999_999}
+_IDENTIFIER = {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$"}
+_READER = {"type": "string", "pattern": "^[A-Za-z0-9._:-]{0,64}$"}
+_CURSOR = {"type": "string", "pattern": "^([A-Za-z0-9._-]{1,64}:[0-9]{1,15})?$"}
+_PLACE = {"type": "string", "pattern": "^([0-9]{1,15}:.+)?$"}
+_KIND = {"enum": ["widget", "page", "kernel", "tool"]}
+_ANY_OBJECT = {"type": "object"}
 _CONVERSATION = {
     "name": "conversation",
     "in": "path",
     "required": True,
-    "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$"},
+    "schema": _IDENTIFIER,
 }
 _TURN = {**_CONVERSATION, "name": "turn"}
 
 
-def _query(name: str, description: str, type_: str = "string") -> dict[str, Any]:
+def _query(
+    name: str, description: str, schema: dict[str, Any] = _TEXT
+) -> dict[str, Any]:
     return {
         "name": name,
         "in": "query",
         "required": False,
         "description": description,
-        "schema": {"type": type_},
+        "schema": schema,
     }
+
+
+def _header(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {**_query(name, description, schema), "in": "header"}
 
 
 @cache
@@ -75,6 +93,7 @@ def openapi() -> dict[str, Any]:
         CreateConversation,
         EditMessage,
         EventPage,
+        Health,
         PostMessage,
         UpdateConversation,
         ConversationState,
@@ -133,6 +152,7 @@ def _operation(
     *,
     parameters: list[dict[str, Any]] | None = None,
     body: str | None = None,
+    body_required: bool = True,
 ) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "summary": summary,
@@ -145,17 +165,18 @@ def _operation(
         operation["parameters"] = parameters
     if body is not None:
         operation["requestBody"] = {
-            "required": True,
+            "required": body_required,
             "content": {"application/json": {"schema": _ref(body)}},
         }
     return operation
 
 
 _STREAM = {"text/event-stream": {"schema": {"type": "string"}}}
-_TEXT = {"type": "string"}
-_NUMBER = {"type": "integer"}
 _HEAD = _object(id=_TEXT, log=_TEXT, head=_NUMBER, title=_TEXT)
-_ANY_OBJECT = {"type": "object"}
+_TOOL = _object(name=_TEXT, description=_TEXT)
+_AGENT = _object(
+    name=_TEXT, model=_TEXT, offline=_FLAG, tools={"type": "array", "items": _TOOL}
+)
 
 
 def _paths() -> dict[str, Any]:
@@ -174,12 +195,8 @@ def _paths() -> dict[str, Any]:
         },
         parameters=[
             _CONVERSATION,
-            {
-                "name": "Idempotency-Key",
-                "in": "header",
-                "required": False,
-                "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$"},
-            },
+            _header("Idempotency-Key", "Stands for client_message_id", _IDENTIFIER),
+            _header("Prefer", "respond-async, or wait=<seconds>", _TEXT),
         ],
         body="PostMessage",
     )
@@ -196,8 +213,12 @@ def _paths() -> dict[str, Any]:
         },
         parameters=[
             _CONVERSATION,
-            _query("since", "Cursor log:seq; absent: a snapshot"),
-            _query("wait_ms", "Hold an empty page back, at most 25000", "integer"),
+            _query("since", "Cursor log:seq; absent: a snapshot", _CURSOR),
+            _header("Last-Event-ID", "The cursor of a stream that broke", _CURSOR),
+            _query("wait_ms", "Hold an empty page back, at most 25000", _COUNT),
+            _query("client", "Id of the reader of a stream", _READER),
+            _query("kind", "What the reader is", _KIND),
+            _query("name", "What the reader is called"),
         ],
     )
     return {
@@ -214,15 +235,13 @@ def _turn_paths() -> dict[str, Any]:
     def operation(
         summary: str, seq: str, *, body: str | None, required: bool = True
     ) -> dict[str, Any]:
-        described = _operation(
+        return _operation(
             summary,
             {"200": _json(seq, _object(seq=_NUMBER))},
             parameters=[_CONVERSATION, _TURN],
             body=body,
+            body_required=required,
         )
-        if body is not None:
-            described["requestBody"]["required"] = required
-        return described
 
     one = "/conversations/{conversation}/turns/{turn}"
     return {
@@ -268,8 +287,8 @@ def _turn_paths() -> dict[str, Any]:
 
 
 def _server_paths() -> dict[str, Any]:
-    def read(summary: str) -> dict[str, Any]:
-        return {"get": _operation(summary, {"200": _json(summary, _ANY_OBJECT)})}
+    def read(summary: str, schema: dict[str, Any] = _ANY_OBJECT) -> dict[str, Any]:
+        return {"get": _operation(summary, {"200": _json(summary, schema)})}
 
     return {
         "/token": {
@@ -283,9 +302,25 @@ def _server_paths() -> dict[str, Any]:
                 },
             )
         },
-        "/session": read("Who am I, and what is served here"),
-        "/health": read("State of the service; 503 while nothing can be saved"),
-        "/agents": read("The agents that can be talked to, and their tools"),
+        "/session": read(
+            "Who am I, and what is served here",
+            _object(
+                user=_TEXT, principal=_TEXT, server=_TEXT, model=_TEXT, offline=_FLAG
+            ),
+        ),
+        "/health": {
+            "get": _operation(
+                "State of the service",
+                {
+                    "200": _json("All is well", _ref("Health")),
+                    "503": _json("Nothing can be saved", _ref("Health")),
+                },
+            )
+        },
+        "/agents": read(
+            "The agents that can be talked to, and their tools",
+            _object(agents={"type": "array", "items": _AGENT}),
+        ),
         "/openapi.json": read("This description"),
         "/schema.json": read("JSON Schema of streamchat.v1"),
         "/ws": {
@@ -293,7 +328,10 @@ def _server_paths() -> dict[str, Any]:
                 "summary": "WebSocket, subprotocol streamchat.v1",
                 "responses": {
                     "101": {"description": "Switching protocols"},
-                    "default": {"description": "Refused; the body says why"},
+                    "default": {
+                        "description": "Refused; the body says why",
+                        "content": {"text/html": {"schema": _TEXT}},
+                    },
                 },
             }
         },
@@ -349,14 +387,15 @@ def _conversation_paths() -> dict[str, Any]:
                 {"200": _json("One page", _ref("ConversationPage"))},
                 parameters=[
                     _query("search", "Part of the title"),
-                    _query("limit", "50, at most 200", "integer"),
-                    _query("before", "next of the page before"),
+                    _query("limit", "50, at most 200", _COUNT),
+                    _query("before", "next of the page before", _PLACE),
                 ],
             ),
             "post": _operation(
                 "Create a conversation",
                 {"201": _json("The new conversation", _HEAD)},
                 body="CreateConversation",
+                body_required=False,
             ),
         },
         "/conversations/{conversation}": {
@@ -370,6 +409,7 @@ def _conversation_paths() -> dict[str, Any]:
                 {"200": _json("The conversation", _HEAD)},
                 parameters=[_CONVERSATION],
                 body="UpdateConversation",
+                body_required=False,
             ),
             "delete": _operation(
                 "Delete for good",

@@ -37,6 +37,7 @@ from streamchat_nb.server.rest import (
     ConversationsHandler,
     DescriptionHandler,
     HealthHandler,
+    NoRouteHandler,
     SendNowHandler,
     SessionHandler,
     TokenHandler,
@@ -56,7 +57,8 @@ if TYPE_CHECKING:
 
 __all__ = ["StreamchatExtension"]
 
-_ID = r"([A-Za-z0-9._:-]{1,64})"
+# Clients may write a colon as %3A; Tornado matches a path before it is decoded.
+_ID = r"((?:[A-Za-z0-9._:-]|%3[Aa]){1,64})"
 MEMORY = "memory"
 STOP_S = 5.0
 INTERRUPT_S = 0.4
@@ -258,6 +260,7 @@ class StreamchatExtension(ExtensionApp):
         self.handlers.extend(
             (path, handler, {**runtime, **more}) for path, handler, more in routes
         )
+        self.handlers.append((rf"{api}.*", NoRouteHandler, runtime))  # after all others
         static = {"path": [str(STATIC_DIRECTORY)], "no_cache_paths": ["/"]}
         self.handlers.append((r"/streamchat/static/(.*)", FileFindHandler, static))
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from typing_extensions import override
 
 from streamchat_nb._version import __version__
-from streamchat_nb.errors import Forbidden, InvalidInput
+from streamchat_nb.errors import Forbidden, InvalidInput, NotFound
 from streamchat_nb.protocol.events import ToolApprovalResolved
 from streamchat_nb.server.answers import (
     AnswerApproval,
@@ -41,6 +41,7 @@ __all__ = [
     "ConversationsHandler",
     "DescriptionHandler",
     "HealthHandler",
+    "NoRouteHandler",
     "SendNowHandler",
     "SessionHandler",
     "TokenHandler",
@@ -115,7 +116,7 @@ class ConversationsHandler(StreamchatHandler):
             limit=limit,
             before=_page_position(self.get_query_argument("before", "")),
         )
-        last = records[-1] if len(records) == limit else None
+        last = records[-1] if records and len(records) == limit else None
         self.answer(
             ConversationPage(
                 conversations=[_summary(record) for record in records],
@@ -265,6 +266,15 @@ class DescriptionHandler(StreamchatHandler):
     async def get(self) -> None:
         """Answer with the description."""
         self.answer(self._describe())
+
+
+class NoRouteHandler(StreamchatHandler):
+    """What is below ``api/`` and nothing of the above: 404 in the shape of errors."""
+
+    @override
+    async def prepare(self) -> None:
+        await super().prepare()
+        raise NotFound("There is no such route; see api/openapi.json.")
 
 
 def _summary(record: ConversationRecord) -> ConversationSummary:
