@@ -33,10 +33,11 @@ from streamchat_nb.protocol.events import (
 )
 from streamchat_nb.server.agents import AbsentAgent, AgentChoice, Agents
 from streamchat_nb.server.attachments import Attachments
+from streamchat_nb.server.health import Health
+from streamchat_nb.server.server_tools import ServerTools
 from streamchat_nb.server.titles import checked_title, title_of
 from streamchat_nb.server.turn_slots import TurnSlots
 from streamchat_nb.server.turns import ConversationTurns, Receipt
-from streamchat_nb.tools.registry import ToolSet
 from streamchat_nb.tools.validation import check_output_schema
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from streamchat_nb.protocol.content import UserBlock
     from streamchat_nb.protocol.events import ToolApprovalResolved
     from streamchat_nb.server.settings import Settings
+    from streamchat_nb.tools.registry import ToolSet
 
 __all__ = ["Health", "Principal", "Service"]
 
@@ -70,21 +72,6 @@ class Principal:
 
     id: str
     name: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Health:
-    """What the health route says."""
-
-    status: Literal["ok", "degraded"]
-    version: str
-    store: str
-    model: str
-    offline: bool
-    running_turns: int
-    loaded_conversations: int
-    problem: str | None = None
-    notice: str | None = None
 
 
 class Service:
@@ -116,8 +103,7 @@ class Service:
     ) -> None:
         self.settings = settings
         self._agents = Agents(make_agent)
-        self._make_tools = make_tools
-        self._tools = ToolSet()
+        self._tools = ServerTools(make_tools, settings.mcp_servers)
         self._store = store
         self._writer = LogWriter(store)
         self._turns: dict[str, ConversationTurns] = {}
@@ -136,7 +122,7 @@ class Service:
             StoreError: The store cannot be opened; its message says what to do.
         """
         self.agent = await self._agents.get(AgentChoice())
-        self._tools = await asyncio.to_thread(self._make_tools)
+        await self._tools.start()
         await self._store.open()
         artifacts = artifacts_beside(self._store.location)
         self.attachments = Attachments(artifacts, self.settings.limits)
@@ -179,6 +165,7 @@ class Service:
             self._warming.cancel()
             await asyncio.wait({self._warming})
             await self._agents.close()
+        await self._tools.stop()
 
     # conversations
 
@@ -459,6 +446,7 @@ class Service:
             loaded_conversations=len(self._turns),
             problem=None if failure is None else failure.message,
             notice=self._store.notice,
+            mcp_servers=self._tools.mcp_statuses(),
         )
 
     def describe_agent(self) -> dict[str, object]:
@@ -469,7 +457,7 @@ class Service:
             "offline": self.agent.offline,
             "tools": [
                 {"name": tool.name, "description": tool.description}
-                for tool in self._tools.values()
+                for tool in self._tools.current().values()
             ],
         }
 
@@ -533,7 +521,7 @@ class Service:
         turns = ConversationTurns(
             log,
             agent=agent,
-            tools=lambda: self._tools,
+            tools=self._tools,
             settings=self.settings,
             slots=self._slots,
             attachments=self.attachments,

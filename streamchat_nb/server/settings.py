@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from streamchat_nb.agent.cassette import CassetteMode, CassetteTiming
+    from streamchat_nb.tools.mcp_settings import McpSettings
 
 __all__ = ["DEFAULT_SYSTEM_PROMPT", "Settings"]
 
@@ -34,6 +35,7 @@ class Settings:
         base_url: Endpoint that speaks the Messages API; empty for Anthropic's.
         system_prompt: Instructions for the built-in agent.
         tools: ``module:function`` of each server-side tool, besides entry points.
+        mcp_servers: Servers that offer tools by the Model Context Protocol.
         store_path: SQLite file, or ``None`` to keep everything in memory.
         token_lifetime_s: Life of a JWT, at most 300 seconds.
         authenticate_timeout_s: Seconds a socket may wait with ``authenticate``.
@@ -59,6 +61,7 @@ class Settings:
     base_url: str = ""
     system_prompt: str = DEFAULT_SYSTEM_PROMPT
     tools: tuple[str, ...] = ()
+    mcp_servers: tuple[McpSettings, ...] = ()
     store_path: Path | None = None
     token_lifetime_s: int = 300
     authenticate_timeout_s: float = 30.0

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from streamchat_nb.protocol.events import ToolApprovalResolved
     from streamchat_nb.protocol.frames import Frame
     from streamchat_nb.server.attachments import Attachments
+    from streamchat_nb.server.server_tools import ServerTools
     from streamchat_nb.server.settings import Settings
     from streamchat_nb.server.turn_slots import TurnSlots
 
@@ -108,7 +109,7 @@ class ConversationTurns:
     Args:
         log: The conversation's log.
         agent: Who answers.
-        tools: Gives the tools of a turn when it starts.
+        tools: The server's tools, as they are when a turn starts.
         settings: Limits of a turn and of the queue, and what becomes of a turn that
             nobody follows.
         slots: Shared by all conversations.
@@ -126,7 +127,7 @@ class ConversationTurns:
         log: ConversationLog,
         *,
         agent: Agent,
-        tools: Callable[[], ToolSet],
+        tools: ServerTools,
         settings: Settings,
         slots: TurnSlots,
         attachments: Attachments,
@@ -160,13 +161,15 @@ class ConversationTurns:
 
     def _tools(self) -> ToolSet:
         """Return the tools that there are now: the server's and those lent to it."""
-        return ToolSet([*self._server_tools().values(), *self.desk.tools()])
+        own = self._server_tools.current()
+        lent = [tool for tool in self.desk.tools() if tool.name not in own]
+        return ToolSet([*own.values(), *lent])
 
     def offer_tools(
         self, client: str, offers: list[ToolOffer], say: Callable[[Frame], None]
     ) -> None:
         """Take what a client lends, as ``ToolDesk.offer``."""
-        self.desk.offer(client, offers, say, taken=self._server_tools())
+        self.desk.offer(client, offers, say, taken=self._server_tools.current())
 
     # what is asked for
 
@@ -467,6 +470,7 @@ class ConversationTurns:
 
     async def _make_turn(self, runner: TurnRunner) -> Turn:
         limits = self._settings.turn_limits
+        await self._server_tools.settled()
         artifacts = await self._attachments.of_history(self.log.id, self.log.state)
         return Turn(
             conversation=self.log.id,
