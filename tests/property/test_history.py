@@ -99,7 +99,7 @@ def roles_alternate(history: list[dict[str, Any]]) -> bool:
     return roles == [("user", "assistant")[n % 2] for n in range(len(roles))]
 
 
-@settings(max_examples=1_000)
+@settings(max_examples=max(1_000, settings().max_examples))
 @given(histories)
 def test_repair_makes_any_history_valid_and_a_repaired_one_stays(
     history: list[dict[str, Any]],
