@@ -27,13 +27,7 @@ c = get_config()  # noqa: F821 - put there by Jupyter
 
 # MCP servers whose tools the agent may call, to start or to ask; or a file of them, as
 # other programs have it. A secret comes from the environment.
-# c.StreamchatExtension.mcp_servers = {
-#     "time": {"command": "python", "args": ["-m", "mcp_server_time"]},
-#     "docs": {
-#         "url": "https://docs.example.com/mcp",
-#         "headers": {"Authorization": "Bearer ${DOCS_TOKEN}"},
-#     },
-# }
+# c.StreamchatExtension.mcp_servers = {"time": {"command": "mcp-server-time"}}
 # c.StreamchatExtension.mcp_file = "notebooks/mcp_servers.json"
 
 # An agent of your own in place of the built-in one.

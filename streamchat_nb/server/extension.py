@@ -18,7 +18,7 @@ from typing_extensions import override
 
 from streamchat_nb.conversation.sqlite import SqliteStore
 from streamchat_nb.conversation.store import MemoryStore
-from streamchat_nb.errors import StreamchatError
+from streamchat_nb.errors import StreamchatError, UsageError
 from streamchat_nb.protocol.limits import Limits
 from streamchat_nb.server.artifacts import ArtifactHandler, ArtifactsHandler
 from streamchat_nb.server.auth import TokenAuthority
@@ -47,6 +47,7 @@ from streamchat_nb.server.service import Service
 from streamchat_nb.server.settings import DEFAULT_SYSTEM_PROMPT, Settings
 from streamchat_nb.server.websocket import SocketHandler
 from streamchat_nb.server.wiring import make_agent, make_tools
+from streamchat_nb.tools.mcp_settings import read_mcp_file, read_mcp_servers
 
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
 
     from streamchat_nb.agent.cassette import CassetteMode, CassetteTiming
     from streamchat_nb.conversation.store import Store
+    from streamchat_nb.tools.mcp_settings import McpSettings
 
 __all__ = ["StreamchatExtension"]
 
@@ -109,6 +111,18 @@ class StreamchatExtension(ExtensionApp):
         Unicode(),
         help="Server-side tools, each as module:function, besides those that "
         "installed packages register in the entry-point group streamchat_nb.tools.",
+    ).tag(config=True)
+    mcp_servers = Dict(
+        key_trait=Unicode(),
+        help="MCP servers whose tools the agent may call, by name: each as {'command': "
+        "…, 'args': […], 'env': {…}, 'cwd': …} to start, or {'url': …, 'headers': {…}} "
+        "to ask by streamable HTTP. ${NAME} stands for an environment variable. What a "
+        "server does not mark as only reading asks a person first.",
+    ).tag(config=True)
+    mcp_file = Unicode(
+        "",
+        help="JSON file of more MCP servers, {'mcpServers': {name: {…}}} as other "
+        "programs have it; relative to the server's root folder.",
     ).tag(config=True)
     store_path = Unicode(
         "",
@@ -199,6 +213,15 @@ class StreamchatExtension(ExtensionApp):
                 f"{', '.join(Limits.__struct_fields__)}."
             )
         return proposal["value"]
+
+    @validate("mcp_servers")
+    def _check_mcp_servers(self, proposal: _Proposal) -> dict[str, Any]:
+        servers = cast("dict[str, Any]", proposal["value"])
+        try:
+            read_mcp_servers(servers)
+        except UsageError as error:
+            raise TraitError(f"mcp_servers: {error.message}") from None
+        return servers
 
     # wiring
 
@@ -376,6 +399,7 @@ class StreamchatExtension(ExtensionApp):
             base_url=self.base_url,
             system_prompt=self.system_prompt,
             tools=tuple(self.tools),
+            mcp_servers=self._mcp_settings(),
             store_path=_store_path(self.store_path),
             token_lifetime_s=self.token_lifetime_s,
             authenticate_timeout_s=self.authenticate_timeout_s,
@@ -397,6 +421,23 @@ class StreamchatExtension(ExtensionApp):
         if not self.cassette:
             return None
         return self._root() / Path(self.cassette).expanduser()
+
+    def _mcp_settings(self) -> tuple[McpSettings, ...]:
+        """Return the MCP servers of both traits.
+
+        Raises:
+            UsageError: The file cannot be used, or has a name that the other has.
+        """
+        servers = read_mcp_servers(self.mcp_servers)
+        if not self.mcp_file:
+            return servers
+        more = read_mcp_file(self._root() / Path(self.mcp_file).expanduser())
+        if twice := {one.name for one in servers} & {one.name for one in more}:
+            raise UsageError(
+                f"Two MCP servers are called {min(twice)}: in mcp_servers and in "
+                "mcp_file. Rename one."
+            )
+        return (*servers, *more)
 
     def _root(self) -> Path:
         return Path(cast("ServerApp", self.serverapp).root_dir).expanduser()
