@@ -47,7 +47,7 @@ from streamchat_nb.server.service import Service
 from streamchat_nb.server.settings import DEFAULT_SYSTEM_PROMPT, Settings
 from streamchat_nb.server.websocket import SocketHandler
 from streamchat_nb.server.wiring import make_agent, make_tools
-from streamchat_nb.tools.mcp_settings import read_mcp_file, read_mcp_servers
+from streamchat_nb.tools.mcp_settings import read_mcp_servers
 
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
@@ -55,7 +55,6 @@ if TYPE_CHECKING:
 
     from streamchat_nb.agent.cassette import CassetteMode, CassetteTiming
     from streamchat_nb.conversation.store import Store
-    from streamchat_nb.tools.mcp_settings import McpSettings
 
 __all__ = ["StreamchatExtension"]
 
@@ -399,12 +398,13 @@ class StreamchatExtension(ExtensionApp):
             base_url=self.base_url,
             system_prompt=self.system_prompt,
             tools=tuple(self.tools),
-            mcp_servers=self._mcp_settings(),
+            mcp_servers=read_mcp_servers(self.mcp_servers),
+            mcp_file=self._below_root(self.mcp_file),
             store_path=_store_path(self.store_path),
             token_lifetime_s=self.token_lifetime_s,
             authenticate_timeout_s=self.authenticate_timeout_s,
             limits=self.read_limits(),
-            cassette=self._cassette_path(),
+            cassette=self._below_root(self.cassette),
             cassette_mode=cast("CassetteMode", self.cassette_mode),
             cassette_timing=cast("CassetteTiming", self.cassette_timing),
             offline_pace_s=self.offline_pace_s,
@@ -417,27 +417,8 @@ class StreamchatExtension(ExtensionApp):
             drain_timeout_s=self.drain_timeout_s,
         )
 
-    def _cassette_path(self) -> Path | None:
-        if not self.cassette:
-            return None
-        return self._root() / Path(self.cassette).expanduser()
-
-    def _mcp_settings(self) -> tuple[McpSettings, ...]:
-        """Return the MCP servers of both traits.
-
-        Raises:
-            UsageError: The file cannot be used, or has a name that the other has.
-        """
-        servers = read_mcp_servers(self.mcp_servers)
-        if not self.mcp_file:
-            return servers
-        more = read_mcp_file(self._root() / Path(self.mcp_file).expanduser())
-        if twice := {one.name for one in servers} & {one.name for one in more}:
-            raise UsageError(
-                f"Two MCP servers are called {min(twice)}: in mcp_servers and in "
-                "mcp_file. Rename one."
-            )
-        return (*servers, *more)
+    def _below_root(self, path: str) -> Path | None:
+        return self._root() / Path(path).expanduser() if path else None
 
     def _root(self) -> Path:
         return Path(cast("ServerApp", self.serverapp).root_dir).expanduser()

@@ -6,11 +6,14 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
+from streamchat_nb.errors import UsageError
+from streamchat_nb.tools.mcp_settings import read_mcp_file
 from streamchat_nb.tools.registry import ToolSet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
+    from streamchat_nb.server.settings import Settings
     from streamchat_nb.tools.mcp_session import McpStatus
     from streamchat_nb.tools.mcp_settings import McpSettings
     from streamchat_nb.tools.mcp_source import McpServers
@@ -26,14 +29,12 @@ class ServerTools:
 
     Args:
         make_tools: Makes those that are always there; called once, on a thread.
-        mcp_servers: The MCP servers of the settings; none of them holds up the start.
+        settings: The server's settings; none of their MCP servers holds up the start.
     """
 
-    def __init__(
-        self, make_tools: Callable[[], ToolSet], mcp_servers: Iterable[McpSettings]
-    ) -> None:
+    def __init__(self, make_tools: Callable[[], ToolSet], settings: Settings) -> None:
         self._make_tools = make_tools
-        self._settings = tuple(mcp_servers)
+        self._settings = settings
         self._own = ToolSet()
         self._now = self._own
         self._mcp: McpServers | None = None
@@ -44,14 +45,16 @@ class ServerTools:
         """Make the tools, and begin to connect MCP servers; may be tried again.
 
         Raises:
-            UsageError: A tool of the settings cannot be loaded.
+            UsageError: A tool of the settings, or the file of MCP servers, cannot be
+                loaded.
         """
         self._own = self._now = await asyncio.to_thread(self._make_tools)
-        if self._settings and self._mcp is None:
+        servers = _mcp_servers(self._settings)
+        if servers and self._mcp is None:
             # Only who has MCP servers pays for what talks to them.
             from streamchat_nb.tools.mcp_source import McpServers  # noqa: PLC0415
 
-            self._mcp = McpServers(self._settings)
+            self._mcp = McpServers(servers)
             self._mcp.start()
             self._wait_until = time.monotonic() + START_WAIT_S
 
@@ -77,3 +80,16 @@ class ServerTools:
         """Close the sessions with MCP servers, within 6 s. Idempotent."""
         if self._mcp is not None:
             await self._mcp.stop()
+
+
+def _mcp_servers(settings: Settings) -> tuple[McpSettings, ...]:
+    servers = settings.mcp_servers
+    if settings.mcp_file is None:
+        return servers
+    more = read_mcp_file(settings.mcp_file)
+    if twice := {one.name for one in servers} & {one.name for one in more}:
+        raise UsageError(
+            f"Two MCP servers are called {min(twice)}: in mcp_servers and in mcp_file. "
+            "Rename one."
+        )
+    return (*servers, *more)

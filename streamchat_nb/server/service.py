@@ -103,7 +103,7 @@ class Service:
     ) -> None:
         self.settings = settings
         self._agents = Agents(make_agent)
-        self._tools = ServerTools(make_tools, settings.mcp_servers)
+        self._tools = ServerTools(make_tools, settings)
         self._store = store
         self._writer = LogWriter(store)
         self._turns: dict[str, ConversationTurns] = {}

@@ -36,6 +36,7 @@ class Settings:
         system_prompt: Instructions for the built-in agent.
         tools: ``module:function`` of each server-side tool, besides entry points.
         mcp_servers: Servers that offer tools by the Model Context Protocol.
+        mcp_file: A file of more of them; ``None`` for none.
         store_path: SQLite file, or ``None`` to keep everything in memory.
         token_lifetime_s: Life of a JWT, at most 300 seconds.
         authenticate_timeout_s: Seconds a socket may wait with ``authenticate``.
@@ -62,6 +63,7 @@ class Settings:
     system_prompt: str = DEFAULT_SYSTEM_PROMPT
     tools: tuple[str, ...] = ()
     mcp_servers: tuple[McpSettings, ...] = ()
+    mcp_file: Path | None = None
     store_path: Path | None = None
     token_lifetime_s: int = 300
     authenticate_timeout_s: float = 30.0
