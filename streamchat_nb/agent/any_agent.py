@@ -17,9 +17,10 @@ def agent_of(
     """Return what answers as an agent.
 
     Args:
-        value: An ``Agent``, which stays what it is; or a function, as ``FunctionAgent``
-            takes it.
-        name: How users choose it; the function's own when ``None``. An
+        value: An ``Agent``, which stays what it is; a compiled LangGraph graph (what
+            ``create_agent`` returns is one); or a function, as ``FunctionAgent`` takes
+            it.
+        name: How users choose it; the graph's or the function's own when ``None``. An
             ``Agent`` keeps its own.
         description: For users, in a line; its own when ``None``.
 
@@ -29,6 +30,12 @@ def agent_of(
     match value:
         case Agent():
             return value
+        case _ if _is_graph(value):
+            from streamchat_nb.agent.langgraph_agent import (  # noqa: PLC0415 - late
+                LangGraphAgent,
+            )
+
+            return LangGraphAgent(value, name=name, description=description)
         case type():
             raise UsageError(f"{value.__name__} is a class; give an instance of it.")
         case _ if hasattr(value, "compile") and hasattr(value, "add_node"):
@@ -44,6 +51,13 @@ def agent_of(
             return FunctionAgent(made, name=name, description=description)
         case _:
             raise UsageError(
-                f"A {type(value).__name__} is no agent. Give an Agent or an async "
-                "generator function that yields text."
+                f"A {type(value).__name__} is no agent. Give an Agent, a compiled "
+                "LangGraph graph, or an async generator function that yields text."
             )
+
+
+def _is_graph(value: object) -> bool:
+    """Say whether it is a compiled graph, without importing LangGraph."""
+    return not isinstance(value, type) and all(
+        hasattr(value, method) for method in ("astream", "aget_state", "get_graph")
+    )

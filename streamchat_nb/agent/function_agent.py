@@ -21,7 +21,7 @@ from streamchat_nb.agent.answer_parts import (
     ToolNews,
     ToolStart,
 )
-from streamchat_nb.agent.answer_writer import AnswerWriter
+from streamchat_nb.agent.answer_writer import AnswerWriter, MessageWriter
 from streamchat_nb.agent.tool_batch import ToolBatch
 from streamchat_nb.errors import StreamchatError, UsageError
 from streamchat_nb.protocol.content import Action, ToolUseBlock
@@ -284,9 +284,9 @@ class _Running:
         writer = self._writer
         match part:
             case str():
-                events = writer.say(part)
+                events = self._said().say(part)
             case Thinking(text=text):
-                events = writer.think(text)
+                events = self._said().think(text)
             case Status(label=label, phase=phase):
                 events = [TurnStatus(phase=phase, label=label)]
             case Action():
@@ -299,16 +299,23 @@ class _Running:
             case ToolEnd():
                 events = self._tool_end(part)
             case MessageCreated():
-                events = [*writer.end_message(), part]
+                events = [*writer.said.end(), part]
             case _ if isinstance(part, AgentEvent):
                 events = [part]
             case _:
                 raise self._unusable("yielded", part)
         await self._tell(events)
 
+    def _said(self) -> MessageWriter:
+        """Return the message to go on with; what asked for a call has ended."""
+        writer = self._writer
+        is_over = writer.said.content and not writer.said.is_open
+        return writer.begin() if is_over else writer.said
+
     def _tool_start(self, part: ToolStart) -> list[AgentEvent]:
         call = ToolUseBlock(id=part.id, name=part.name, input=part.input)
-        events, (own,) = self._writer.ask([call])
+        self._said()
+        events, own = self._writer.ask(call)
         self._own_ids[part.id] = own.id
         label = part.label if part.label is not None else f"Using {part.name}…"
         return [
@@ -333,11 +340,12 @@ class _Running:
     async def _call(self, tool: str, input_: dict[str, Any]) -> ToolResult:
         self._calls += 1
         call = ToolUseBlock(id=f"call_{self._calls}", name=tool, input=input_)
-        events, (own,) = self._writer.ask([call])
+        said = self._said()
+        events, own = self._writer.ask(call)
         batch = ToolBatch(
             self._turn,
-            message=self._writer.message,
-            content=self._writer.content,
+            message=said.message,
+            content=said.content,
             allowed=self._turn.limits.tool_calls - self._calls + 1,
             timeout_s=max(self._ends_at - self._agent.monotonic(), 1.0),
             output_limit_bytes=_MOST_OUTPUT_BYTES,

@@ -146,8 +146,12 @@ class Callable_:  # noqa: N801 - stands for any object that can be called
         yield "one two"
 
 
+def plain_function(_turn: FunctionTurn) -> str:
+    return "one two"
+
+
 @pytest.mark.parametrize(
-    "function", [plain_generator, text, Callable_(), lambda _turn: "one two"]
+    "function", [plain_generator, text, Callable_(), plain_function]
 )
 def test_other_functions_answer_too(function: Callable[[FunctionTurn], Any]) -> None:
     assert answer(function).answer.text == "one two"
