@@ -209,11 +209,17 @@ export interface MessageCompleted extends EventBase {
   readonly partial?: boolean;
 }
 
-/** An agent's message that a retry replaces; shown as void, never sent again. */
+/**
+ * An agent's message that a retry replaces; shown as void, never sent again.
+ *
+ * `usage` and `cost` are what it took all the same, where that is known.
+ */
 export interface MessageDiscarded extends EventBase {
   readonly type: "message.discarded";
   readonly message: string;
   readonly reason: string;
+  readonly usage?: Usage | null;
+  readonly cost?: number | null;
 }
 
 /** A user's message that still waited for its turn has another content. */
@@ -648,6 +654,84 @@ export interface FinishTool {
   readonly actions?: readonly Action[] | null;
 }
 
+/** An agent that a client lends to a conversation. */
+export interface AgentOffer {
+  /** How people choose it. */
+  readonly name: Identifier;
+  /** What it is for, in a line. */
+  readonly description?: string;
+  /** Shown beside its answers; empty when it has none. */
+  readonly model?: string;
+  /** No language model runs. */
+  readonly offline?: boolean;
+}
+
+/**
+ * Lend these agents to a conversation; replaces those this client lent before.
+ *
+ * They answer where the conversation's settings choose them by name.
+ */
+export interface OfferAgents {
+  readonly type: "agents.offer";
+  readonly id: CommandId;
+  readonly conversation: Identifier;
+  readonly agents: readonly AgentOffer[];
+}
+
+/** Take an `agent.run`; the agent may begin once this is acknowledged. */
+export interface AcceptAgent {
+  readonly type: "agent.accept";
+  readonly id: CommandId;
+  readonly conversation: Identifier;
+  readonly turn: Identifier;
+  readonly lease: Identifier;
+}
+
+/**
+ * What an agent says, in order, without envelopes.
+ *
+ * `number` counts these commands of a lease from 1. One is under way at a time: the
+ * next is sent when this one is acknowledged, and what happens meanwhile goes into
+ * it. The same number again is the same batch: it is written once. The `result` of
+ * the ack says whether the turn is `superseded`: the agent should end at its next
+ * tool boundary.
+ */
+export interface ReportAgent {
+  readonly type: "agent.events";
+  readonly id: CommandId;
+  readonly conversation: Identifier;
+  readonly turn: Identifier;
+  readonly lease: Identifier;
+  readonly number: number;
+  readonly events:
+    | readonly MessageCreated
+    | MessageCompleted
+    | MessageDiscarded
+    | BlockStarted
+    | BlockDelta
+    | BlockCompleted
+    | ToolRequested
+    | ToolApprovalRequested
+    | ToolStarted
+    | ToolProgress
+    | ToolCompleted
+    | TurnStatus[];
+}
+
+/**
+ * The agent has ended, after its last events; sent again until acknowledged.
+ *
+ * With an `error` the turn fails, and people read its message.
+ */
+export interface FinishAgent {
+  readonly type: "agent.end";
+  readonly id: CommandId;
+  readonly conversation: Identifier;
+  readonly turn: Identifier;
+  readonly lease: Identifier;
+  readonly error?: ErrorBody | null;
+}
+
 /** Ask for a `pong` with the heads of the subscribed conversations. */
 export interface Ping {
   readonly type: "ping";
@@ -657,6 +741,23 @@ export interface Ping {
 export type CommandId = number | Identifier;
 
 export type ClientKind = "widget" | "page" | "kernel" | "tool";
+
+/** What clients that lend functions say. */
+export type ToolCommand = OfferTools | AcceptTool | ReportTool | FinishTool;
+
+/** What clients that lend agents say. */
+export type AgentCommand = OfferAgents | AcceptAgent | ReportAgent | FinishAgent;
+
+/** What clients say of what they lend. */
+export type LendingCommand =
+  | OfferTools
+  | AcceptTool
+  | ReportTool
+  | FinishTool
+  | OfferAgents
+  | AcceptAgent
+  | ReportAgent
+  | FinishAgent;
 
 /** The closed union of commands. */
 export type Command =
@@ -672,6 +773,10 @@ export type Command =
   | AcceptTool
   | ReportTool
   | FinishTool
+  | OfferAgents
+  | AcceptAgent
+  | ReportAgent
+  | FinishAgent
   | Ping;
 
 /** Whether and by when `authenticate` must come, in milliseconds. */
@@ -814,6 +919,58 @@ export interface CancelTool {
   readonly lease: string;
 }
 
+/** Where a turn stops by itself; the agent sees to it. */
+export interface AgentLimits {
+  /** Model requests. */
+  readonly steps: number;
+  /** Tool calls. */
+  readonly tool_calls: number;
+  /** Longest time, without that in which a person is asked. */
+  readonly wall_clock_ms: number;
+  /** Output tokens; absent: no limit. */
+  readonly output_tokens?: number | null;
+  /** Ceiling of tokens of all kinds; absent: none. */
+  readonly tokens?: number | null;
+  /** Ceiling of what it costs in US dollars, estimated; absent: none. */
+  readonly cost_usd?: number | null;
+  /** As `tokens`, for the whole conversation. */
+  readonly conversation_tokens?: number | null;
+  /** As `cost_usd`, for the whole conversation. */
+  readonly conversation_cost_usd?: number | null;
+  /** Largest tool output given to a model. */
+  readonly model_tool_output_bytes?: number;
+  /** How long a person has to answer; absent: as long as it takes. */
+  readonly approval_timeout_ms?: number | null;
+}
+
+/**
+ * Answer a turn with an agent that this client lends.
+ *
+ * Answer with `agent.accept` at once, let it begin when that is acknowledged, send
+ * `agent.events` and at last `agent.end`. The same lease again is the same run: it
+ * must not begin twice, and what was not acknowledged is sent again. What there was
+ * to say before is in the conversation, up to `seq` of `log`: the client follows
+ * it. Answers to approvals come there, too.
+ */
+export interface RunAgent {
+  readonly type: "agent.run";
+  readonly conversation: string;
+  readonly turn: string;
+  readonly lease: string;
+  readonly agent: string;
+  readonly log: string;
+  readonly seq: number;
+  readonly limits: AgentLimits;
+}
+
+/** Nobody waits for this agent any more: stop it. */
+export interface CancelAgent {
+  readonly type: "agent.cancel";
+  readonly conversation: string;
+  readonly turn: string;
+  readonly lease: string;
+}
+
 /** Who follows a conversation now: one per client, however many sockets it has. */
 export interface Participant {
   /** The id that the client gave itself. */
@@ -849,7 +1006,9 @@ export type Frame =
   | Live
   | Presence
   | CallTool
-  | CancelTool;
+  | CancelTool
+  | RunAgent
+  | CancelAgent;
 
 /** A `BlockState` as it travels: defaults are left off. */
 export interface WireBlockState {
@@ -1232,6 +1391,8 @@ export const FRAME_TYPES: ReadonlySet<string> = new Set([
   "presence",
   "tool.call",
   "tool.cancel",
+  "agent.run",
+  "agent.cancel",
 ]);
 
 /** The limits that a server has unless its `hello` says otherwise. */

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from streamchat_nb.agent.budget import Spent
 from streamchat_nb.protocol.agent_events import AgentEvent
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
+    from streamchat_nb.agent.model import ModelDescription
     from streamchat_nb.protocol.events import ToolApprovalResolved
     from streamchat_nb.tools.registry import ToolSet
     from streamchat_nb.tools.tool import Tool
@@ -27,6 +29,10 @@ class TurnLimits:
         tool_calls: Tool calls.
         wall_clock_s: Seconds from start to end.
         output_tokens: Output tokens over all steps; ``None`` for no limit.
+        tokens: Ceiling of tokens of all kinds; ``None`` for none.
+        cost_usd: Ceiling of what it costs in US dollars, estimated; ``None`` for none.
+        conversation_tokens: As ``tokens``, for the whole conversation.
+        conversation_cost_usd: As ``cost_usd``, for the whole conversation.
         model_tool_output_bytes: Largest tool output given to the model, UTF-8.
     """
 
@@ -34,6 +40,10 @@ class TurnLimits:
     tool_calls: int = 50
     wall_clock_s: float = 1800.0
     output_tokens: int | None = None
+    tokens: int | None = None
+    cost_usd: float | None = None
+    conversation_tokens: int | None = None
+    conversation_cost_usd: float | None = None
     model_tool_output_bytes: int = 32_768
 
 
@@ -48,6 +58,9 @@ class Turn:
             first; the last one is the user's message to answer.
         tools: The tools of this turn; does not change while it runs.
         limits: Where it stops by itself.
+        spent: What the conversation used before, for the ceilings.
+        output_schema: JSON Schema of an object that the answer is to be; ``None`` for
+            prose.
         new_message_id: Gives a fresh id for each message the agent creates.
         asks_first: Says whether a person must agree before this tool runs.
         approval: Waits for the answer to an approval whose request was yielded.
@@ -69,6 +82,8 @@ class Turn:
     approval: Callable[[str], Awaitable[ToolApprovalResolved]] | None = None
     approval_timeout_s: float | None = None
     is_superseded: Callable[[], bool] = lambda: False
+    spent: Spent = field(default_factory=Spent)
+    output_schema: dict[str, Any] | None = None
 
 
 class Agent(ABC):
@@ -102,6 +117,14 @@ class Agent(ABC):
         Raises:
             ModelError: The endpoint failed for good; its message is shown.
         """
+
+    async def models(self) -> list[ModelDescription]:
+        """Return the models that can be chosen for it; empty where none can.
+
+        Raises:
+            ModelError: Its endpoint failed.
+        """
+        return []
 
     async def warm(self) -> None:  # noqa: B027 - optional to override
         """Do now what would slow down the first answer. Best effort.

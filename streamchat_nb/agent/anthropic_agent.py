@@ -10,28 +10,52 @@ from typing import TYPE_CHECKING, Any
 from typing_extensions import override
 
 from streamchat_nb.agent.agent import Agent
+from streamchat_nb.agent.budget import LEAST_ANSWER_TOKENS, Budget
 from streamchat_nb.agent.history import content_of
 from streamchat_nb.agent.message_stream import MessageStream
 from streamchat_nb.agent.model import ModelRequest
 from streamchat_nb.agent.model_step import THINKING, ModelStep
-from streamchat_nb.agent.repair import repair, trim
+from streamchat_nb.agent.prices import FREE
+from streamchat_nb.agent.provider_tools import ProviderTools
+from streamchat_nb.agent.repair import repair, size_bytes, trim
 from streamchat_nb.agent.retry import RetryPolicy
+from streamchat_nb.agent.structured_answer import StructuredAnswer
 from streamchat_nb.agent.tool_batch import ToolBatch
 from streamchat_nb.protocol.content import Author, TextBlock, ToolUseBlock
-from streamchat_nb.protocol.events import MessageCompleted, TurnStatus
+from streamchat_nb.protocol.events import (
+    BlockCompleted,
+    MessageCompleted,
+    MessageDiscarded,
+    TurnStatus,
+)
 from streamchat_nb.tools.actions import usable_actions
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+    from collections.abc import (
+        AsyncGenerator,
+        AsyncIterator,
+        Awaitable,
+        Callable,
+        Sequence,
+    )
 
     from streamchat_nb.agent.agent import AgentEvent, Turn
-    from streamchat_nb.agent.model import Model, ModelMessageStop
+    from streamchat_nb.agent.model import (
+        Effort,
+        Model,
+        ModelDescription,
+        ModelMessageStop,
+    )
+    from streamchat_nb.agent.prices import Price
     from streamchat_nb.protocol.content import Action, ContentBlock
 
 __all__ = ["AnthropicAgent"]
 
 _MOST_PAUSES = 5
 _LAST_ANSWER_TOKENS = 1_024
+_THINKING_TOKENS = 32_000
+_THOROUGH = frozenset({"xhigh", "max"})
+_CUT = frozenset({"length", "max_tokens", "model_context_window_exceeded", "refusal"})
 _SHORTEST_TOOL_RUN_S = 1.0
 _LAST_NOTE = (
     "[From the program that runs you, not from the user: {limit}. No tool can be "
@@ -49,6 +73,11 @@ class AnthropicAgent(Agent):
         system: Instructions for the model; keep them the same from turn to turn,
             for the endpoint's cache.
         max_tokens: Most output tokens of one request.
+        server_tools: Tools that the endpoint runs itself: ``web_search``,
+            ``web_fetch``, ``code_execution``, or as the endpoint defines them.
+        thinking: Whether the model thinks before it answers; ``None``: as it does.
+        effort: How much work the model puts in; ``None``: as it does.
+        price: What the model's tokens cost; ``None`` where that is not known.
         retry: When a failed request is sent again.
         history_bytes: Largest history sent, as JSON; about four bytes are a token.
         tool_output_bytes: Largest tool output in an event; the rest is cut out.
@@ -63,6 +92,10 @@ class AnthropicAgent(Agent):
         name: str = "assistant",
         system: str = "",
         max_tokens: int = 8_192,
+        server_tools: Sequence[str | dict[str, Any]] = (),
+        thinking: bool | None = None,
+        effort: Effort | None = None,
+        price: Price | None = None,
         retry: RetryPolicy | None = None,
         history_bytes: int = 600_000,
         tool_output_bytes: int = 131_072,
@@ -75,6 +108,10 @@ class AnthropicAgent(Agent):
         self.offline = model.offline
         self.system = system
         self.max_tokens = max_tokens
+        self.server_tools = tuple(server_tools)
+        self.thinking = thinking
+        self.effort: Effort | None = effort
+        self.price = FREE if model.offline else price
         self.retry = retry if retry is not None else RetryPolicy()
         self.history_bytes = history_bytes
         self.tool_output_bytes = tool_output_bytes
@@ -86,6 +123,10 @@ class AnthropicAgent(Agent):
         async with aclosing(_Loop(self, turn).events()) as events:
             async for event in events:
                 yield event
+
+    @override
+    async def models(self) -> list[ModelDescription]:
+        return await self.model.models()
 
     @override
     async def warm(self) -> None:
@@ -106,6 +147,10 @@ class _Loop:
         whole = repair(turn.history)
         self._taken_ids = _tool_use_ids(whole)
         self._messages = trim(whole, budget_bytes=agent.history_bytes)
+        self._budget = Budget(turn.limits, turn.spent, agent.price)
+        self._provider_tools = ProviderTools(output_limit_bytes=agent.tool_output_bytes)
+        schema = turn.output_schema
+        self._structured = None if schema is None else StructuredAnswer(schema)
         self._ends_at = agent.monotonic() + turn.limits.wall_clock_s
         self._steps = 0
         self._tool_calls = 0
@@ -120,19 +165,28 @@ class _Loop:
             limit = self._limit_reached()
             label = f"Finishing: {limit}…" if limit else THINKING
             yield TurnStatus(phase="thinking", label=label)
-            step = self._step(limit)
-            async with aclosing(step.events()) as events:
+            request = self._request(limit)
+            step = self._step(request)
+            async with aclosing(self._followed(step)) as events:
                 async for event in events:
                     yield event
             end = step.end
-            self._count(end)
+            cost_usd = self._count(request, end)
             batch = None if limit else self._batch(step.message, end)
             last = batch is None and (limit is not None or not self._may_pause(end))
+            content = _last_words(end, limit) if limit else [*end.content]
+            if last and self._structured and end.stop_reason not in _CUT:
+                answer, fault = self._structured.read(end.content)
+                if answer is None:
+                    yield self._refused(step.message, end, cost_usd, fault)
+                    continue
+                content = [*answer]
             yield MessageCompleted(
                 message=step.message,
-                content=_last_words(end, limit) if limit else [*end.content],
+                content=content,
                 stop_reason=end.stop_reason,
                 usage=end.usage,
+                cost=cost_usd,
                 actions=(usable_actions(self._actions) if last else None) or None,
             )
             if last:
@@ -145,6 +199,37 @@ class _Loop:
                 self._take(batch)
                 if self._turn.is_superseded():
                     return
+
+    async def _followed(self, step: ModelStep) -> AsyncGenerator[AgentEvent]:
+        """Yield what happens in a step, and what the endpoint's own tools do in it."""
+        async with aclosing(step.events()) as events:
+            async for event in events:
+                if isinstance(event, MessageDiscarded):
+                    for end in self._provider_tools.discard(event.message):
+                        yield end
+                yield event
+                if isinstance(event, BlockCompleted):
+                    for told in self._provider_tools.feed(event):
+                        yield told
+
+    def _refused(
+        self,
+        message: str,
+        end: ModelMessageStop,
+        cost_usd: float | None,
+        fault: str,
+    ) -> MessageDiscarded:
+        """Send an answer of another shape back; the next step gives it again."""
+        if self._structured is not None:
+            self._add("assistant", content_of(end.content))
+            told = self._structured.correction(fault)
+            self._add("user", [{"type": "text", "text": told}])
+        return MessageDiscarded(
+            message=message,
+            reason=f"The answer was not of the wanted shape: {fault}.",
+            usage=end.usage,
+            cost=cost_usd,
+        )
 
     def _limit_reached(self) -> str | None:
         """Return which limit is reached, in words, if one is."""
@@ -159,19 +244,39 @@ class _Loop:
         if limits.output_tokens is not None and self._tokens_left() <= 0:
             tokens = limits.output_tokens
             return f"the limit of {tokens} tokens for one answer is reached"
+        room = self._budget.room(self._input_bytes())
+        if room is not None and room < _LAST_ANSWER_TOKENS:
+            return f"{self._budget.nearest} is nearly reached"
         return None
+
+    def _input_bytes(self) -> int:
+        """Return the size of the next request, as a model counts it."""
+        tools = self._turn.tools.definitions()
+        return size_bytes(self._messages) + size_bytes([self._system(), tools])
+
+    def _system(self) -> str:
+        if self._structured is None:
+            return self._agent.system
+        return f"{self._agent.system}\n\n{self._structured.instruction}".strip()
 
     def _time_left_s(self) -> float:
         return self._ends_at - self._agent.monotonic()
 
     def _tokens_left(self) -> int:
         most = self._turn.limits.output_tokens
-        return self._agent.max_tokens if most is None else most - self._output_tokens
+        return self._max_tokens if most is None else most - self._output_tokens
 
-    def _step(self, limit: str | None) -> ModelStep:
+    @property
+    def _max_tokens(self) -> int:
+        """Most output tokens of one request; thoughts count."""
+        agent = self._agent
+        thinks = agent.thinking or agent.effort in _THOROUGH
+        return max(agent.max_tokens, _THINKING_TOKENS) if thinks else agent.max_tokens
+
+    def _step(self, request: ModelRequest) -> ModelStep:
         return ModelStep(
             self._agent.model,
-            self._request(limit),
+            request,
             new_stream=self._new_stream,
             retry=self._agent.retry,
             sleep=self._agent.sleep,
@@ -185,12 +290,21 @@ class _Loop:
         if limit:
             note = {"type": "text", "text": _LAST_NOTE.format(limit=limit)}
             messages = repair([*messages, {"role": "user", "content": [note]}])
+        room = self._budget.room(self._input_bytes())
+        if room is not None and room < LEAST_ANSWER_TOKENS:
+            raise self._budget.reached()
         return ModelRequest(
             messages=list(messages),
-            system=self._agent.system,
+            system=self._system(),
             tools=self._turn.tools.definitions(),
-            max_tokens=min(self._agent.max_tokens, most_tokens),
+            max_tokens=min(
+                self._max_tokens, most_tokens, most_tokens if room is None else room
+            ),
             tool_choice="none" if limit else "auto",
+            server_tools=self._agent.server_tools,
+            thinking=self._agent.thinking,
+            effort=self._agent.effort,
+            output_schema=self._turn.output_schema,
         )
 
     def _new_stream(self) -> MessageStream:
@@ -198,12 +312,19 @@ class _Loop:
             self._turn.new_message_id(), author=self._author, taken_ids=self._taken_ids
         )
 
-    def _count(self, end: ModelMessageStop) -> None:
+    def _count(self, request: ModelRequest, end: ModelMessageStop) -> float | None:
+        """Take note of a step; returns its cost in US dollars, if that is known."""
         self._steps += 1
         self._output_tokens += end.usage.output_tokens or 0
         self._taken_ids |= {
             block.id for block in end.content if isinstance(block, ToolUseBlock)
         }
+        cost_usd = self._budget.count(
+            end.usage,
+            input_bytes=size_bytes([request.messages, request.system, request.tools]),
+            output_bytes=size_bytes(content_of(end.content)),
+        )
+        return None if self._agent.offline else cost_usd
 
     def _batch(self, message: str, end: ModelMessageStop) -> ToolBatch | None:
         """Return the calls to run now; only ``tool_use`` runs tools."""

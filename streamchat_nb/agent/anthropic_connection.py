@@ -85,6 +85,26 @@ class AnthropicConnection:
             raise translate_error(error, secrets=secrets) from None
         return response.http_response
 
+    async def list_models(self) -> list[object]:
+        """Return the entries of the endpoint's list of models, as it gives them.
+
+        Raises:
+            ModelError: There was no list within the time.
+        """
+        client = self._client
+        get = cast("Any", client.get)
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                body: object = await get(
+                    "/v1/models", cast_to=object, options={"params": {"limit": 1000}}
+                )
+        except SDK_ERRORS as error:
+            secrets = (client.api_key or "", client.auth_token or "")
+            raise translate_error(error, secrets=secrets) from None
+        entries = cast("dict[str, object]", body) if isinstance(body, dict) else {}
+        found = entries.get("data")
+        return cast("list[object]", found) if isinstance(found, list) else []
+
     async def read(
         self, response: httpx2.Response, reader: MessageReader
     ) -> AsyncGenerator[list[ModelEvent]]:

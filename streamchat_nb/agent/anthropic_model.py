@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from contextlib import AsyncExitStack, aclosing
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 from typing_extensions import override
 
@@ -16,10 +15,15 @@ from streamchat_nb.agent.endpoint import (
     has_credential,
     resolve_endpoint,
 )
-from streamchat_nb.agent.media import without_media
 from streamchat_nb.agent.message_reader import MessageReader
-from streamchat_nb.agent.model import Model
+from streamchat_nb.agent.model import (
+    DEFAULT_MODEL,
+    Effort,
+    Model,
+    ModelDescription,
+)
 from streamchat_nb.agent.model_errors import response_request_id
+from streamchat_nb.agent.request_parameters import parameters_of, refused_option
 from streamchat_nb.errors import ModelError
 
 if TYPE_CHECKING:
@@ -33,7 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AnthropicModel", "EndpointProfile", "credential_hint", "has_credential"]
 
-_OPTIONAL_FIELDS = frozenset({"cache_control", "tool_choice"})
+_EFFORTS: tuple[Effort, ...] = get_args(Effort)
 
 
 class AnthropicModel(Model):
@@ -64,7 +68,7 @@ class AnthropicModel(Model):
 
     def __init__(  # noqa: PLR0913 - each is one independent choice, all by keyword
         self,
-        name: str = "claude-sonnet-5-5",
+        name: str = DEFAULT_MODEL,
         *,
         base_url: str | None = None,
         api_key: str | None = None,
@@ -80,7 +84,7 @@ class AnthropicModel(Model):
         self._given_profile = profile
         self._no_progress_timeout_s = no_progress_timeout_s
         self.profile = profile or EndpointProfile.of(self._endpoint.base_url)
-        self._refused_fields: set[str] = set()
+        self._refused_options: set[str] = set()
         self._connections: dict[
             asyncio.AbstractEventLoop, asyncio.Task[AnthropicConnection]
         ] = {}
@@ -119,6 +123,15 @@ class AnthropicModel(Model):
                     yield event
 
     @override
+    async def models(self) -> list[ModelDescription]:
+        connection = await self._connection()
+        return [
+            described
+            for entry in await connection.list_models()
+            if (described := _described(entry)) is not None
+        ]
+
+    @override
     async def close(self) -> None:
         task = self._connections.pop(asyncio.get_running_loop(), None)
         if task is not None:
@@ -134,40 +147,21 @@ class AnthropicModel(Model):
         stack: AsyncExitStack,
         request: ModelRequest,
     ) -> httpx2.Response:
-        """Send a request; once more where the endpoint refuses an optional field."""
-        parameters = self._parameters(request)
-        try:
-            return await connection.send(parameters, stack)
-        except ModelError as error:
-            field = _refused_field(error, parameters)
-            if field is None:
-                raise
-            self._refused_fields.add(field)
-        return await connection.send(self._parameters(request), stack)
-
-    def _parameters(self, request: ModelRequest) -> dict[str, Any]:
-        """Return the request as the Messages API takes it; sampling is never set."""
-        parameters: dict[str, Any] = {
-            "model": self.name,
-            "max_tokens": request.max_tokens,
-            "messages": self._seen(request.messages),
-            "stream": True,
-        }
-        if request.system:
-            parameters["system"] = request.system
-        without_tools = request.tool_choice == "none"
-        if request.tools and not (
-            without_tools and "tool_choice" in self._refused_fields
-        ):
-            parameters["tools"] = request.tools
-            if without_tools:
-                parameters["tool_choice"] = {"type": "none"}
-        if self.profile.caching and "cache_control" not in self._refused_fields:
-            parameters["cache_control"] = {"type": "ephemeral"}
-        return parameters
-
-    def _seen(self, messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        return messages if self.profile.images else without_media(messages)
+        """Send a request; again where the endpoint refuses an option of it."""
+        while True:
+            parameters = parameters_of(
+                request,
+                model=self.name,
+                profile=self.profile,
+                refused=self._refused_options,
+            )
+            try:
+                return await connection.send(parameters, stack)
+            except ModelError as error:
+                option = refused_option(error, parameters)
+                if option is None or option in self._refused_options:
+                    raise
+                self._refused_options.add(option)
 
     # --- the connection ----------------------------------------------------------
 
@@ -208,6 +202,27 @@ class AnthropicModel(Model):
         )
 
 
+def _described(entry: object) -> ModelDescription | None:
+    """Return an entry of an endpoint's list of models; others list less than it."""
+    fields = _fields(entry)
+    id_ = fields.get("id")
+    if not isinstance(id_, str) or not id_ or fields.get("lifecycle") == "retired":
+        return None
+    name = fields.get("display_name")
+    capabilities = _fields(fields.get("capabilities"))
+    efforts = _fields(capabilities.get("effort"))
+    return ModelDescription(
+        id=id_,
+        name=name if isinstance(name, str) and name else id_,
+        efforts=tuple(e for e in _EFFORTS if _fields(efforts.get(e)).get("supported")),
+        thinking=bool(_fields(capabilities.get("thinking")).get("supported")),
+    )
+
+
+def _fields(value: object) -> dict[str, Any]:
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
 def _tool_ids(messages: list[dict[str, Any]]) -> set[str]:
     """Return the ids of the tool calls in a history."""
     ids: set[str] = set()
@@ -218,12 +233,3 @@ def _tool_ids(messages: list[dict[str, Any]]) -> set[str]:
                 if block.get("type") == "tool_use":
                     ids.add(str(block.get("id")))
     return ids
-
-
-def _refused_field(error: ModelError, parameters: dict[str, Any]) -> str | None:
-    """Return the optional field that the endpoint blames for its refusal."""
-    if error.code == "model_request_invalid":
-        for field in _OPTIONAL_FIELDS & parameters.keys():
-            if re.search(rf"\b{field}\b", error.message):
-                return field
-    return None

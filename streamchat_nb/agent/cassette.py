@@ -40,7 +40,11 @@ if TYPE_CHECKING:
 
     from streamchat_nb.agent.cassette_exchange import Exchange
     from streamchat_nb.agent.cassette_request import CanonicalRequest
-    from streamchat_nb.agent.model import ModelEvent, ModelRequest
+    from streamchat_nb.agent.model import (
+        ModelDescription,
+        ModelEvent,
+        ModelRequest,
+    )
 
 __all__ = [
     "MEMORY_ADDRESS",
@@ -159,6 +163,10 @@ class CassetteModel(Model):
         async with aclosing(playing):
             async for event in playing:
                 yield event
+
+    @override
+    async def models(self) -> list[ModelDescription]:
+        return [] if self._inner is None else await self._inner.models()
 
     @override
     def secrets(self) -> tuple[str, ...]:

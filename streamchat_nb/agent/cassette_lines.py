@@ -79,6 +79,7 @@ class _Request(_Line, frozen=True, kw_only=True, tag="request"):
     system: str | None = None
     tools: list[str] = []
     tool_choice: Literal["auto", "none"] = "auto"
+    options: str | None = None
 
 
 class _BlockStart(_Line, frozen=True, kw_only=True, tag="block_start"):
@@ -158,6 +159,7 @@ def _request_line(exchange: Exchange) -> _Request:
         system=None if request.system is None else _name(request.system),
         tools=[_name(part) for part in request.tools],
         tool_choice=request.tool_choice,
+        options=None if request.options is None else _name(request.options),
     )
 
 
@@ -276,6 +278,7 @@ class _ExchangeReader:
                 tools=tuple(self._parts[name] for name in line.tools),
                 max_tokens=line.max_tokens,
                 tool_choice=line.tool_choice,
+                options=None if line.options is None else self._parts[line.options],
             )
         except KeyError as error:
             raise _invalid(number, f"no line before has the part {error}") from None

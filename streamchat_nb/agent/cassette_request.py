@@ -79,6 +79,7 @@ class CanonicalRequest:
         tools: As in ``ModelRequest``.
         max_tokens: As in ``ModelRequest``.
         tool_choice: As in ``ModelRequest``.
+        options: Whatever else of a ``ModelRequest`` is set; ``None`` for nothing.
     """
 
     messages: tuple[Part, ...]
@@ -86,11 +87,12 @@ class CanonicalRequest:
     tools: tuple[Part, ...]
     max_tokens: int
     tool_choice: Literal["auto", "none"]
+    options: Part | None = None
 
     def parts(self) -> list[Part]:
         """Return all parts, in the order in which they are read."""
-        system = [] if self.system is None else [self.system]
-        return [*system, *self.tools, *self.messages]
+        single = [part for part in (self.system, self.options) if part is not None]
+        return [*single, *self.tools, *self.messages]
 
     def with_parts(self, of: Callable[[Part], Part]) -> CanonicalRequest:
         """Return this request with others in the place of its parts."""
@@ -98,6 +100,7 @@ class CanonicalRequest:
             self,
             messages=tuple(of(part) for part in self.messages),
             system=None if self.system is None else of(self.system),
+            options=None if self.options is None else of(self.options),
             tools=tuple(of(part) for part in self.tools),
         )
 
@@ -131,6 +134,7 @@ class Canon:
     def request(self, request: ModelRequest) -> CanonicalRequest:
         """Return a request in its canonical form."""
         numbers: dict[str, str] = {}
+        options = _options(request)
         return CanonicalRequest(
             messages=tuple(
                 self._part(_numbered(message, numbers)) for message in request.messages
@@ -139,6 +143,7 @@ class Canon:
             tools=tuple(self._part(tool) for tool in request.tools),
             max_tokens=request.max_tokens,
             tool_choice=request.tool_choice,
+            options=self._part(options) if options else None,
         )
 
     def recorded(self, requests: Iterable[CanonicalRequest]) -> list[CanonicalRequest]:
@@ -260,6 +265,17 @@ def request_diff(
     return "\n".join(shown)
 
 
+def _options(request: ModelRequest) -> dict[str, Any]:
+    """Return what is set of the options that most requests have none of."""
+    options = {
+        "effort": request.effort,
+        "output_schema": request.output_schema,
+        "server_tools": list(request.server_tools) or None,
+        "thinking": request.thinking,
+    }
+    return {name: value for name, value in options.items() if value is not None}
+
+
 def _common(before: Sequence[str], after: Sequence[str]) -> int:
     """Return how many lines are the same at the start, but for the context's."""
     count = 0
@@ -275,6 +291,7 @@ def _lines(request: CanonicalRequest, model: str) -> list[str]:
         "model": model,
         "max_tokens": request.max_tokens,
         "tool_choice": request.tool_choice,
+        "options": {} if request.options is None else request.options.value,
         "system": "" if request.system is None else request.system.value,
         "tools": {part.value.get("name", "?"): part.value for part in request.tools},
         "messages": [part.value for part in request.messages],

@@ -23,6 +23,7 @@ __all__ = [
     "credential_hint",
     "has_credential",
     "is_anthropic_url",
+    "is_at_anthropic",
     "resolve_endpoint",
 ]
 
@@ -40,6 +41,7 @@ class EndpointProfile:
         betas: ``anthropic-beta`` headers.
         count_tokens: Counting the tokens of a request.
         images: Images in messages and tool results.
+        output_format: ``output_config.format``, answers held to a schema.
         lenient: It ends streams and names stop reasons its own way.
     """
 
@@ -48,6 +50,7 @@ class EndpointProfile:
     betas: bool = False
     count_tokens: bool = False
     images: bool = False
+    output_format: bool = False
     lenient: bool = True
 
     @classmethod
@@ -61,6 +64,7 @@ class EndpointProfile:
             betas=True,
             count_tokens=True,
             images=True,
+            output_format=True,
             lenient=False,
         )
 
@@ -89,6 +93,19 @@ def is_anthropic_url(url: str) -> bool:
     host = parts.hostname or ""
     is_its_host = host == "anthropic.com" or host.endswith(".anthropic.com")
     return parts.scheme == "https" and is_its_host
+
+
+def is_at_anthropic(base_url: str | None = None) -> bool:
+    """Return whether requests go to Anthropic itself.
+
+    Args:
+        base_url: As in ``resolve_endpoint``.
+
+    Raises:
+        UsageError: As ``resolve_endpoint``.
+    """
+    url = resolve_endpoint(base_url).base_url
+    return url is None or is_anthropic_url(url)
 
 
 def resolve_endpoint(

@@ -13,14 +13,40 @@ if TYPE_CHECKING:
     from streamchat_nb.protocol.events import BlockKind
 
 __all__ = [
+    "DEFAULT_MODEL",
+    "Effort",
     "Model",
     "ModelBlockDelta",
     "ModelBlockStart",
     "ModelBlockStop",
+    "ModelDescription",
     "ModelEvent",
     "ModelMessageStop",
     "ModelRequest",
 ]
+
+
+DEFAULT_MODEL = "claude-sonnet-5-5"
+"""The model at Anthropic where nobody chooses another."""
+Effort = Literal["low", "medium", "high", "xhigh", "max"]
+"""How much work a model puts into an answer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelDescription:
+    """A model that an endpoint has.
+
+    Attributes:
+        id: How it is asked for.
+        name: For people; the id where there is none.
+        efforts: Those that it takes; empty where it takes none, or nothing is known.
+        thinking: Whether it can think before it answers, as far as is known.
+    """
+
+    id: str
+    name: str
+    efforts: tuple[Effort, ...] = ()
+    thinking: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +59,11 @@ class ModelRequest:
         tools: ``{"name", "description", "input_schema"}`` each, sorted by name.
         max_tokens: Most output tokens.
         tool_choice: ``none`` asks for an answer without tools.
+        server_tools: Tools that the endpoint runs itself, as it names them or as it
+            defines them; those it cannot have are left out.
+        thinking: Whether it thinks before it answers; ``None``: as the model does.
+        effort: How much work it puts in; ``None``: as the model does.
+        output_schema: JSON Schema that an endpoint which can is held to.
     """
 
     messages: list[dict[str, Any]]
@@ -40,6 +71,10 @@ class ModelRequest:
     tools: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     max_tokens: int = 8192
     tool_choice: Literal["auto", "none"] = "auto"
+    server_tools: tuple[str | dict[str, Any], ...] = ()
+    thinking: bool | None = None
+    effort: Effort | None = None
+    output_schema: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +156,14 @@ class Model(ABC):
                 also ``model_cassette_mismatch``, ``model_cassette_invalid``,
                 ``model_cassette_unwritable``.
         """
+
+    async def models(self) -> list[ModelDescription]:
+        """Return the models that its endpoint has; empty where none can be listed.
+
+        Raises:
+            ModelError: The endpoint failed.
+        """
+        return []
 
     def secrets(self) -> tuple[str, ...]:
         """Return the credentials it uses, to keep them out of what is written."""

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import msgspec
 
-__all__ = ["INTERRUPTED", "own_id", "repair", "trim"]
+__all__ = ["INTERRUPTED", "own_id", "repair", "size_bytes", "trim"]
 
 INTERRUPTED = "The call was interrupted; it may have run."
 """The result of a tool call whose own result is not known."""
@@ -74,7 +74,7 @@ def trim(history: list[_Message], *, budget_bytes: int) -> list[_Message]:
         history: A repaired history; not changed.
         budget_bytes: Largest size as JSON, UTF-8; above 1.
     """
-    over = _bytes(history) - budget_bytes
+    over = size_bytes(history) - budget_bytes
     if over <= 0:
         return history
     step = budget_bytes // 2
@@ -84,11 +84,11 @@ def trim(history: list[_Message], *, budget_bytes: int) -> list[_Message]:
         if excess <= 0:
             return trimmed
         trimmed[index] = _without_outputs(message)
-        excess -= _bytes(message) - _bytes(trimmed[index])
+        excess -= size_bytes(message) - size_bytes(trimmed[index])
     questions = [i for i, message in enumerate(trimmed) if _is_question(message)]
     while len(questions) > 1 and excess > 0:
         first, following, *_ = questions
-        excess -= _bytes(trimmed[first:following])
+        excess -= size_bytes(trimmed[first:following])
         del questions[0]
     if questions[0] == 0:
         return trimmed
@@ -238,7 +238,7 @@ def _without_outputs(message: _Message) -> _Message:
         "content": [
             {**block, "content": _OUTPUT_REMOVED}
             if block.get("type") == "tool_result"
-            and _bytes(block.get("content")) > _bytes(_OUTPUT_REMOVED)
+            and size_bytes(block.get("content")) > size_bytes(_OUTPUT_REMOVED)
             else block
             for block in message["content"]
         ],
@@ -255,7 +255,7 @@ def _said(text: str) -> _Message:
     return {"role": "user", "content": [{"type": "text", "text": text}]}
 
 
-def _bytes(value: object) -> int:
+def size_bytes(value: object) -> int:
     """Return the size as JSON; an image or a PDF counts as what it costs a model."""
     return len(msgspec.json.encode(_without_bytes(value)))
 

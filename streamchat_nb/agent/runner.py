@@ -15,6 +15,7 @@ from streamchat_nb.errors import StoreError, StreamchatError
 from streamchat_nb.protocol.events import (
     BlockDelta,
     MessageCompleted,
+    MessageDiscarded,
     ToolStarted,
     TurnEndStatus,
     TurnFinished,
@@ -45,6 +46,7 @@ class TurnRunner:
         make_turn: Makes the turn, given this, once everything before it is committed.
 
     Attributes:
+        agent: Who answers.
         turn_id: Id of the turn.
         is_superseded: A newer message is to be answered instead; see ``supersede``.
     """
@@ -57,7 +59,7 @@ class TurnRunner:
         make_turn: Callable[[TurnRunner], Awaitable[Turn]],
     ) -> None:
         self._log = log
-        self._agent = agent
+        self.agent = agent
         self.turn_id = turn_id
         self.is_superseded = False
         self._make_turn = make_turn
@@ -117,7 +119,7 @@ class TurnRunner:
         if not consuming.done():
             self._left_behind = True
             consuming.add_done_callback(_forget)
-            logger.warning("Agent %s does not stop; left behind", self._agent.name)
+            logger.warning("Agent %s does not stop; left behind", self.agent.name)
             return self._ended_early or "cancelled", None
         if consuming.cancelled():
             return self._ended_early or "cancelled", None
@@ -130,13 +132,13 @@ class TurnRunner:
             case StreamchatError():
                 return "failed", error_body(failure)
             case _:
-                logger.error("Agent %s failed", self._agent.name, exc_info=failure)
+                logger.error("Agent %s failed", self.agent.name, exc_info=failure)
                 return "failed", error_body(_agent_failed(failure))
 
     async def _consume(self) -> None:
         await self._log.flushed()
         turn = await self._make_turn(self)
-        events = cast("AsyncGenerator[AgentEvent]", self._agent.run(turn))
+        events = cast("AsyncGenerator[AgentEvent]", self.agent.run(turn))
         async with aclosing(events):
             async for event in events:
                 if self._left_behind:
@@ -152,13 +154,19 @@ class TurnRunner:
                 await self._log.append(stamped, durable=True)
             case MessageCompleted():
                 self._stop_reason = stamped.stop_reason
-                self._usage = summed_usage(self._usage, stamped.usage)
-                if stamped.cost is not None:
-                    self._cost = (self._cost or 0.0) + stamped.cost
+                self._count(stamped)
+                self._log.append(stamped)
+            case MessageDiscarded():
+                self._count(stamped)
                 self._log.append(stamped)
             case _:
                 self._log.append(stamped)
         await self._log.room()
+
+    def _count(self, end: MessageCompleted | MessageDiscarded) -> None:
+        self._usage = summed_usage(self._usage, end.usage)
+        if end.cost is not None:
+            self._cost = (self._cost or 0.0) + end.cost
 
     def _reason_of(self, status: TurnEndStatus) -> str | None:
         if status != "completed":

@@ -443,7 +443,7 @@ class ClientConversation:
         """Give the conversation a title."""
         await self._change({"title": title})
 
-    async def configure(self, **settings: str | None) -> None:
+    async def configure(self, **settings: str | bool | None) -> None:
         """Choose who answers, from the next turn on.
 
         Args:

@@ -315,7 +315,7 @@ class SyncConversation:
         """See ``ClientConversation.download``."""
         return self._thread.wait(self._conversation.download(artifact))
 
-    def configure(self, **settings: str | None) -> None:
+    def configure(self, **settings: str | bool | None) -> None:
         """See ``ClientConversation.configure``."""
         self._thread.wait(self._conversation.configure(**settings))
 

@@ -151,10 +151,15 @@ class MessageCompleted(EventBase, frozen=True, kw_only=True, tag="message.comple
 
 
 class MessageDiscarded(EventBase, frozen=True, kw_only=True, tag="message.discarded"):
-    """An agent's message that a retry replaces; shown as void, never sent again."""
+    """An agent's message that a retry replaces; shown as void, never sent again.
+
+    ``usage`` and ``cost`` are what it took all the same, where that is known.
+    """
 
     message: str
     reason: str
+    usage: Usage | None = None
+    cost: float | None = None
 
 
 class MessageEdited(EventBase, frozen=True, kw_only=True, tag="message.edited"):
