@@ -126,7 +126,7 @@ class RunTranslation:
         self.ended = False
         self._begun = not self.answered
         self._calls = TurnCalls(self.answered, self.is_open)
-        self._stream: MessageStream | None = None
+        self._streams: dict[str, MessageStream] = {}
         self._model = ""
         self._usage: Usage | None = None
         self._active = False
@@ -175,7 +175,10 @@ class RunTranslation:
 
     def _ending(self, last: BaseEvent) -> list[BaseEvent]:
         self.ended = True
-        events = [] if self._stream is None or not self._begun else self._stream.close()
+        events: list[BaseEvent] = []
+        if self._begun:
+            for stream in self._streams.values():
+                events += stream.close()
         if self._active:
             events.append(self._activity(phase="finished", label=""))
         return [*events, last]
@@ -205,15 +208,16 @@ class RunTranslation:
         caught_up: list[BaseEvent] = []
         if not self._begun and self._begins_with(event):
             self._begun = True
-            opened = () if self._stream is None else self._stream.reopen()
-            caught_up = [*self._catch_up(), *opened]
+            caught_up = self._catch_up()
+            for stream in self._streams.values():
+                caught_up += stream.reopen()
         call = self._calls.take(event)
         events = self._of_event(event) if call is None else self._of_call(event, call)
         if not self._begun:
             return []
         if isinstance(event, e.TurnFinished):
             events = [*events, *self._end_of(event)]
-        elif self._stream is None and (waiting := self._calls.waiting()) is not None:
+        elif not self._streams and (waiting := self._calls.waiting()) is not None:
             events = [*events, *self._wait_for(waiting)]
         for translated in events:
             translated.timestamp = event.ts or None
@@ -261,10 +265,10 @@ class RunTranslation:
         return []
 
     def _of_message(self, event: e.Event) -> list[BaseEvent]:
-        if isinstance(event, e.MessageCreated) and event.role == "assistant":
-            self._stream = MessageStream(event.message)
-        stream = self._stream
-        if stream is None or getattr(event, "message", None) != stream.message:
+        stream = self._streams.get(getattr(event, "message", ""))
+        if stream is None:
+            if isinstance(event, e.MessageCreated) and event.role == "assistant":
+                self._streams[event.message] = MessageStream(event.message)
             return []
         match event:
             case e.BlockStarted():
@@ -281,7 +285,7 @@ class RunTranslation:
     def _complete(
         self, stream: MessageStream, event: e.MessageCompleted
     ) -> list[BaseEvent]:
-        self._stream = None
+        del self._streams[stream.message]
         if self._begun:
             self._usage = summed_usage(self._usage, event.usage)
         events, fits = stream.complete(event.content)
@@ -303,7 +307,7 @@ class RunTranslation:
         return events
 
     def _discard(self, stream: MessageStream) -> list[BaseEvent]:
-        self._stream = None
+        del self._streams[stream.message]
         events = stream.close()
         if stream.pieces:
             void = [p.id for p in stream.pieces if p.kind == "thinking"]
@@ -336,8 +340,9 @@ class RunTranslation:
     def _request(self, event: e.ToolRequested) -> list[BaseEvent]:
         self.history.add_call(event.message, event.tool_call, event.name, event.input)
         facts = {"label": event.label, "where": event.where, "risk": event.risk}
+        stream = self._streams.get(event.message)
         return [
-            *(() if self._stream is None else self._stream.close()),
+            *(() if stream is None else stream.close()),
             ToolCallStartEvent(
                 tool_call_id=event.tool_call,
                 tool_call_name=event.name,

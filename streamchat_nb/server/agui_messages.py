@@ -42,6 +42,7 @@ __all__ = [
     "PieceNames",
     "Transcript",
     "arguments_of",
+    "content_of",
     "history_before",
     "pieces_of",
     "result_id",
@@ -205,10 +206,26 @@ def history_before(state: ConversationState, turn: str) -> Transcript:
     return transcript
 
 
+def content_of(message: MessageState) -> list[ContentBlock]:
+    """Return what a message says, as far as it was said."""
+    content: list[ContentBlock] = []
+    for block in message.blocks:
+        match block.kind:
+            case _ if block.content is not None:
+                content.append(block.content)
+            case "text":
+                content.append(TextBlock(text=block.text))
+            case "thinking":
+                content.append(ThinkingBlock(thinking=block.text))
+            case _:
+                pass
+    return content
+
+
 def _add(
     transcript: Transcript, message: MessageState, calls: list[ToolCallState]
 ) -> None:
-    content = [block.content for block in message.blocks if block.content is not None]
+    content = content_of(message)
     if message.role == "user":
         transcript.add_user(message.message, words(content))
         return

@@ -16,7 +16,7 @@ from streamchat_nb.protocol.events import ToolApprovalResolved
 from streamchat_nb.server.agents import AgentChoice
 from streamchat_nb.server.agui_events import RunNames, RunTranslation
 from streamchat_nb.server.agui_input import File
-from streamchat_nb.server.agui_messages import history_before, words
+from streamchat_nb.server.agui_messages import content_of, history_before, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -337,7 +337,7 @@ def _is_open(call: ToolCallState) -> bool:
 def _content_of_turn(state: ConversationState, turn: str) -> list[ContentBlock]:
     for message in state.messages:
         if message.turn == turn and message.role == "user":
-            return [b.content for b in message.blocks if b.content is not None]
+            return content_of(message)
     return []
 
 
