@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from streamchat_nb.client.command_requests import ConversationCommand
     from streamchat_nb.client.http import HttpApi
     from streamchat_nb.protocol.commands import ClientDescription
-    from streamchat_nb.protocol.connection import ToolCommand
+    from streamchat_nb.protocol.commands import LendingCommand
     from streamchat_nb.protocol.frames import Ack, CallTool, CancelTool
     from streamchat_nb.tools.tool import Tool
 
@@ -245,7 +245,7 @@ class Connection:
         self._followed.pop(log.id, None)
         log.take_failure(error)
 
-    async def tell(self, command: ToolCommand) -> None:
+    async def tell(self, command: LendingCommand) -> None:
         """Say something about functions that are lent, over the socket there is now.
 
         Raises:

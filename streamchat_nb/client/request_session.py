@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from streamchat_nb.client.followed_log import FollowedLog
     from streamchat_nb.client.session import SessionHost
     from streamchat_nb.errors import StreamchatError
-    from streamchat_nb.protocol.connection import ToolCommand
+    from streamchat_nb.protocol.commands import LendingCommand
     from streamchat_nb.protocol.frames import Ack
 
 __all__ = ["RequestSession"]
@@ -48,7 +48,7 @@ class RequestSession:
         """Carry out a command by a request."""
         return await perform_by_request(self._host.http, command)
 
-    async def tell(self, command: ToolCommand) -> None:  # noqa: ARG002
+    async def tell(self, command: LendingCommand) -> None:  # noqa: ARG002
         """Refuse: the server could not call back."""
         raise needs_socket()
 

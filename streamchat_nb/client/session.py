@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from streamchat_nb.client.log_reader import Reading
     from streamchat_nb.errors import StreamchatError
     from streamchat_nb.protocol.commands import ClientDescription
-    from streamchat_nb.protocol.connection import ToolCommand
+    from streamchat_nb.protocol.commands import LendingCommand
     from streamchat_nb.protocol.frames import Ack, CallTool, CancelTool, GoingAway
 
 __all__ = [
@@ -145,7 +145,7 @@ class Session(Protocol):
         """
         ...
 
-    async def tell(self, command: ToolCommand) -> None:
+    async def tell(self, command: LendingCommand) -> None:
         """Say something about functions that are lent; needs a socket.
 
         Raises:

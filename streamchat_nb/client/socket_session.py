@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from streamchat_nb.client.followed_log import FollowedLog
     from streamchat_nb.client.log_reader import Reading
     from streamchat_nb.client.session import SessionHost
-    from streamchat_nb.protocol.connection import ToolCommand
+    from streamchat_nb.protocol.commands import LendingCommand
     from streamchat_nb.protocol.events import Event, UnknownEvent
     from streamchat_nb.protocol.frames import Frame
 
@@ -153,7 +153,7 @@ class SocketSession:
         await self._refresh_token()
         return cast("Ack", await self._command(command))
 
-    async def tell(self, command: ToolCommand) -> None:
+    async def tell(self, command: LendingCommand) -> None:
         """Send a command about functions that are lent."""
         if isinstance(command, ReportTool):
             await self._pace()

@@ -30,7 +30,7 @@ from streamchat_nb.tools.dispatch import Outcome, refusal_of, run_tool
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable
 
-    from streamchat_nb.protocol.connection import ToolCommand
+    from streamchat_nb.protocol.commands import LendingCommand
     from streamchat_nb.tools.tool import Tool
 
 __all__ = ["ToolLender", "ToolLine"]
@@ -53,7 +53,7 @@ class ToolLine(Protocol):
         """Return a fresh command id."""
         ...
 
-    async def tell(self, command: ToolCommand) -> None:
+    async def tell(self, command: LendingCommand) -> None:
         """Send a command over the socket and wait for its answer, if it has one.
 
         Raises:

@@ -10,11 +10,21 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from streamchat_nb.protocol.content import Action, Display, Identifier, UserBlock
+from streamchat_nb.protocol.agent_events import AgentEvent
+from streamchat_nb.protocol.content import (
+    Action,
+    Display,
+    ErrorBody,
+    Identifier,
+    UserBlock,
+)
 from streamchat_nb.protocol.events import ApprovalDecision, Risk
 
 __all__ = [
+    "AcceptAgent",
     "AcceptTool",
+    "AgentCommand",
+    "AgentOffer",
     "Approve",
     "Authenticate",
     "Cancel",
@@ -24,13 +34,18 @@ __all__ = [
     "CommandId",
     "Cursor",
     "EditQueued",
+    "FinishAgent",
     "FinishTool",
+    "LendingCommand",
+    "OfferAgents",
     "OfferTools",
     "Ping",
+    "ReportAgent",
     "ReportTool",
     "Send",
     "SendNow",
     "Subscribe",
+    "ToolCommand",
     "ToolOffer",
     "Unsubscribe",
 ]
@@ -221,11 +236,87 @@ class FinishTool(CommandBase, frozen=True, kw_only=True, tag="tool.result"):
     actions: list[Action] | None = None
 
 
+class AgentOffer(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An agent that a client lends to a conversation.
+
+    Attributes:
+        name: How people choose it.
+        description: What it is for, in a line.
+        model: Shown beside its answers; empty when it has none.
+        offline: No language model runs.
+    """
+
+    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}\Z")]
+    description: Annotated[str, Meta(max_length=500)] = ""
+    model: Annotated[str, Meta(max_length=200)] = ""
+    offline: bool = False
+
+
+class OfferAgents(CommandBase, frozen=True, kw_only=True, tag="agents.offer"):
+    """Lend these agents to a conversation; replaces those this client lent before.
+
+    They answer where the conversation's settings choose them by name.
+    """
+
+    id: CommandId
+    conversation: Identifier
+    agents: Annotated[list[AgentOffer], Meta(max_length=32)]
+
+
+class AcceptAgent(CommandBase, frozen=True, kw_only=True, tag="agent.accept"):
+    """Take an ``agent.run``; the agent may begin once this is acknowledged."""
+
+    id: CommandId
+    conversation: Identifier
+    turn: Identifier
+    lease: Identifier
+
+
+class ReportAgent(CommandBase, frozen=True, kw_only=True, tag="agent.events"):
+    """What an agent says, in order, without envelopes.
+
+    ``number`` counts these commands of a lease from 1. One is under way at a time: the
+    next is sent when this one is acknowledged, and what happens meanwhile goes into it.
+    The same number again is the same batch: it is written once. The ``result`` of the
+    ack says whether the turn is ``superseded``: the agent should end at its next tool
+    boundary.
+    """
+
+    id: CommandId
+    conversation: Identifier
+    turn: Identifier
+    lease: Identifier
+    number: Annotated[int, Meta(ge=1)]
+    events: Annotated[list[AgentEvent], Meta(min_length=1, max_length=512)]
+
+
+class FinishAgent(CommandBase, frozen=True, kw_only=True, tag="agent.end"):
+    """The agent has ended, after its last events; sent again until acknowledged.
+
+    With an ``error`` the turn fails, and people read its message.
+    """
+
+    id: CommandId
+    conversation: Identifier
+    turn: Identifier
+    lease: Identifier
+    error: ErrorBody | None = None
+
+
 class Ping(CommandBase, frozen=True, kw_only=True, tag="ping"):
     """Ask for a ``pong`` with the heads of the subscribed conversations."""
 
     id: CommandId | None = None
 
+
+ToolCommand = OfferTools | AcceptTool | ReportTool | FinishTool
+"""What clients that lend functions say."""
+
+AgentCommand = OfferAgents | AcceptAgent | ReportAgent | FinishAgent
+"""What clients that lend agents say."""
+
+LendingCommand = ToolCommand | AgentCommand
+"""What clients say of what they lend."""
 
 Command = (
     Authenticate
@@ -240,6 +331,10 @@ Command = (
     | AcceptTool
     | ReportTool
     | FinishTool
+    | OfferAgents
+    | AcceptAgent
+    | ReportAgent
+    | FinishAgent
     | Ping
 )
 """The closed union of commands."""

@@ -28,17 +28,14 @@ from streamchat_nb.errors import (
 from streamchat_nb.protocol.close_codes import CloseCode
 from streamchat_nb.protocol.codec import decode_command
 from streamchat_nb.protocol.commands import (
-    AcceptTool,
     Approve,
     Authenticate,
     Cancel,
     ClientDescription,
     CommandId,
     EditQueued,
-    FinishTool,
-    OfferTools,
+    LendingCommand,
     Ping,
-    ReportTool,
     Send,
     SendNow,
     Subscribe,
@@ -68,7 +65,6 @@ __all__ = [
     "Perform",
     "Performed",
     "SendFrame",
-    "ToolCommand",
     "VerifyToken",
     "error_frame",
 ]
@@ -76,7 +72,8 @@ __all__ = [
 PROTOCOL = "streamchat.v1"
 HEARTBEAT_MS = 20_000
 FRAMES_PER_CALL = 2
-"""What each ``tool.call`` asks for: ``tool.accept`` and ``tool.result``."""
+"""What each ``tool.call`` asks for (``tool.accept`` and ``tool.result``), and likewise
+each ``agent.run``. The ack of an ``agent.events`` asks for one more."""
 EXPIRY_NOTICE_S = 30.0
 EXPIRED_GRACE_S = 25.0
 
@@ -115,9 +112,6 @@ class VerifyToken:
     client: ClientDescription | None
 
 
-ToolCommand = OfferTools | AcceptTool | ReportTool | FinishTool
-"""What clients that lend functions say."""
-
 Performed = (
     Subscribe
     | Unsubscribe
@@ -126,7 +120,7 @@ Performed = (
     | SendNow
     | Cancel
     | Approve
-    | ToolCommand
+    | LendingCommand
     | Ping
 )
 """The commands that the host carries out."""
@@ -256,9 +250,9 @@ class ConnectionMachine:
             case _:
                 return self._take_command(command)
 
-    def called(self) -> None:
-        """A function of the client was called: its two answers are no flood."""
-        for _ in range(min(FRAMES_PER_CALL, len(self._frame_times))):
+    def called(self, frames: int = FRAMES_PER_CALL) -> None:
+        """The client was asked for so many frames: they are no flood."""
+        for _ in range(min(frames, len(self._frame_times))):
             self._frame_times.popleft()
 
     def authenticated(

@@ -14,9 +14,11 @@ from streamchat_nb.protocol.limits import Limits
 
 __all__ = [
     "Ack",
+    "AgentLimits",
     "Authenticated",
     "AuthenticationTerms",
     "CallTool",
+    "CancelAgent",
     "CancelTool",
     "ErrorFrame",
     "Frame",
@@ -26,6 +28,7 @@ __all__ = [
     "Participant",
     "Pong",
     "Presence",
+    "RunAgent",
     "Snapshot",
     "Subscribed",
     "TokenExpiring",
@@ -175,6 +178,62 @@ class CancelTool(FrameBase, frozen=True, kw_only=True, tag="tool.cancel"):
     lease: str
 
 
+class AgentLimits(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where a turn stops by itself; the agent sees to it.
+
+    Attributes:
+        steps: Model requests.
+        tool_calls: Tool calls.
+        wall_clock_ms: Longest time, without that in which a person is asked.
+        output_tokens: Output tokens; absent: no limit.
+        tokens: Ceiling of tokens of all kinds; absent: none.
+        cost_usd: Ceiling of what it costs in US dollars, estimated; absent: none.
+        conversation_tokens: As ``tokens``, for the whole conversation.
+        conversation_cost_usd: As ``cost_usd``, for the whole conversation.
+        model_tool_output_bytes: Largest tool output given to a model.
+        approval_timeout_ms: How long a person has to answer; absent: as long as it
+            takes.
+    """
+
+    steps: int
+    tool_calls: int
+    wall_clock_ms: int
+    output_tokens: int | None = None
+    tokens: int | None = None
+    cost_usd: float | None = None
+    conversation_tokens: int | None = None
+    conversation_cost_usd: float | None = None
+    model_tool_output_bytes: int = 32_768
+    approval_timeout_ms: int | None = None
+
+
+class RunAgent(FrameBase, frozen=True, kw_only=True, tag="agent.run"):
+    """Answer a turn with an agent that this client lends.
+
+    Answer with ``agent.accept`` at once, let it begin when that is acknowledged, send
+    ``agent.events`` and at last ``agent.end``. The same lease again is the same run: it
+    must not begin twice, and what was not acknowledged is sent again. What there was to
+    say before is in the conversation, up to ``seq`` of ``log``: the client follows it.
+    Answers to approvals come there, too.
+    """
+
+    conversation: str
+    turn: str
+    lease: str
+    agent: str
+    log: str
+    seq: int
+    limits: AgentLimits
+
+
+class CancelAgent(FrameBase, frozen=True, kw_only=True, tag="agent.cancel"):
+    """Nobody waits for this agent any more: stop it."""
+
+    conversation: str
+    turn: str
+    lease: str
+
+
 class Participant(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Who follows a conversation now: one per client, however many sockets it has.
 
@@ -214,6 +273,8 @@ Frame = (
     | Presence
     | CallTool
     | CancelTool
+    | RunAgent
+    | CancelAgent
 )
 """The closed union of frames to one connection."""
 

@@ -175,7 +175,14 @@ _STREAM = {"text/event-stream": {"schema": {"type": "string"}}}
 _HEAD = _object(id=_TEXT, log=_TEXT, head=_NUMBER, title=_TEXT)
 _TOOL = _object(name=_TEXT, description=_TEXT)
 _AGENT = _object(
-    name=_TEXT, model=_TEXT, offline=_FLAG, tools={"type": "array", "items": _TOOL}
+    name=_TEXT,
+    description=_TEXT,
+    model=_TEXT,
+    offline=_FLAG,
+    where={"enum": ["server", "kernel"]},
+    default=_FLAG,
+    problem={"type": ["string", "null"]},
+    tools={"type": "array", "items": _TOOL},
 )
 
 
@@ -287,8 +294,13 @@ def _turn_paths() -> dict[str, Any]:
 
 
 def _server_paths() -> dict[str, Any]:
-    def read(summary: str, schema: dict[str, Any] = _ANY_OBJECT) -> dict[str, Any]:
-        return {"get": _operation(summary, {"200": _json(summary, schema)})}
+    def read(
+        summary: str,
+        schema: dict[str, Any] = _ANY_OBJECT,
+        parameters: list[dict[str, Any]] | None = None,
+    ) -> dict[str, Any]:
+        answer = {"200": _json(summary, schema)}
+        return {"get": _operation(summary, answer, parameters=parameters)}
 
     return {
         "/token": {
@@ -320,6 +332,10 @@ def _server_paths() -> dict[str, Any]:
         "/agents": read(
             "The agents that can be talked to, and their tools",
             _object(agents={"type": "array", "items": _AGENT}),
+            [_query("conversation", "Those that are lent to it, too", _IDENTIFIER)],
+        ),
+        "/models": read(
+            "The models that a conversation can choose from", _schema(ModelList)
         ),
         "/openapi.json": read("This description"),
         "/schema.json": read("JSON Schema of streamchat.v1"),

@@ -20,6 +20,7 @@ from streamchat_nb.conversation.sqlite import SqliteStore
 from streamchat_nb.conversation.store import MemoryStore
 from streamchat_nb.errors import StreamchatError, UsageError
 from streamchat_nb.protocol.limits import Limits
+from streamchat_nb.server.agent_catalog import AGENT_NAME
 from streamchat_nb.server.artifacts import ArtifactHandler, ArtifactsHandler
 from streamchat_nb.server.auth import TokenAuthority
 from streamchat_nb.server.base import Runtime
@@ -37,6 +38,7 @@ from streamchat_nb.server.rest import (
     ConversationsHandler,
     DescriptionHandler,
     HealthHandler,
+    ModelsHandler,
     NoRouteHandler,
     SendNowHandler,
     SessionHandler,
@@ -46,7 +48,7 @@ from streamchat_nb.server.rest import (
 from streamchat_nb.server.service import Service
 from streamchat_nb.server.settings import DEFAULT_SYSTEM_PROMPT, Settings
 from streamchat_nb.server.websocket import SocketHandler
-from streamchat_nb.server.wiring import make_agent, make_tools
+from streamchat_nb.server.wiring import agent_names, make_agent, make_tools
 from streamchat_nb.tools.mcp_settings import read_mcp_servers
 
 if TYPE_CHECKING:
@@ -67,7 +69,7 @@ LEAVE_S = 0.6
 
 
 class _Proposal(TypedDict):
-    value: dict[str, int]
+    value: dict[str, Any]
 
 
 class StreamchatExtension(ExtensionApp):
@@ -89,8 +91,18 @@ class StreamchatExtension(ExtensionApp):
 
     agent = Unicode(
         "",
-        help="Agent that answers, as module:attribute of an Agent or of a function "
-        "without arguments that returns one. Empty: the built-in tool-using agent.",
+        help="Agent that answers where a conversation chooses none: a name out of "
+        "agents, or module:attribute (as there), which takes the built-in agent's "
+        "place. Empty: the built-in tool-using agent, called assistant.",
+    ).tag(config=True)
+    agents = Dict(
+        value_trait=Unicode(),
+        key_trait=Unicode(),
+        help="More agents by name, for example {'graph': 'my_module:graph'}: each as "
+        "module:attribute of an Agent, a compiled LangGraph graph, an async generator "
+        "function, or a function without arguments that returns one of these. "
+        "Installed packages register theirs in the entry-point group "
+        "streamchat_nb.agents. A conversation chooses by name.",
     ).tag(config=True)
     model = Unicode(
         "",
@@ -240,6 +252,7 @@ class StreamchatExtension(ExtensionApp):
             store=_make_store(settings),
             make_agent=partial(make_agent, settings, root=self._root()),
             make_tools=partial(make_tools, settings),
+            agent_names=partial(agent_names, settings),
         )
         self._runtime = Runtime(
             service=self._service,
@@ -266,6 +279,7 @@ class StreamchatExtension(ExtensionApp):
             (f"{api}ws", SocketHandler, {}),
             (f"{api}health", HealthHandler, {}),
             (f"{api}agents", AgentsHandler, {}),
+            (f"{api}models", ModelsHandler, {}),
             (f"{api}openapi.json", DescriptionHandler, {"describe": openapi}),
             (f"{api}schema.json", DescriptionHandler, {"describe": json_schema}),
             (f"{api}conversations", ConversationsHandler, {}),
@@ -394,6 +408,7 @@ class StreamchatExtension(ExtensionApp):
         """Return what the traits say, as one value."""
         return Settings(
             agent=self.agent,
+            agents=dict(self.agents),
             model=self.model,
             base_url=self.base_url,
             system_prompt=self.system_prompt,

@@ -41,6 +41,7 @@ __all__ = [
     "ConversationsHandler",
     "DescriptionHandler",
     "HealthHandler",
+    "ModelsHandler",
     "NoRouteHandler",
     "SendNowHandler",
     "SessionHandler",
@@ -98,8 +99,23 @@ class AgentsHandler(StreamchatHandler):
     @override
     @allowed("read", RESOURCE)
     async def get(self) -> None:
-        """Answer with the agents that can be talked to, and their tools."""
-        self.answer({"agents": [self.service.describe_agent()]})
+        """Answer with the agents that can be talked to, and their tools.
+
+        With ``conversation`` those that are lent to it are among them.
+        """
+        conversation = self.get_query_argument("conversation", None)
+        agents = await self.service.describe_agents(self.principal, conversation)
+        self.answer({"agents": agents})
+
+
+class ModelsHandler(StreamchatHandler):
+    """``GET api/models``."""
+
+    @override
+    @allowed("read", RESOURCE)
+    async def get(self) -> None:
+        """Answer with the models that a conversation can choose from."""
+        self.answer(await self.service.models())
 
 
 class ConversationsHandler(StreamchatHandler):

@@ -13,13 +13,13 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+import msgspec
+
 from streamchat_nb._version import __version__
-from streamchat_nb.agent.closing import open_ends
 from streamchat_nb.conversation.artifacts import artifacts_beside
 from streamchat_nb.conversation.log import ConversationLog, LogWriter
 from streamchat_nb.conversation.store import ConversationRecord
 from streamchat_nb.errors import (
-    InvalidInput,
     NotFound,
     StoreError,
     StreamchatError,
@@ -29,11 +29,13 @@ from streamchat_nb.protocol.content import Author
 from streamchat_nb.protocol.events import (
     ConversationCreated,
     ConversationUpdated,
-    TurnFinished,
 )
-from streamchat_nb.server.agents import AbsentAgent, AgentChoice, Agents
+from streamchat_nb.server.agents import BUILT_IN, AgentChoice, Agents
 from streamchat_nb.server.attachments import Attachments
+from streamchat_nb.server.choices import Choices
 from streamchat_nb.server.health import Health
+from streamchat_nb.server.model_choices import ModelChoices
+from streamchat_nb.server.recovery import interrupt_open_turns
 from streamchat_nb.server.server_tools import ServerTools
 from streamchat_nb.server.titles import checked_title, title_of
 from streamchat_nb.server.turn_slots import TurnSlots
@@ -41,12 +43,13 @@ from streamchat_nb.server.turns import ConversationTurns, Receipt
 from streamchat_nb.tools.validation import check_output_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from streamchat_nb.agent.agent import Agent
     from streamchat_nb.conversation.store import Store
     from streamchat_nb.protocol.content import UserBlock
     from streamchat_nb.protocol.events import ToolApprovalResolved
+    from streamchat_nb.server.model_choices import ModelList
     from streamchat_nb.server.settings import Settings
     from streamchat_nb.tools.registry import ToolSet
 
@@ -57,7 +60,6 @@ logger = logging.getLogger(__name__)
 LOADED_CONVERSATIONS = 256
 IDLE_S = 60.0
 STOP_TIMEOUT_S = 5.0
-INTERRUPT_WAIT_S = 1.0
 DELETED = "conversation_deleted"
 
 
@@ -81,6 +83,7 @@ class Service:
         settings: The server's settings.
         store: Where conversations are kept; opened by ``start``.
         make_agent: Makes who answers a conversation; see ``Agents``.
+        agent_names: Gives the names of agents besides the default one; likewise.
         make_tools: Makes the server-side tools; called once by ``start``, on a thread.
 
     Attributes:
@@ -100,9 +103,12 @@ class Service:
         store: Store,
         make_agent: Callable[[AgentChoice], Agent],
         make_tools: Callable[[], ToolSet],
+        agent_names: Callable[[], Iterable[str]] = tuple,
     ) -> None:
         self.settings = settings
-        self._agents = Agents(make_agent)
+        self._agents = Agents(make_agent, agent_names)
+        self._choices = Choices(self._agents)
+        self._models = ModelChoices()
         self._tools = ServerTools(make_tools, settings)
         self._store = store
         self._writer = LogWriter(store)
@@ -121,7 +127,7 @@ class Service:
             UsageError: An agent or a tool of the settings cannot be loaded.
             StoreError: The store cannot be opened; its message says what to do.
         """
-        self.agent = await self._agents.get(AgentChoice())
+        self.agent = await self._agents.open()
         await self._tools.start()
         await self._store.open()
         artifacts = artifacts_beside(self._store.location)
@@ -184,13 +190,14 @@ class Service:
             choice: Who answers; ``None`` as the server's settings say.
 
         Raises:
+            Conflict: There is one with this id.
             InvalidInput: The title cannot be used, or nobody can answer so.
             Unavailable: The store cannot write now.
         """
         self._refuse_when_unavailable()
         now_ms = time.time_ns() // 1_000_000
         title = checked_title(title)
-        agent = await self._agents.get(choice or AgentChoice())
+        agent = await self._choices.first(choice or AgentChoice())
         record = ConversationRecord(
             id=f"c_{secrets.token_hex(16)}",
             log=secrets.token_hex(16),
@@ -205,7 +212,7 @@ class Service:
             settings=choice.settings() if choice else None,
         )
         log = await self._writer.create(record, created)
-        self._keep(log, agent)
+        self._keep(self._turns_of(log, agent))
         return log
 
     async def open(self, principal: Principal, conversation: str) -> ConversationLog:
@@ -271,17 +278,11 @@ class Service:
         """
         turns = await self._open_turns(principal, conversation)
         self._refuse_when_unavailable()
-        changed = _without_none({**turns.log.state.settings, **settings})
-        known = set(AgentChoice.__struct_fields__)
-        if unknown := sorted(set(settings) - known):
-            names = ", ".join(sorted(known))
-            raise InvalidInput(
-                f"There is no setting {unknown[0]!r}; there are {names}."
-            )
-        agent = await self._agents.get(AgentChoice.of(changed))
+        changed, agent = await self._choices.changed(turns, settings)
         update = ConversationUpdated(settings=changed, by=_author(principal))
         await asyncio.shield(turns.log.append(update, durable=True, rejectable=True))
         turns.agent = agent
+        await self._agents.close_unused({id(t.answering) for t in self._turns.values()})
         return turns.log
 
     async def delete(self, principal: Principal, conversation: str) -> None:
@@ -449,17 +450,42 @@ class Service:
             mcp_servers=self._tools.mcp_statuses(),
         )
 
-    def describe_agent(self) -> dict[str, object]:
-        """Return the agent and its tools, as the agents route shows them."""
-        return {
-            "name": self.agent.name,
-            "model": self.agent.model_name,
-            "offline": self.agent.offline,
-            "tools": [
-                {"name": tool.name, "description": tool.description}
-                for tool in self._tools.current().values()
-            ],
-        }
+    async def models(self) -> ModelList:
+        """Return the models that can be chosen for the built-in agent."""
+        built_in = AgentChoice(agent=BUILT_IN if BUILT_IN in self._agents else None)
+        return await self._models.of(await self._agents.get(built_in))
+
+    @property
+    def agent_names(self) -> list[str]:
+        """Names of the server's agents, the default one first."""
+        return self._agents.names
+
+    async def describe_agents(
+        self, principal: Principal, conversation: str | None = None
+    ) -> list[dict[str, object]]:
+        """Return the agents that can be talked to, and their tools.
+
+        Args:
+            principal: Who asks.
+            conversation: Those that are lent to it are among them, too.
+
+        Raises:
+            NotFound: There is no such conversation, or it is somebody else's.
+        """
+        turns = None
+        if conversation is not None:
+            turns = await self._open_turns(principal, conversation)
+        tools = [
+            {"name": tool.name, "description": tool.description}
+            for tool in self._tools.current().values()
+        ]
+        return [
+            {
+                **msgspec.structs.asdict(agent),
+                "tools": tools if agent.where == "server" else [],
+            }
+            for agent in await self._choices.described(turns)
+        ]
 
     # inside
 
@@ -507,18 +533,14 @@ class Service:
         if record is None:
             raise _not_found()
         log = await self._writer.load(record)
-        await _interrupt_open_turns(log)
-        return self._keep(log, await self._agent_of(log))
+        await interrupt_open_turns(log)
+        turns = self._turns_of(log, self.agent)
+        turns.agent = await self._choices.restored(turns)
+        self._keep(turns)
+        return turns
 
-    async def _agent_of(self, log: ConversationLog) -> Agent:
-        try:
-            return await self._agents.get(AgentChoice.of(log.state.settings))
-        except StreamchatError as error:
-            # It could be had when it was chosen; the conversation is to be read still.
-            return AbsentAgent(error)
-
-    def _keep(self, log: ConversationLog, agent: Agent) -> ConversationTurns:
-        turns = ConversationTurns(
+    def _turns_of(self, log: ConversationLog, agent: Agent) -> ConversationTurns:
+        return ConversationTurns(
             log,
             agent=agent,
             tools=self._tools,
@@ -526,9 +548,10 @@ class Service:
             slots=self._slots,
             attachments=self.attachments,
         )
-        self._turns[log.id] = turns
+
+    def _keep(self, turns: ConversationTurns) -> None:
+        self._turns[turns.log.id] = turns
         self._unload_idle()
-        return turns
 
     def _unload_idle(self) -> None:
         """Forget the longest unused idle conversations over the bound."""
@@ -564,28 +587,8 @@ def _is_stale(log: ConversationLog) -> bool:
     return log.closed is not None and log.closed.code == "store_conflict"
 
 
-async def _interrupt_open_turns(log: ConversationLog) -> None:
-    """End what was left open by a server that died: nobody runs it any more.
-
-    A store that cannot write now does not keep anybody from reading: the ends wait.
-    """
-    state = log.state
-    ends: set[asyncio.Future[int]] = set()
-    for turn in state.turns:
-        if turn.status in ("queued", "running"):
-            opened = open_ends(state, turn.turn, status="interrupted")
-            finished = TurnFinished(turn=turn.turn, status="interrupted")
-            ends.add(log.append(*opened, finished, durable=True))
-    if ends:
-        await asyncio.wait(ends, timeout=INTERRUPT_WAIT_S)
-
-
 def _author(principal: Principal) -> Author:
     return Author(id=principal.id, name=principal.name, kind="user")
-
-
-def _without_none(settings: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in settings.items() if value is not None}
 
 
 def _not_found() -> NotFound:

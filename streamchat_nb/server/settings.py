@@ -29,8 +29,10 @@ class Settings:
     """What the traits of ``StreamchatExtension`` said, read once.
 
     Attributes:
-        agent: ``module:attribute`` of an ``Agent`` or of a function that makes one;
-            empty for the built-in agent.
+        agent: Who answers where a conversation chooses nobody: a name, or the
+            ``module:attribute`` of one that takes the built-in agent's place; empty
+            for the built-in agent.
+        agents: More agents, ``module:attribute`` by name; see ``load_agent``.
         model: Model id; empty for the endpoint's default.
         base_url: Endpoint that speaks the Messages API; empty for Anthropic's.
         system_prompt: Instructions for the built-in agent.
@@ -58,6 +60,7 @@ class Settings:
     """
 
     agent: str = ""
+    agents: Mapping[str, str] = field(default_factory=dict[str, str])
     model: str = ""
     base_url: str = ""
     system_prompt: str = DEFAULT_SYSTEM_PROMPT

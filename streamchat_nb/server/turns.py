@@ -29,6 +29,7 @@ from streamchat_nb.protocol.events import (
     TurnQueued,
     TurnStarted,
 )
+from streamchat_nb.server.agent_desk import AgentDesk
 from streamchat_nb.server.approvals import ApprovalDesk
 from streamchat_nb.server.tool_desk import ToolDesk
 from streamchat_nb.tools.registry import ToolSet
@@ -117,6 +118,7 @@ class ConversationTurns:
 
     Attributes:
         agent: Who answers, from the next turn on.
+        agents: Where clients lend agents.
         approvals: Where tool calls ask a person.
         desk: Where clients lend tools.
         used_at: Monotonic time at which somebody last asked for the conversation.
@@ -136,6 +138,9 @@ class ConversationTurns:
         self.agent = agent
         self._attachments = attachments
         self.desk = ToolDesk()
+        self.agents = AgentDesk(
+            log, tool_output_bytes=settings.limits.tool_output_bytes
+        )
         self._server_tools = tools
         self._settings = settings
         self._slots = slots
@@ -154,9 +159,14 @@ class ConversationTurns:
         return None if self._active is None else self._active.turn
 
     @property
+    def answering(self) -> Agent | None:
+        """The agent of the running turn, if any."""
+        return None if self._active is None else self._active.runner.agent
+
+    @property
     def idle(self) -> bool:
         """Nothing runs, waits or is watched."""
-        nobody = self.desk.idle and self.log.idle
+        nobody = self.desk.idle and self.agents.idle and self.log.idle
         return self._active is None and not self._queue and nobody
 
     def _tools(self) -> ToolSet:
@@ -489,6 +499,11 @@ class ConversationTurns:
             approval_timeout_s=self._settings.approval_timeout_s,
             is_superseded=lambda: runner.is_superseded,
         )
+
+    def _output_schema(self, turn: str) -> dict[str, Any] | None:
+        state = self.log.fold.turn(turn)
+        question = None if state is None else self.log.fold.message(state.message)
+        return None if question is None else question.output_schema
 
     def _ended(self, active: _Active, task: asyncio.Task[TurnFinished]) -> None:
         if active.watchdog is not None:

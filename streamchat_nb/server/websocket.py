@@ -24,15 +24,11 @@ from streamchat_nb.errors import (
 )
 from streamchat_nb.protocol.close_codes import CloseCode
 from streamchat_nb.protocol.commands import (
-    AcceptTool,
     Approve,
     Cancel,
     ClientDescription,
     EditQueued,
-    FinishTool,
-    OfferTools,
     Ping,
-    ReportTool,
     Send,
     SendNow,
     Subscribe,
@@ -50,7 +46,7 @@ from streamchat_nb.protocol.connection import (
     error_frame,
 )
 from streamchat_nb.protocol.events import ToolApprovalResolved
-from streamchat_nb.protocol.frames import Ack, CallTool, GoingAway, Pong
+from streamchat_nb.protocol.frames import Ack, CallTool, GoingAway, Pong, RunAgent
 from streamchat_nb.server.base import RESOURCE, Runtime, allowed_methods
 from streamchat_nb.server.connections import bound_send_buffer
 from streamchat_nb.server.delivery import Delivery
@@ -63,7 +59,7 @@ if TYPE_CHECKING:
 
     from tornado.iostream import IOStream
 
-    from streamchat_nb.protocol.connection import ToolCommand
+    from streamchat_nb.protocol.commands import LendingCommand
     from streamchat_nb.protocol.frames import Frame
     from streamchat_nb.server.service import Principal, Service
 
@@ -333,13 +329,11 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
                     self._say(Ack(re=command.id, seq=await self._steer(command)))
                 case Approve():
                     await self._approve(command)
-                case OfferTools() | AcceptTool() | ReportTool() | FinishTool():
-                    await self._lend(command)
                 case Ping():
                     heads = self._delivery.heads
                     self._say(Pong(re=command.id, heads=heads))
                 case _:
-                    assert_never(command)
+                    await self._lend(command)
         except StreamchatError as error:
             if command.id is not None:
                 self._say(error_frame(error, command.id))
@@ -374,7 +368,7 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
             case Cancel():
                 return await self.service.cancel(*where, and_queued=command.and_queued)
 
-    async def _lend(self, command: ToolCommand) -> None:
+    async def _lend(self, command: LendingCommand) -> None:
         described = None if self._machine is None else self._machine.client
         client = self._id if described is None else described.id
         if self._lending is None:
@@ -384,8 +378,14 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
             self._say(ack)
 
     def _say_to_lender(self, frame: Frame) -> None:
-        if isinstance(frame, CallTool) and self._machine is not None:
-            self._machine.called()
+        if self._machine is not None:
+            match frame:
+                case CallTool() | RunAgent():
+                    self._machine.called()
+                case Ack():
+                    self._machine.called(1)  # now the agent's next batch may come
+                case _:
+                    pass
         self._say(frame)
 
     async def _approve(self, command: Approve) -> None:

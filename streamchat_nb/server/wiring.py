@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from importlib import import_module
 from typing import TYPE_CHECKING
 
-from streamchat_nb.agent.agent import Agent
 from streamchat_nb.agent.anthropic_agent import AnthropicAgent
 from streamchat_nb.agent.endpoint import credential_hint
 from streamchat_nb.errors import InvalidInput, UsageError
+from streamchat_nb.server.agent_catalog import AgentCatalog, listed, load_agent
+from streamchat_nb.server.agents import BUILT_IN, AgentChoice
 from streamchat_nb.tools.registry import ToolSet, entry_point_tools, load_tools
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from streamchat_nb.agent.agent import Agent
     from streamchat_nb.agent.model import Model
-    from streamchat_nb.server.agents import AgentChoice
     from streamchat_nb.server.settings import Settings
 
-__all__ = ["make_agent", "make_model", "make_tools"]
+__all__ = ["agent_names", "make_agent", "make_model", "make_tools"]
 
 logger = logging.getLogger(__name__)
 
 OFFLINE_MODEL = "offline-demo"
-BUILT_IN = "assistant"
 
 
 def make_agent(
@@ -40,44 +39,58 @@ def make_agent(
             conversations may have none.
 
     Raises:
-        UsageError: ``settings.agent`` names nothing, or not an agent, or one for
-            which there is a cassette that it would not use; or as ``make_model``.
+        UsageError: The settings name nothing, or not an agent, or one for which there
+            is a cassette that it would not use; or as ``make_model``.
         InvalidInput: The choice is not to be had here.
     """
-    if not settings.agent:
-        _check_name(choice, BUILT_IN)
+    catalog = AgentCatalog(settings.agents)
+    name = choice.agent or settings.agent or BUILT_IN
+    if choice.agent is None and _replaces_built_in(settings):
+        _refuse_options(choice, "this server")
+        if settings.cassette is not None:
+            raise UsageError(
+                "StreamchatExtension.cassette is for the built-in agent. Leave it out, "
+                "and give your agent a CassetteModel."
+            )
+        return load_agent(settings.agent, what="StreamchatExtension.agent")
+    if name in catalog:
+        _refuse_options(choice, repr(name))
+        return catalog.load(name)
+    if name == BUILT_IN and not _replaces_built_in(settings):
         return AnthropicAgent(
             _chosen_model(settings, choice, root),
             name=BUILT_IN,
             system=settings.system_prompt,
             tool_output_bytes=settings.limits.tool_output_bytes,
         )
-    if choice.model or choice.cassette:
+    known = listed(agent_names(settings))
+    if choice.agent is None:
+        raise UsageError(
+            f"StreamchatExtension.agent = {name!r} is none of the agents that there "
+            f"are by name: {known}. Give one of these, or an agent as module:attribute."
+        )
+    raise InvalidInput(f"There is no agent {name!r}; there is {known}.")
+
+
+def agent_names(settings: Settings) -> list[str]:
+    """Return the names of the agents, but for one that ``settings.agent`` locates."""
+    built_in = [] if _replaces_built_in(settings) else [BUILT_IN]
+    return list(dict.fromkeys([*built_in, *AgentCatalog(settings.agents).names]))
+
+
+def _replaces_built_in(settings: Settings) -> bool:
+    """Say whether the default agent is given by its place, and not by a name."""
+    return ":" in settings.agent
+
+
+def _refuse_options(choice: AgentChoice, whose: str) -> None:
+    if choice != AgentChoice(agent=choice.agent):
         raise InvalidInput(
-            "A model and a cassette can be chosen for the built-in agent only; this "
-            "server has its own."
+            "A model and a cassette can be chosen for the built-in agent only; "
+            f"{whose} has its own."
         )
-    if settings.cassette is not None:
-        raise UsageError(
-            "StreamchatExtension.cassette is for the built-in agent. Leave it out, and "
-            "give your agent a CassetteModel."
-        )
-    module_name, _, attribute = settings.agent.partition(":")
-    try:
-        found = getattr(import_module(module_name), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise UsageError(
-            f"StreamchatExtension.agent = {settings.agent!r} cannot be loaded: "
-            f"{error}. "
-            "Give it as module:attribute."
-        ) from None
-    agent = found if isinstance(found, Agent) else found()
-    if not isinstance(agent, Agent):
-        raise UsageError(
-            f"StreamchatExtension.agent = {settings.agent!r} is not an Agent."
-        )
-    _check_name(choice, agent.name)
-    return agent
+
+
 
 
 def make_model(settings: Settings) -> Model:
@@ -128,11 +141,6 @@ def _cassette_below(root: Path | None, cassette: str) -> Path:
     if root is None:
         raise InvalidInput("This server plays no cassettes of conversations.")
     return path_below(root, cassette)
-
-
-def _check_name(choice: AgentChoice, name: str) -> None:
-    if choice.agent not in (None, name):
-        raise InvalidInput(f"There is no agent {choice.agent!r}; there is {name!r}.")
 
 
 def _endpoint_model(settings: Settings) -> Model:
