@@ -4,6 +4,7 @@
  *   widget.js     the notebook widget; travels with every widget, so it is bounded
  *   page.js       the full page
  *   extras.js     what no first answer needs, fetched when it is first shown
+ *   panel.js      the settings and the check, fetched when somebody opens them
  *   highlight.js  colours for code, fetched when code is first shown
  *   widget.css    the look of both
  *   THIRD_PARTY_LICENSES.txt   licences of everything that was bundled
@@ -32,6 +33,7 @@ const entries = {
   page: join(here, "src/page.ts"),
   highlight: join(here, "src/highlight.ts"),
   extras: join(here, "src/extras.ts"),
+  panel: join(here, "src/panel.ts"),
 };
 
 /** The folder of the package that a bundled file belongs to, or null for our own. */

@@ -5,6 +5,7 @@ import { Connection, type ConnectionOptions } from "./connection";
 import { type Attachment, contentOf } from "./content";
 import { FileTransfer } from "./file_transfer";
 import { type KeepingPlaces, KeptTexts, keepingPlacesOf } from "./kept_texts";
+import { RequestAccess } from "./server_access";
 import { Fold } from "./state";
 import type { TurnRequest } from "./transport/values";
 import { attachedTo, lastStarted, openTurns, writtenTextOf } from "./turns";
@@ -38,6 +39,7 @@ export class Chat implements ChatModel {
   readonly #clientId: string;
   readonly #kept: KeptTexts;
   readonly #files: FileTransfer;
+  readonly server: RequestAccess;
   readonly #listeners = new Set<(change: Change) => void>();
   #fold = new Fold();
   /** Turns whose messages are being given another text. */
@@ -51,6 +53,11 @@ export class Chat implements ChatModel {
     this.#files = new FileTransfer({
       ...{ conversation, signal, requests: options.requests },
       begin: () => this.#connection.dispatch({ type: "begin" }),
+    });
+    this.server = new RequestAccess({
+      ...{ requests: options.requests, apiUrl: options.apiUrl, signal },
+      channel: options.kernel?.channel ?? null,
+      begun: (ended) => this.#files.begun(ended),
     });
     this.#connection = new Connection({
       ...options,

@@ -51,7 +51,7 @@ export class FileTransfer {
   async upload(file: File, signal: AbortSignal): Promise<Uploaded> {
     const ended = AbortSignal.any([signal, this.#options.signal]);
     try {
-      const conversation = await this.#begun(ended);
+      const conversation = await this.begun(ended);
       const path = `${artifactsOf(conversation)}?name=${encodeURIComponent(file.name)}`;
       const answer = await this.#options.requests.json(path, {
         ...{ method: "POST", body: file, signal: ended },
@@ -82,8 +82,12 @@ export class FileTransfer {
     }
   }
 
-  /** Wait until there is a conversation. */
-  #begun(signal: AbortSignal): Promise<Identifier> {
+  /**
+   * Wait until there is a conversation; one is made where there is none.
+   *
+   * @throws {Error} the signal aborted, or there is none after half a minute
+   */
+  begun(signal: AbortSignal): Promise<Identifier> {
     if (this.#conversation !== null) {
       return Promise.resolve(this.#conversation);
     }

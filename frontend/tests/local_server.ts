@@ -316,6 +316,9 @@ export class LocalServer {
       case "GET session":
         answer(200, { user: "You" });
         break;
+      case "GET health":
+        answer(200, { status: "ok" });
+        break;
       case "GET agents":
         answer(200, { agents: [{ name: "a", model: "m", offline: true }] });
         break;

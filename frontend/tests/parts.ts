@@ -2,9 +2,10 @@
 
 import * as extras from "../src/extras";
 import * as highlight from "../src/highlight";
+import * as panel from "../src/panel";
 import { type FileName, Parts } from "../src/view/part";
 
-const FILES: Readonly<Record<FileName, unknown>> = { extras, highlight };
+const FILES: Readonly<Record<FileName, unknown>> = { extras, panel, highlight };
 
 /** Loads from the sources at once. */
 export async function loadFromSources(name: FileName): Promise<unknown> {
@@ -14,6 +15,6 @@ export async function loadFromSources(name: FileName): Promise<unknown> {
 /** Parts that were loaded before. */
 export async function loadedParts(): Promise<Parts> {
   const parts = new Parts(loadFromSources);
-  await parts.extras.load();
+  await Promise.all([parts.extras.load(), parts.panel.load()]);
   return parts;
 }

@@ -1,19 +1,25 @@
 /** A chat model that is driven by hand: the real fold, and a record of what was asked. */
 
 import type { Attachment } from "../src/content";
+import type { KernelChannel } from "../src/kernel_channel";
 import type { Event } from "../src/protocol";
 import { Fold } from "../src/state";
 import type {
   Action,
+  Answered,
   ApprovalAnswer,
+  AskOptions,
   Change,
   ChatModel,
   ConnectionStatus,
   ConversationState,
+  ErrorBody,
   MessageState,
+  NoAnswer,
   OutgoingMessage,
   OutgoingRequest,
   Presence,
+  ServerAccess,
   ToolCallState,
   TurnState,
   Uploaded,
@@ -30,7 +36,38 @@ export type ScriptedEvent = { readonly type: string } & Readonly<
   Record<string, unknown>
 >;
 
+/** A server whose answers are written down: by method and path, in order. */
+export class ScriptedServer implements ServerAccess {
+  apiUrl = "http://localhost/streamchat/api/";
+  channel: KernelChannel | null = null;
+  /** What is answered, by `GET models` and the like; an error body is a problem. */
+  readonly answers = new Map<string, unknown>();
+  /** What was asked, in order. */
+  readonly asked: unknown[][] = [];
+  /** Makes what was saved be seen, as the log would. */
+  saved: (settings: Readonly<Record<string, unknown>>) => void = () => undefined;
+
+  async ask(
+    path: string | ((conversation: string) => string),
+    { method = "GET", body }: AskOptions,
+  ): Promise<Answered | NoAnswer> {
+    const place = typeof path === "string" ? path : path("c");
+    this.asked.push(body === undefined ? [method, place] : [method, place, body]);
+    const answer = await this.answers.get(`${method} ${place.replace(/\?.*/, "")}`);
+    if (answer === undefined) {
+      return { problem: { code: "not_found", message: "There is no such route." } };
+    }
+    if ((answer as ErrorBody).code !== undefined) {
+      return { problem: answer as ErrorBody };
+    }
+    if (method === "PATCH")
+      this.saved((body as { settings: object }).settings as never);
+    return { answer };
+  }
+}
+
 export class ScriptedModel implements ChatModel {
+  readonly server = new ScriptedServer();
   connection: ConnectionStatus = LIVE;
   outbox: OutgoingMessage[] = [];
   requests: OutgoingRequest[] = [];

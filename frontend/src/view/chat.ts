@@ -18,6 +18,7 @@ import type { Extras } from "./part";
 import { PresenceBadge } from "./presence";
 import type { QueueView } from "./queue";
 import { EndFollower } from "./scroll";
+import { SettingsButton } from "./settings_button";
 import { Slot } from "./slot";
 import * as strings from "./strings";
 import { ThemeFollower } from "./theme";
@@ -90,6 +91,7 @@ export class ChatView {
   readonly #offline: BadgeView;
   readonly #connection: ConnectionBadge;
   readonly #presence: PresenceBadge;
+  readonly #settings: SettingsButton;
   readonly #problem: NoticeView;
   readonly #announcer = new Announcer();
   readonly #transcript: Transcript;
@@ -117,6 +119,10 @@ export class ChatView {
     this.#offline = new BadgeView(signal);
     this.#connection = new ConnectionBadge(() => model.reconnect(), signal);
     this.#presence = new PresenceBadge(signal);
+    this.#settings = new SettingsButton({
+      ...{ signal, model, part: parts.panel },
+      say: (text) => this.#announcer.say(text),
+    });
     this.#problem = new NoticeView(signal);
     this.#transcript = new Transcript(model, this.#announcer, { signal, parts });
     const scroller = this.#makeScroller();
@@ -184,6 +190,7 @@ export class ChatView {
       this.#offline.element,
       this.#presence.element,
       this.#connection.element,
+      this.#settings.button,
     );
     const header = make("header", "header", this.#title, badges);
     const bottom = make("footer", "bottom");
@@ -193,7 +200,13 @@ export class ChatView {
       this.#queue.element,
       this.#composer.element,
     );
-    this.element.append(header, scroller, bottom, this.#announcer.element);
+    this.element.append(
+      header,
+      this.#settings.element,
+      scroller,
+      bottom,
+      this.#announcer.element,
+    );
   }
 
   #listen(signal: AbortSignal): void {
@@ -282,6 +295,7 @@ export class ChatView {
     setText(this.#title, model.state.title || strings.untitled);
     this.#offline.element.hidden = !model.isOffline;
     this.#presence.updatePresence(model.presence);
+    this.#settings.update();
     this.#connection.updateConnection(model.connection);
     const { problem } = model.connection;
     const what = strings.connectionProblem(problem?.code ?? "");

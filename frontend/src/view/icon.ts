@@ -11,6 +11,7 @@ const SHAPES = {
   warning: "M8 2.7 14 13H2L8 2.7Zm0 4v3m0 1.6v.1",
   clip: "m13 7.6-5.2 5.1a3.2 3.2 0 0 1-4.5-4.5l5.6-5.5a2.1 2.1 0 0 1 3 3l-5.5 5.5a1.1 1.1 0 0 1-1.6-1.5L9.4 5",
   file: "M9 2.5H4v11h8v-8L9 2.5Zm0 0v3h3",
+  settings: "M2.5 4.5h6m3 0h2m-11 7h2m3 0h6M10 3v3M6 10v3",
   data: "M2.5 3.5h11v9h-11v-9Zm0 3h11m-11 3h11M6.5 6.5v6",
 } as const;
 

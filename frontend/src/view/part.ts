@@ -5,12 +5,15 @@ import type { CodeRun, Highlight } from "../markdown";
 /** What the file of seldom-needed views gives. */
 export type Extras = typeof import("../extras");
 
+/** What the file of the settings gives. */
+export type Panel = typeof import("../panel");
+
 interface Highlighter {
   highlight(code: string, language: string): CodeRun[] | null;
 }
 
 /** The files that are loaded when they are needed. */
-export type FileName = "extras" | "highlight";
+export type FileName = "extras" | "panel" | "highlight";
 
 /** Loads one of the files; rejects where it cannot be had. */
 export type LoadFile = (name: FileName) => Promise<unknown>;
@@ -50,11 +53,14 @@ export class Part<Module> {
 export class Parts {
   /** Views that no first answer needs. */
   readonly extras: Part<Extras>;
+  /** The settings. */
+  readonly panel: Part<Panel>;
   /** Colours code; where the highlighter cannot be had, code stays plain. */
   readonly highlight: Highlight;
 
   constructor(load: LoadFile) {
     this.extras = new Part(async () => (await load("extras")) as Extras);
+    this.panel = new Part(async () => (await load("panel")) as Panel);
     this.highlight = makeHighlight(load);
   }
 }

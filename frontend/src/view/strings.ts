@@ -219,3 +219,93 @@ export const announceQueue = (count: number) =>
   count === 0
     ? "No message waits."
     : `${count === 1 ? "1 message waits" : `${count} messages wait`} for the answer.`;
+
+// Settings
+export const settings = "Settings";
+export const closeSettings = "Close the settings";
+export const whoAnswers = "Who answers";
+export const agent = "Agent";
+export const model = "Model";
+export const effort = "Effort";
+export const effortDetail = "How much work goes into an answer.";
+export const thinkingChoice = "Thinking";
+export const asServer = "As the server says";
+export const byDefault = (name: string) => `${name} (default)`;
+export const on = "On";
+export const off = "Off";
+export const offlineAgent = "no language model runs";
+export const kernelAgent = "runs in the notebook's kernel";
+export const ownModel = "This agent brings its own model.";
+export const noModels = "The endpoint lists no models; the server's one is used.";
+export const fromSettings = "The endpoint lists no models; these are the server's own.";
+export const fromNextTurn = "A change counts from the next turn, for everybody here.";
+export const saving = "Saving…";
+export const saved = "Saved. It counts from the next turn.";
+export const notSaved = (why: string) => `Not saved. ${why}`;
+export const answeredBy = (agent: string, model: string) =>
+  model === "" ? `Answered by ${agent}` : `Answered by ${agent} · ${model}`;
+
+// Usage
+export const usage = "Usage of this conversation";
+export const usageNone = "Nothing was counted yet.";
+export const usageTitle = "Tokens and cost";
+export const usageIn = "Tokens in";
+export const usageCacheRead = "of them read from the cache";
+export const usageCacheWritten = "of them written to the cache";
+export const usageOut = "Tokens out";
+export const usageSearches = "Web searches";
+export const usageCost = "Cost";
+export const usageTime = "Time";
+export const tokens = (count: number) =>
+  `${count.toLocaleString("en")} ${count === 1 ? "token" : "tokens"}`;
+export const unknownPrice = "unknown price";
+export const lessThan = (cost: string) => `less than ${cost}`;
+export const estimated = (cost: string) => `${cost} (estimated)`;
+export const atLeast = (cost: string, turns: number) =>
+  `at least ${cost}; ${turns === 1 ? "1 answer has" : `${turns} answers have`} no known price`;
+
+// The check
+export const checkTitle = "Connection";
+export const check = "Check connection";
+export const checkAgain = "Check again";
+export const checkDetail =
+  "Tries every way to the server, and asks the model one short question.";
+export const checking = "Checking…";
+export const checkEnds = (failed: number) =>
+  failed === 0
+    ? "Everything that was tried works."
+    : `${failed === 1 ? "1 thing does" : `${failed} things do`} not work.`;
+export const checkStates = {
+  ok: "Works",
+  failed: "Does not work",
+  skipped: "Not tried",
+};
+export const checkNames = {
+  websocket: "WebSocket",
+  sse: "Event stream",
+  rest: "Plain requests",
+  relay: "Through the kernel",
+  server: "The server's own check",
+  address: "Endpoint address",
+  credential: "Credential",
+  reachable: "Endpoint reachable",
+  model: "Model",
+  streams: "Streamed answers",
+  tools: "Tools",
+} as Readonly<Record<string, string>>;
+export const copyCheck = "Copy as text";
+export const trialOk = (milliseconds: number) => `Answered after ${milliseconds} ms.`;
+export const trialLate = (seconds: number) => `No answer within ${seconds} s.`;
+export const trialRefused = (status: number) => `The server refused it (${status}).`;
+export const trialBroken = "It could not be opened.";
+export const trialWrong = "Something answered that is not this chat's server.";
+export const hintSocket =
+  "A proxy in between may not pass WebSockets on; the chat uses another way by itself.";
+export const hintStream =
+  "A proxy in between may hold streams back; the chat uses another way by itself.";
+export const hintRequests =
+  "Is the Jupyter server running, and are you signed in? Reload the page.";
+export const hintKernel = "Is the kernel running and idle? Run the chat's cell again.";
+export const trialNoConversation = "It is tried once the conversation has begun.";
+export const trialNoKernel = "There is no notebook's kernel behind this chat.";
+export const checkOld = "This server has no check of the endpoint.";

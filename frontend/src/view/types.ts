@@ -8,7 +8,8 @@
  */
 
 import type { Attachment } from "../content";
-import type { ContentBlock, UserBlock } from "../protocol";
+import type { KernelChannel } from "../kernel_channel";
+import type { ContentBlock, Usage, UserBlock } from "../protocol";
 import type { Parts } from "./part";
 
 /** Something to click under an answer; see `Action` in the protocol. */
@@ -48,6 +49,8 @@ export interface MessageState {
   readonly stop_reason?: string | null | undefined;
   readonly actions: readonly Action[];
   readonly discard_reason?: string | null | undefined;
+  /** The JSON Schema of the answer that a user's message wants. */
+  readonly output_schema?: Readonly<Record<string, unknown>> | null | undefined;
 }
 
 /** One tool call, from the request to its end. */
@@ -73,6 +76,9 @@ export interface ToolCallState {
   readonly progress_fraction?: number | null | undefined;
   readonly output?: string | null | undefined;
   readonly truncated: boolean;
+  /** Which side runs it; `provider`: the model's endpoint. */
+  readonly where: "server" | "kernel" | "provider";
+  readonly actions: readonly Action[];
   /** What people are shown beside the output. */
   readonly display: readonly Display[];
   /** What it asks a person, before it runs. */
@@ -126,6 +132,7 @@ export interface TurnState {
     | "cancelled"
     | "failed"
     | "interrupted";
+  readonly agent: string;
   readonly model: string;
   readonly offline: boolean;
   readonly phase?: string | null | undefined;
@@ -135,15 +142,27 @@ export interface TurnState {
   readonly stop_reason?: string | null | undefined;
   /** When it began to be answered; `null` when it never did. */
   readonly started_ts?: number | null | undefined;
+  readonly finished_ts?: number | null | undefined;
   readonly error?: ErrorBody | null | undefined;
+  readonly usage?: Usage | null | undefined;
+  /** US dollars, estimated; `null` where it is not known. */
+  readonly cost?: number | null | undefined;
 }
 
 /** All that a screen shows of a conversation, at one `seq`. */
 export interface ConversationState {
+  readonly conversation: string;
   readonly title: string;
+  /** Who answers, as far as somebody chose; by the names of `AgentChoice`. */
+  readonly settings: { readonly [name: string]: unknown };
   readonly messages: readonly MessageState[];
   readonly tool_calls: readonly ToolCallState[];
   readonly turns: readonly TurnState[];
+  /** Sums over the turns that ended. */
+  readonly usage?: Usage | null | undefined;
+  readonly cost?: number | null | undefined;
+  /** Turns that ended whose cost is not known. */
+  readonly unpriced_turns: number;
 }
 
 /** How the screen reaches the server now. */
@@ -218,10 +237,42 @@ export interface DigestColumn {
   readonly secret: boolean;
 }
 
-/** Why a notebook gave no answer. */
+/** Why there is no answer of a notebook, or of the server. */
 export interface NoAnswer {
   /** `not_found`: there is no such variable; `no_answer`: the kernel is busy or gone. */
   readonly problem: ErrorBody;
+}
+
+/** What the server answered: JSON. */
+export interface Answered {
+  readonly answer: unknown;
+}
+
+/** The server, beside the conversation. */
+export interface ServerAccess {
+  /** URL of the API, ending in `/`. */
+  readonly apiUrl: string;
+  /** The messages of the kernel behind the chat, where there is one. */
+  readonly channel: KernelChannel | null;
+  /**
+   * Ask for JSON. The promise is kept, with a problem where there is no answer.
+   *
+   * @param path relative to the API; made of the conversation's id, which is waited
+   *   for, and made where there is none
+   */
+  ask(
+    path: string | ((conversation: string) => string),
+    options: AskOptions,
+  ): Promise<Answered | NoAnswer>;
+}
+
+export interface AskOptions {
+  readonly method?: "GET" | "POST" | "PATCH";
+  /** Sent as JSON. */
+  readonly body?: unknown;
+  readonly signal: AbortSignal;
+  /** 10 s when absent. */
+  readonly timeoutMs?: number;
 }
 
 /** The notebook's data, where a kernel is behind the chat. Its promises are kept. */
@@ -295,6 +346,8 @@ export interface ChatModel {
   readonly messageBytesLimit: number;
   /** Largest file that can be attached, in bytes. */
   readonly artifactBytesLimit: number;
+
+  readonly server: ServerAccess;
 
   /** Look-ups by id, in constant time. */
   message(id: string): MessageState | undefined;

@@ -1,0 +1,306 @@
+/** Choosing the agent, its model, the effort and whether it thinks. */
+
+import { removeHidden } from "../markdown/hidden";
+import { make, makeButton, setText } from "./element";
+import * as strings from "./strings";
+import type { ChatModel } from "./types";
+
+/** The agent that takes a model, an effort and whether to think. */
+const BUILT_IN = "assistant";
+/** The endpoint is asked for its models. */
+const MODELS_TIMEOUT_MS = 30_000;
+
+/** An agent as `GET api/agents` tells of it. */
+interface AgentChoice {
+  readonly name: string;
+  readonly description?: string;
+  readonly model?: string;
+  readonly offline?: boolean;
+  readonly where?: "server" | "kernel";
+  readonly default?: boolean;
+  readonly problem?: string | null;
+}
+
+/** A model as `GET api/models` tells of it. */
+interface ModelChoice {
+  readonly id: string;
+  readonly name?: string;
+  readonly efforts?: readonly string[];
+  readonly thinking?: boolean;
+  readonly default?: boolean;
+}
+
+interface Option {
+  readonly value: string;
+  readonly label: string;
+  readonly disabled?: boolean;
+}
+
+export interface ChoiceFormOptions {
+  readonly signal: AbortSignal;
+  readonly model: ChatModel;
+  readonly say: (text: string) => void;
+}
+
+/** A labelled list to choose one of. */
+class Picker {
+  readonly element: HTMLElement;
+  readonly #select = make("select", "choice");
+  readonly #detail = make("span", "choice-detail");
+  #shown = "";
+
+  constructor(label: string, choose: (value: string) => void, signal: AbortSignal) {
+    this.element = make(
+      "label",
+      "choice-line",
+      make("span", "choice-name", label),
+      this.#select,
+      this.#detail,
+    );
+    this.#select.addEventListener("change", () => choose(this.#select.value), {
+      signal,
+    });
+  }
+
+  /** Offer `options`; one that is chosen and not among them is offered too. */
+  show(options: readonly Option[], value: string, detail = ""): void {
+    const isKnown = options.some((option) => option.value === value);
+    const all = isKnown ? options : [...options, { value, label: value }];
+    const next = JSON.stringify(all);
+    if (next !== this.#shown) {
+      this.#shown = next;
+      this.#select.replaceChildren(...all.map(makeOption));
+    }
+    this.#select.value = value;
+    setText(this.#detail, removeHidden(detail));
+    this.#detail.hidden = detail === "";
+  }
+}
+
+function makeOption({ value, label, disabled = false }: Option): HTMLOptionElement {
+  const option = make("option", "", removeHidden(label));
+  option.value = value;
+  option.disabled = disabled;
+  return option;
+}
+
+export class ChoiceForm {
+  readonly #options: ChoiceFormOptions;
+  readonly element = make("div", "choices");
+  readonly #agent: Picker;
+  readonly #model: Picker;
+  readonly #effort: Picker;
+  readonly #thinking: Picker;
+  readonly #note = make("p", "choice-note");
+  readonly #problem = make("p", "choice-problem");
+  readonly #again: HTMLButtonElement;
+  #agents: readonly AgentChoice[] = [];
+  #models: readonly ModelChoice[] = [];
+  #modelsDetail = "";
+  #loading: AbortController | null = null;
+
+  constructor(options: ChoiceFormOptions) {
+    this.#options = options;
+    const { signal } = options;
+    const set = (name: string) => (value: string) =>
+      void this.#set({ [name]: value || null });
+    this.#agent = new Picker(strings.agent, (name) => this.#chooseAgent(name), signal);
+    this.#model = new Picker(strings.model, (id) => this.#chooseModel(id), signal);
+    this.#effort = new Picker(strings.effort, set("effort"), signal);
+    this.#thinking = new Picker(
+      strings.thinkingChoice,
+      (value) => void this.#set({ thinking: value === "" ? null : value === "on" }),
+      signal,
+    );
+    this.#again = makeButton(
+      "quiet-button",
+      strings.tryAgain,
+      () => this.refresh(),
+      signal,
+    );
+    this.#problem.setAttribute("role", "alert");
+    this.#note.setAttribute("role", "status");
+    setText(this.#note, strings.fromNextTurn);
+    this.element.append(
+      this.#agent.element,
+      this.#model.element,
+      this.#effort.element,
+      this.#thinking.element,
+      this.#note,
+      this.#problem,
+      this.#again,
+    );
+    this.#showProblem("");
+    signal.addEventListener("abort", () => this.#loading?.abort(), { once: true });
+  }
+
+  /** Ask the server what can be chosen. */
+  refresh(): void {
+    this.#loading?.abort();
+    this.#loading = new AbortController();
+    this.element.setAttribute("aria-busy", "true");
+    setText(this.#note, strings.fromNextTurn);
+    this.#showProblem("");
+    void this.#load(this.#loading.signal);
+  }
+
+  /** Show what is chosen now, whoever chose it. */
+  update(): void {
+    this.#showAgents();
+    const isBuiltIn = this.#agentName === BUILT_IN;
+    const model = this.#effectiveModel;
+    const efforts = model?.efforts ?? [];
+    this.#showModels();
+    this.#model.element.hidden = !isBuiltIn || this.#models.length === 0;
+    this.#showEfforts(efforts);
+    this.#effort.element.hidden = !isBuiltIn || efforts.length === 0;
+    this.#showThinking();
+    this.#thinking.element.hidden = !isBuiltIn || model?.thinking !== true;
+  }
+
+  get #settings(): { readonly [name: string]: unknown } {
+    return this.#options.model.state.settings;
+  }
+
+  get #agentName(): string {
+    const chosen = this.#settings["agent"];
+    if (typeof chosen === "string") return chosen;
+    return this.#agents.find((agent) => agent.default)?.name ?? BUILT_IN;
+  }
+
+  get #effectiveModel(): ModelChoice | undefined {
+    const chosen = this.#settings["model"];
+    return this.#models.find(({ id, default: isDefault }) =>
+      typeof chosen === "string" ? id === chosen : isDefault,
+    );
+  }
+
+  async #load(signal: AbortSignal): Promise<void> {
+    const { server, state } = this.#options.model;
+    const query = state.conversation
+      ? `?conversation=${encodeURIComponent(state.conversation)}`
+      : "";
+    const [agents, models] = await Promise.all([
+      server.ask(`agents${query}`, { signal }),
+      server.ask("models", { signal, timeoutMs: MODELS_TIMEOUT_MS }),
+    ]);
+    if (signal.aborted) return;
+    this.element.removeAttribute("aria-busy");
+    if ("problem" in agents) this.#showProblem(agents.problem.message, true);
+    else this.#agents = listIn<AgentChoice>(agents.answer, "agents", "name");
+    if ("problem" in models) {
+      this.#modelsDetail = "";
+      if (models.problem.code !== "not_found") {
+        this.#showProblem(models.problem.message, true);
+      }
+    } else {
+      this.#models = listIn<ModelChoice>(models.answer, "models", "id");
+      const { source } = models.answer as { readonly source?: string };
+      this.#modelsDetail = source === "settings" ? strings.fromSettings : "";
+    }
+    this.update();
+  }
+
+  #showAgents(): void {
+    const found = this.#agents.find(({ name }) => name === this.#agentName);
+    const options = this.#agents.map((agent) => ({
+      value: agent.name,
+      label: agent.default === true ? strings.byDefault(agent.name) : agent.name,
+      disabled: agent.problem != null,
+    }));
+    this.#agent.show(options, this.#agentName, found && describe(found));
+  }
+
+  #showModels(): void {
+    const chosen = this.#settings["model"];
+    const byDefault = this.#models.find((model) => model.default);
+    const options = this.#models.map(({ id, name }) => ({
+      value: id === byDefault?.id ? "" : id,
+      label: id === byDefault?.id ? strings.byDefault(name || id) : name || id,
+    }));
+    if (byDefault === undefined)
+      options.unshift({ value: "", label: strings.asServer });
+    const isChosen = typeof chosen === "string" && chosen !== byDefault?.id;
+    this.#model.show(options, isChosen ? chosen : "", this.#modelsDetail);
+  }
+
+  #showEfforts(efforts: readonly string[]): void {
+    const options = efforts.map((value) => ({ value, label: value }));
+    const chosen = this.#settings["effort"];
+    this.#effort.show(
+      [{ value: "", label: strings.asServer }, ...options],
+      typeof chosen === "string" ? chosen : "",
+      strings.effortDetail,
+    );
+  }
+
+  #showThinking(): void {
+    const chosen = this.#settings["thinking"];
+    const options = [
+      { value: "", label: strings.asServer },
+      { value: "on", label: strings.on },
+      { value: "off", label: strings.off },
+    ];
+    const value = chosen === true ? "on" : chosen === false ? "off" : "";
+    this.#thinking.show(options, value);
+  }
+
+  #chooseAgent(name: string): void {
+    const isDefault = this.#agents.some((one) => one.default && one.name === name);
+    void this.#set({ agent: isDefault ? null : name });
+  }
+
+  /** With another model goes what that one does not have. */
+  #chooseModel(id: string): void {
+    const model = this.#models.find((one) => (id === "" ? one.default : one.id === id));
+    const { effort, thinking } = this.#settings;
+    const keepsEffort =
+      typeof effort !== "string" || model?.efforts?.includes(effort) === true;
+    void this.#set({
+      model: id || null,
+      ...(keepsEffort ? {} : { effort: null }),
+      ...(thinking == null || model?.thinking ? {} : { thinking: null }),
+    });
+  }
+
+  async #set(settings: { readonly [name: string]: unknown }): Promise<void> {
+    const { model, say, signal } = this.#options;
+    setText(this.#note, strings.saving);
+    this.#showProblem("");
+    const came = await model.server.ask(
+      (conversation) => `conversations/${encodeURIComponent(conversation)}`,
+      { method: "PATCH", body: { settings }, signal },
+    );
+    if (signal.aborted) return;
+    const hasFailed = "problem" in came;
+    setText(this.#note, hasFailed ? strings.fromNextTurn : strings.saved);
+    if (hasFailed) this.#showProblem(strings.notSaved(came.problem.message));
+    else say(strings.saved);
+    this.update(); // what was not saved is not shown as chosen
+  }
+
+  #showProblem(text: string, canRetry = false): void {
+    setText(this.#problem, text);
+    this.#problem.hidden = text === "";
+    this.#again.hidden = !canRetry;
+  }
+}
+
+/** What there is to know of an agent before it is chosen. */
+function describe(agent: AgentChoice): string {
+  if (agent.problem != null) return agent.problem;
+  const notes = [
+    agent.description ?? "",
+    agent.offline === true ? strings.offlineAgent : "",
+    agent.where === "kernel" ? strings.kernelAgent : "",
+    agent.name === BUILT_IN || agent.offline === true ? "" : (agent.model ?? ""),
+  ];
+  return notes.filter((note) => note !== "").join(" · ");
+}
+
+/** The objects of a list in an answer that have a text as their `key`. */
+function listIn<Item>(answer: unknown, name: string, key: string): readonly Item[] {
+  const list = (answer as Readonly<Record<string, unknown>> | null)?.[name];
+  if (!Array.isArray(list)) return [];
+  return list.filter((item) => typeof item?.[key] === "string") as Item[];
+}

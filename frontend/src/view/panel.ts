@@ -1,0 +1,85 @@
+/** Who answers this conversation, what it used, and whether everything is reached. */
+
+import { CheckView } from "./check_view";
+import { ChoiceForm } from "./choice_form";
+import { make, makeButton, setText } from "./element";
+import { makeIcon } from "./icon";
+import * as strings from "./strings";
+import type { ChatModel } from "./types";
+import { costWords, usageRows } from "./usage_words";
+
+export interface PanelOptions {
+  readonly signal: AbortSignal;
+  readonly model: ChatModel;
+  /** Says something to a screen reader. */
+  readonly say: (text: string) => void;
+  readonly close: () => void;
+}
+
+export class PanelView {
+  readonly #options: PanelOptions;
+  readonly element = make("section", "panel");
+  readonly #form: ChoiceForm;
+  readonly #usage = make("div", "panel-usage");
+  #shownUsage = "";
+
+  constructor(options: PanelOptions) {
+    this.#options = options;
+    const { signal } = options;
+    this.element.setAttribute("role", "dialog");
+    this.element.setAttribute("aria-label", strings.settings);
+    this.#form = new ChoiceForm(options);
+    const close = makeButton("panel-close", makeIcon("cross"), options.close, signal);
+    close.setAttribute("aria-label", strings.closeSettings);
+    close.title = strings.close;
+    this.element.append(
+      make("div", "panel-head", make("h3", "panel-title", strings.whoAnswers), close),
+      this.#form.element,
+      make("h3", "panel-title", strings.usage),
+      this.#usage,
+      make("h3", "panel-title", strings.checkTitle),
+      new CheckView(options).element,
+    );
+    this.element.addEventListener("keydown", (event) => this.#onKey(event), { signal });
+  }
+
+  /** It was opened: ask what can be chosen now, and take the focus. */
+  open(): void {
+    this.#form.refresh();
+    this.update();
+    this.element.querySelector<HTMLElement>("button, select")?.focus();
+  }
+
+  /** The conversation's settings or its usage may have changed. */
+  update(): void {
+    this.#form.update();
+    this.#showUsage();
+  }
+
+  #showUsage(): void {
+    const { usage, cost, unpriced_turns } = this.#options.model.state;
+    const rows = usage == null ? [] : [...usageRows(usage)];
+    if (usage != null) rows.push([strings.usageCost, costWords(cost, unpriced_turns)]);
+    const shown = JSON.stringify(rows);
+    if (shown === this.#shownUsage) return;
+    this.#shownUsage = shown;
+    if (rows.length === 0) setText(this.#usage, strings.usageNone);
+    else this.#usage.replaceChildren(makeRows(rows));
+  }
+
+  #onKey(event: KeyboardEvent): void {
+    if (event.key !== "Escape") return;
+    event.preventDefault();
+    event.stopPropagation(); // it would stop the answer
+    this.#options.close();
+  }
+}
+
+/** Names and what belongs to them. */
+export function makeRows(rows: readonly (readonly [string, string])[]): HTMLElement {
+  const list = make("dl", "rows");
+  for (const [name, value] of rows) {
+    list.append(make("dt", "", name), make("dd", "", value));
+  }
+  return list;
+}

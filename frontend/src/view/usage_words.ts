@@ -1,0 +1,52 @@
+/** What was used and what it cost, in the words of a reader. */
+
+import type { Usage } from "../protocol";
+import * as strings from "./strings";
+
+/** Dollars with the digits that matter: "$1.23", "$0.0042", "less than $0.0001". */
+export function formatCost(dollars: number): string {
+  if (dollars === 0) return "$0";
+  if (dollars < 0.0001) return strings.lessThan("$0.0001");
+  if (dollars >= 0.1) return `$${dollars.toFixed(2)}`;
+  return `$${Number(dollars.toPrecision(2))}`;
+}
+
+/** Tokens that went in, with what was read from and written to the endpoint's cache. */
+export function tokensIn(usage: Usage): number | null {
+  const counts = [
+    usage.input_tokens,
+    usage.cache_creation_input_tokens,
+    usage.cache_read_input_tokens,
+  ].filter((count) => count != null);
+  return counts.length === 0 ? null : counts.reduce((sum, count) => sum + count, 0);
+}
+
+/** Every count that the endpoint gave, each with its name. */
+export function usageRows(usage: Usage): readonly (readonly [string, string])[] {
+  const rows: readonly (readonly [string, number | null | undefined])[] = [
+    [strings.usageIn, tokensIn(usage)],
+    [strings.usageCacheRead, usage.cache_read_input_tokens],
+    [strings.usageCacheWritten, usage.cache_creation_input_tokens],
+    [strings.usageOut, usage.output_tokens],
+    [strings.usageSearches, usage.web_search_requests],
+  ];
+  return rows
+    .filter(
+      ([name, count]) => count != null && (count > 0 || name === strings.usageOut),
+    )
+    .map(([name, count]) => [name, (count ?? 0).toLocaleString("en")]);
+}
+
+/** All tokens, in one number; empty where none were counted. */
+export function totalTokens(usage: Usage): string {
+  const counts = [tokensIn(usage), usage.output_tokens].filter((one) => one != null);
+  if (counts.length === 0) return "";
+  return strings.tokens(counts.reduce((sum, count) => sum + count, 0));
+}
+
+/** The cost, told for what it is. */
+export function costWords(cost: number | null | undefined, unpriced = 0): string {
+  if (cost == null) return strings.unknownPrice;
+  const words = strings.estimated(formatCost(cost));
+  return unpriced > 0 ? strings.atLeast(words, unpriced) : words;
+}
