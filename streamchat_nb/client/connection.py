@@ -16,6 +16,7 @@ import random
 import weakref
 from typing import TYPE_CHECKING, Literal, TypeVar
 
+from streamchat_nb.client.agent_lender import AgentLender
 from streamchat_nb.client.followed_log import FollowedLog
 from streamchat_nb.client.poll_session import PollSession
 from streamchat_nb.client.session import (
@@ -34,15 +35,16 @@ from streamchat_nb.errors import (
     Unavailable,
     UsageError,
 )
+from streamchat_nb.protocol.frames import CancelAgent, RunAgent
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterable
 
+    from streamchat_nb.agent.agent import Agent
     from streamchat_nb.client.command_requests import ConversationCommand
     from streamchat_nb.client.http import HttpApi
-    from streamchat_nb.protocol.commands import ClientDescription
-    from streamchat_nb.protocol.commands import LendingCommand
-    from streamchat_nb.protocol.frames import Ack, CallTool, CancelTool
+    from streamchat_nb.protocol.commands import ClientDescription, LendingCommand
+    from streamchat_nb.protocol.frames import Ack, LentFrame
     from streamchat_nb.tools.tool import Tool
 
 __all__ = ["Connection"]
@@ -76,6 +78,7 @@ class Connection:
 
     Attributes:
         lender: Lends functions of this process to conversations.
+        agent_lender: Lends agents of this process, likewise.
     """
 
     def __init__(
@@ -108,6 +111,7 @@ class Connection:
         self._followed: dict[str, FollowedLog] = {}
         self._ids = itertools.count(1)
         self.lender = ToolLender(self)
+        self.agent_lender = AgentLender(self)
 
     # state
 
@@ -160,6 +164,7 @@ class Connection:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.lender.close()
+        await self.agent_lender.close()
         if session is not None:
             await session.close()
 
@@ -245,8 +250,8 @@ class Connection:
         self._followed.pop(log.id, None)
         log.take_failure(error)
 
-    async def tell(self, command: LendingCommand) -> None:
-        """Say something about functions that are lent, over the socket there is now.
+    async def tell(self, command: LendingCommand) -> Ack | None:
+        """Say something about what is lent, over the socket there is now.
 
         Raises:
             ConnectError: There is none, or it was lost.
@@ -254,15 +259,27 @@ class Connection:
         """
         if self._session is None:
             raise needs_socket()
-        await self._session.tell(command)
+        return await self._session.tell(command)
 
     async def lend(self, conversation: str, tools: Iterable[Tool]) -> None:
         """Lend tools to a conversation, as ``ToolLender.lend``."""
         await self.lender.lend(conversation, tools)
 
-    def called(self, frame: CallTool | CancelTool) -> None:
-        """Let a function run that is lent, or stop it."""
-        self.lender.take(frame)
+    async def lend_agents(self, conversation: str, agents: Iterable[Agent]) -> None:
+        """Lend agents to a conversation, as ``AgentLender.lend``."""
+        await self.agent_lender.lend(conversation, agents)
+
+    def lent_tools(self, conversation: str) -> list[Tool]:
+        """Return the functions that are lent to a conversation."""
+        return self.lender.tools(conversation)
+
+    def called(self, frame: LentFrame) -> None:
+        """Let a function or an agent run that is lent, or stop it."""
+        match frame:
+            case RunAgent() | CancelAgent():
+                self.agent_lender.take(frame)
+            case _:
+                self.lender.take(frame)
 
     def interrupted(
         self,
@@ -428,6 +445,7 @@ class Connection:
         self._is_ready.set()
         if transport == "websocket":
             self._own(self.lender.resume())
+            self._own(self.agent_lender.resume())
         if old is not None:
             await old.close()
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Awaitable, Callable, Iterable
 
+    from streamchat_nb.agent.agent import Agent
     from streamchat_nb.client.command_requests import ConversationCommand
     from streamchat_nb.client.event_page import EventPage
     from streamchat_nb.client.followed_log import FollowedLog
@@ -85,6 +86,10 @@ class ConversationHost(LogHost, Protocol):
         """Lend tools to a conversation."""
         ...
 
+    async def lend_agents(self, conversation: str, agents: Iterable[Agent]) -> None:
+        """Lend agents to a conversation."""
+        ...
+
 
 class ClientConversation:
     """A conversation of a ``Client``; made by ``Client.conversation`` and ``create``.
@@ -125,6 +130,33 @@ class ClientConversation:
         """
         await self._log.current()
         await self._host.lend(self.id, tools)
+
+    async def lend_agents(self, agents: Iterable[object]) -> list[str]:
+        """Lend agents to the conversation, in place of those lent before.
+
+        They run in this process, on a thread and an event loop of their own, and may
+        call the tools that this client lends. They need a WebSocket: without one they
+        are lent as soon as there is one. ``configure(agent=name)`` lets one of them
+        answer.
+
+        Args:
+            agents: Each as ``agent_of`` takes it: an ``Agent``, a compiled LangGraph
+                graph, or a function that yields text.
+
+        Returns:
+            Their names, in order.
+
+        Raises:
+            UsageError: One of them is no agent; says what to do.
+            StreamchatError: The server does not take them, for example because one of
+                its own agents has that name; those before stay.
+        """
+        from streamchat_nb.agent.any_agent import agent_of  # noqa: PLC0415 - when used
+
+        lent = [agent_of(agent) for agent in agents]
+        await self._log.current()
+        await self._host.lend_agents(self.id, lent)
+        return [agent.name for agent in lent]
 
     # state
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import weakref
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from streamchat_nb.conversation.state import ConversationState, Fold, TurnState
 from streamchat_nb.errors import ConnectError, NotFound, StreamchatError
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from streamchat_nb.protocol.frames import Participant
 
 __all__ = ["EventListener", "FollowedLog", "LogHost"]
+
+Result = TypeVar("Result")
 
 CURRENT_TIMEOUT_S = 30.0
 MOST_GAPS = 3
@@ -146,6 +148,24 @@ class FollowedLog:
                 await self._changed.wait()
 
         await self._delivered(at_cursor)
+
+    async def until(self, found: Callable[[], Result | None]) -> Result:
+        """Wait until the state gives something, as long as it takes. Cancel safe.
+
+        Args:
+            found: Looks at the state; ``None`` while it is not there. Quick.
+
+        Raises:
+            StreamchatError: As ``follow``.
+        """
+        with self._held():
+            await self.follow()
+            while (result := found()) is None:
+                if self.failure is not None:
+                    raise self.failure
+                self._changed.clear()
+                await self._changed.wait()
+        return result
 
     async def _delivered(self, wait: Callable[[], Awaitable[object]]) -> None:
         """Follow, and wait for something that the server delivers."""

@@ -20,6 +20,7 @@ __all__ = ["LoopThread"]
 # A wait is cut into pieces of this, so that Ctrl-C is heard on every platform.
 _PIECE_S = 0.1
 _JOIN_TIMEOUT_S = 5.0
+_END_TIMEOUT_S = 0.5
 
 Result = TypeVar("Result")
 
@@ -27,17 +28,18 @@ Result = TypeVar("Result")
 class LoopThread:
     """A daemon thread that runs coroutines for other threads.
 
+    Args:
+        name: The thread's name.
+
     Attributes:
         main_thread: What the main thread runs while it waits here; ``None``: nothing.
     """
 
     main_thread: MainThread | None = None
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "streamchat client") -> None:
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(
-            target=self._run, name="streamchat client", daemon=True
-        )
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
     @property
@@ -101,6 +103,12 @@ class LoopThread:
 
         return self.wait(run())
 
+    def submit(
+        self, work: Coroutine[None, None, Result]
+    ) -> concurrent.futures.Future[Result]:
+        """Let a coroutine run there; cancelling the future cancels it."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
     def post(self, function: Callable[[], object]) -> bool:
         """Let a quick function run there soon, in order; from any thread.
 
@@ -121,4 +129,9 @@ class LoopThread:
 
     def _run(self) -> None:
         self._loop.run_forever()
+        left = asyncio.all_tasks(self._loop)
+        for task in left:
+            task.cancel()
+        if left:
+            self._loop.run_until_complete(asyncio.wait(left, timeout=_END_TIMEOUT_S))
         self._loop.close()

@@ -48,7 +48,7 @@ class RequestSession:
         """Carry out a command by a request."""
         return await perform_by_request(self._host.http, command)
 
-    async def tell(self, command: LendingCommand) -> None:  # noqa: ARG002
+    async def tell(self, command: LendingCommand) -> Ack | None:  # noqa: ARG002
         """Refuse: the server could not call back."""
         raise needs_socket()
 

@@ -14,9 +14,8 @@ if TYPE_CHECKING:
     from streamchat_nb.client.http import HttpApi
     from streamchat_nb.client.log_reader import Reading
     from streamchat_nb.errors import StreamchatError
-    from streamchat_nb.protocol.commands import ClientDescription
-    from streamchat_nb.protocol.commands import LendingCommand
-    from streamchat_nb.protocol.frames import Ack, CallTool, CancelTool, GoingAway
+    from streamchat_nb.protocol.commands import ClientDescription, LendingCommand
+    from streamchat_nb.protocol.frames import Ack, GoingAway, LentFrame
 
 __all__ = [
     "Session",
@@ -47,10 +46,10 @@ class TransportBlocked(ConnectError):
 
 
 def needs_socket() -> ConnectError:
-    """Return why functions cannot be lent by plain requests."""
+    """Return why nothing can be lent by plain requests."""
     return ConnectError(
-        "Functions of this notebook can only be called over a WebSocket, and there is "
-        "none now; they can be called again as soon as there is one."
+        "Functions and agents of this notebook can only be called over a WebSocket, "
+        "and there is none now; they can be called again as soon as there is one."
     )
 
 
@@ -80,8 +79,8 @@ class SessionHost(Protocol):
         """A conversation will not be delivered any more."""
         ...
 
-    def called(self, frame: CallTool | CancelTool) -> None:
-        """The server wants a function to run that is lent here, or to stop."""
+    def called(self, frame: LentFrame) -> None:
+        """The server wants what is lent here to run, or to stop."""
         ...
 
     def interrupted(
@@ -145,8 +144,8 @@ class Session(Protocol):
         """
         ...
 
-    async def tell(self, command: LendingCommand) -> None:
-        """Say something about functions that are lent; needs a socket.
+    async def tell(self, command: LendingCommand) -> Ack | None:
+        """Say something about what is lent, and return its answer; needs a socket.
 
         Raises:
             ConnectError: There is no socket, or it was lost.

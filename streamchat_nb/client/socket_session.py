@@ -29,6 +29,7 @@ from streamchat_nb.protocol.commands import (
     Authenticate,
     Command,
     Ping,
+    ReportAgent,
     ReportTool,
     Subscribe,
     Unsubscribe,
@@ -38,11 +39,13 @@ from streamchat_nb.protocol.frames import (
     Ack,
     Authenticated,
     CallTool,
+    CancelAgent,
     CancelTool,
     ErrorFrame,
     GoingAway,
     Hello,
     Pong,
+    RunAgent,
     Subscribed,
     TokenExpiring,
 )
@@ -153,13 +156,17 @@ class SocketSession:
         await self._refresh_token()
         return cast("Ack", await self._command(command))
 
-    async def tell(self, command: LendingCommand) -> None:
-        """Send a command about functions that are lent."""
+    async def tell(self, command: LendingCommand) -> Ack | None:
+        """Send a command about what is lent, and return its answer, if it has one."""
         if isinstance(command, ReportTool):
             await self._pace()
             await self._write(command)
-        else:
-            await self._command(command)
+            return None
+        answer = await self._command(command)
+        if isinstance(command, ReportAgent):
+            # The server asks for the next one by its answer: that is no flood.
+            del self._frame_times[:1]
+        return cast("Ack", answer)
 
     async def close(self) -> None:
         """Close the socket and wait until it is closed, for 1 s at most."""
@@ -316,11 +323,11 @@ class SocketSession:
             case Hello():
                 if not self._hello.done():
                     self._hello.set_result(frame)
-            case CallTool():
+            case CallTool() | RunAgent():
                 # Its answers are no flood to the server.
                 del self._frame_times[:FRAMES_PER_CALL]
                 self._host.called(frame)
-            case CancelTool():
+            case CancelTool() | CancelAgent():
                 self._host.called(frame)
             case GoingAway():
                 self._restarts = server_restarts(frame)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from streamchat_nb.client.answer import Answer
     from streamchat_nb.client.answer_stream import AnswerStream
+    from streamchat_nb.client.check_report import CheckReport
     from streamchat_nb.client.client import ConversationSummary
     from streamchat_nb.client.conversation import (
         ClientConversation,
@@ -158,6 +159,10 @@ class SyncClient:
         """See ``Client.conversations``."""
         return self._thread.wait(self._client.conversations(search=search, limit=limit))
 
+    def check(self) -> CheckReport:
+        """See ``Client.check``."""
+        return self._thread.wait(self._client.check())
+
 
 class SyncConversation:
     """``ClientConversation`` for any thread; see there.
@@ -268,6 +273,10 @@ class SyncConversation:
     def lend(self, tools: Iterable[Tool]) -> None:
         """See ``ClientConversation.lend``."""
         self._thread.wait(self._conversation.lend(list(tools)))
+
+    def lend_agents(self, agents: Iterable[object]) -> list[str]:
+        """See ``ClientConversation.lend_agents``."""
+        return self._thread.wait(self._conversation.lend_agents(list(agents)))
 
     def watch(self, watcher: Callable[[Event | UnknownEvent | None], None]) -> None:
         """See ``ClientConversation.watch``; it is called on the client's thread."""

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable
 
     from streamchat_nb.protocol.commands import LendingCommand
+    from streamchat_nb.protocol.frames import Ack
     from streamchat_nb.tools.tool import Tool
 
 __all__ = ["ToolLender", "ToolLine"]
@@ -53,8 +54,8 @@ class ToolLine(Protocol):
         """Return a fresh command id."""
         ...
 
-    async def tell(self, command: LendingCommand) -> None:
-        """Send a command over the socket and wait for its answer, if it has one.
+    async def tell(self, command: LendingCommand) -> Ack | None:
+        """Send a command over the socket and return its answer, if it has one.
 
         Raises:
             ConnectError: There is no socket now, or it was lost.
@@ -79,6 +80,10 @@ class ToolLender:
         self._news: dict[str, ReportTool] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._turns = QuickTurns()
+
+    def tools(self, conversation: str) -> list[Tool]:
+        """Return what is lent to a conversation."""
+        return list(self._tools.get(conversation, {}).values())
 
     async def lend(self, conversation: str, tools: Iterable[Tool]) -> None:
         """Lend tools to a conversation, in place of what was lent before.

@@ -24,6 +24,7 @@ __all__ = [
     "Frame",
     "GoingAway",
     "Hello",
+    "LentFrame",
     "Live",
     "Participant",
     "Pong",
@@ -257,6 +258,9 @@ class Presence(FrameBase, frozen=True, kw_only=True, tag="presence"):
     participants: list[Participant]
     count: int
 
+
+LentFrame = CallTool | CancelTool | RunAgent | CancelAgent
+"""What is said to clients of what they lend."""
 
 Frame = (
     Hello
