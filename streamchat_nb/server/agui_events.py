@@ -291,7 +291,7 @@ class RunTranslation:
         events, fits = stream.complete(event.content)
         self.history.add_answer(event.message, event.content)
         if not fits:
-            events.append(self._snapshot())
+            events += self._snapshots()
         citations = [
             citation
             for block in event.content
@@ -311,7 +311,7 @@ class RunTranslation:
         events = stream.close()
         if stream.pieces:
             void = [p.id for p in stream.pieces if p.kind == "thinking"]
-            events.append(self._snapshot(*void))
+            events += self._snapshots(*void)
         return events
 
     # tool calls
@@ -393,9 +393,9 @@ class RunTranslation:
             for id_ in self.known.ids - shown
             if id_.partition(".")[0] in self.own or id_ in self.own
         }
-        return (
-            [self._snapshot(*(later & self.known.thoughts))] if lacks or later else []
-        )
+        if not (lacks or later):
+            return []
+        return self._snapshots(*(later & self.known.thoughts))
 
     def _is_known(self, message: Message) -> bool:
         match message:
@@ -406,10 +406,23 @@ class RunTranslation:
             case _:
                 return message.id in self.known.ids
 
-    def _snapshot(self, *void: str) -> BaseEvent:
-        """Return all that was said; a client keeps thoughts, so those are emptied."""
+    def _snapshots(self, *void: str) -> list[BaseEvent]:
+        """Return the events that show all that was said, in its order.
+
+        A client leaves what it knows where it is, and has ids of its own for what was
+        asked: so it is cleared first. Thoughts it keeps, unless told of others.
+
+        Args:
+            void: Ids of thoughts that are to be emptied.
+        """
         empty = [ReasoningMessage(id=id_, content="") for id_ in sorted(void)]
-        return MessagesSnapshotEvent(messages=[*self.history.newest(), *empty])
+        messages = [*self.history.newest(), *empty]
+        has_thoughts = any(isinstance(m, ReasoningMessage) for m in messages)
+        cleared = ReasoningMessage(id=f"{self.names.turn}.cleared", content="")
+        return [
+            MessagesSnapshotEvent(messages=[cleared] if has_thoughts else []),
+            MessagesSnapshotEvent(messages=messages),
+        ]
 
     def _activity(self, **content: Any) -> BaseEvent:  # noqa: ANN401 - any JSON
         self._active |= self._begun

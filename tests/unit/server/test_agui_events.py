@@ -357,7 +357,8 @@ def known(ids: Collection[str], results: Collection[str] = ()) -> KnownMessages:
 
 def test_history_is_told_to_who_lacks_it_and_to_nobody_else() -> None:
     late = translation("t", history=history("m1", "m2"), known=known(["m1"], ["c-m1"]))
-    (snapshot,) = read(late, []).snapshots
+    cleared, snapshot = read(late, []).snapshots
+    assert cleared == []
     assert [message["id"] for message in snapshot] == [
         *("q-m1", "m1", "c-m1.result"),
         *("q-m2", "m2", "c-m2.result"),
@@ -380,7 +381,8 @@ def test_replay_takes_back_what_the_client_has_of_a_run_that_was_cut() -> None:
         known=known(["m1", "m2", "m2.r0"], ["c-m1"]),
         own=frozenset({"m2"}),
     )
-    (snapshot,) = read(run, []).snapshots
+    cleared, snapshot = read(run, []).snapshots
+    assert [m["role"] for m in cleared] == ["reasoning"]
     assert [m["id"] for m in snapshot] == ["q-m1", "m1", "c-m1.result", "m2.r0"]
     assert snapshot[-1]["content"] == ""
 
