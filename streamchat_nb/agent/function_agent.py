@@ -282,6 +282,7 @@ class _Running:
 
     async def _take(self, part: object) -> None:
         writer = self._writer
+        events: list[AgentEvent]
         match part:
             case str():
                 events = self._said().say(part)

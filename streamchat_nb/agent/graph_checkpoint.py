@@ -35,20 +35,21 @@ async def repair_checkpoint(graph: Any, config: dict[str, Any]) -> None:  # noqa
     nothing where nothing is amiss.
     """
     state = await graph.aget_state(config)
-    if not isinstance(state.values, dict):
+    values: object = state.values
+    if not isinstance(values, dict):
         return
-    values = cast("dict[str, Any]", state.values)
-    results = _missing_results(values.get("messages") or [])
+    messages: list[Any] = cast("dict[str, Any]", values).get("messages") or []
+    results = _missing_results(messages)
     if not results:
         return
     as_node = "tools" if "tools" in graph.nodes else next(iter(state.next), None)
     await graph.aupdate_state(config, {"messages": results}, as_node=as_node)
 
 
-def _missing_results(messages: list[BaseMessage]) -> list[ToolMessage]:
-    """Return the results of the last message's calls, if one of them is missing.
+def _missing_results(messages: list[BaseMessage]) -> list[BaseMessage]:
+    """Return the last message's calls with all results, if one of them is missing.
 
-    All of them: those that were there may not have been kept for good.
+    All of it: what was there may not have been kept for good. What was is replaced.
     """
     from langchain_core.messages import ToolMessage
 
@@ -57,12 +58,10 @@ def _missing_results(messages: list[BaseMessage]) -> list[ToolMessage]:
         if isinstance(message, ToolMessage):
             given[message.tool_call_id] = message
             continue
-        if message.type != "ai":
-            return []
-        calls = cast("AIMessage", message).tool_calls
+        calls = cast("AIMessage", message).tool_calls if message.type == "ai" else []
         if all(call["id"] in given for call in calls):
             return []
-        return [
+        results = [
             given.get(call["id"] or "")
             or ToolMessage(
                 content=_INTERRUPTED,
@@ -72,4 +71,5 @@ def _missing_results(messages: list[BaseMessage]) -> list[ToolMessage]:
             )
             for call in calls
         ]
+        return [message, *results]
     return []

@@ -302,7 +302,7 @@ class GraphReader:
         self._tasks[task["id"]] = _Task(name=task["name"], calls=list(calls))
         if calls:
             return self._begun(calls)
-        self.at_boundary = not namespace and not self._writer.running
+        self.at_boundary = bool(self.calls) and not (namespace or self._writer.running)
         is_new, self._is_thinking = not self._is_thinking, True
         return [_THINKING] if is_new else []
 

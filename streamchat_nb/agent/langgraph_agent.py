@@ -114,6 +114,7 @@ class _GraphRun:
         self._config = _merged(agent.config, turn)
         self._values: Any = None
         self._command: object = None
+        self._stopped_early = False
         self._ends_at = agent.monotonic() + turn.limits.wall_clock_s
 
     async def events(self) -> AsyncGenerator[AgentEvent]:
@@ -142,7 +143,7 @@ class _GraphRun:
                     given = self._command
             for event in self._end():
                 yield event
-            is_whole = not self._writer.running
+            is_whole = not self._stopped_early
         except Exception as error:
             for event in self._reader.failed(error):
                 yield event
@@ -154,11 +155,15 @@ class _GraphRun:
     async def _input(self) -> object:
         """Return what the graph is given: what it has not seen of the conversation."""
         history = self._turn.history
+        metadata = self._config["metadata"]
         if self._remembers:
-            await self._repaired()
+            await self._over(self._agent.repairs.get(self._turn.conversation))
             known, seen = await remembered(self._graph, self._config)
-            history = _unseen(history, known=known, seen=seen)
-        self._config["metadata"][QUESTIONS] = _questions(self._turn.history)
+            if known:
+                metadata[QUESTIONS] = seen
+                await repair_checkpoint(self._graph, self._config)
+                history = _unseen(history, seen)
+        metadata[QUESTIONS] = _questions(self._turn.history)
         if self._agent.to_input is not None:
             return self._agent.to_input(messages_of(self._turn.history))
         return {"messages": messages_of(history)}
@@ -185,6 +190,7 @@ class _GraphRun:
                 for event in self._reader.feed(part):
                     yield event
                 if self._reader.at_boundary and self._turn.is_superseded():
+                    self._stopped_early = True
                     return
                 if (limit := self._limit_reached()) is not None:
                     break
@@ -225,6 +231,7 @@ class _GraphRun:
         return None
 
     def _stopped(self, limit: str) -> list[AgentEvent]:
+        self._stopped_early = True
         events: list[AgentEvent] = []
         for call in [*self._writer.running]:
             output = f"Not run: {limit} is reached."
@@ -344,12 +351,10 @@ class _GraphRun:
         task.add_done_callback(over)
         await asyncio.shield(task)
 
-    async def _repaired(self) -> None:
-        """Wait for the repair of the turn before, and repair what a crash left."""
-        running = self._agent.repairs.get(self._turn.conversation)
-        if running is not None:
-            await asyncio.wait({running}, timeout=_LONGEST_REPAIR_S)
-        await repair_checkpoint(self._graph, self._config)
+    async def _over(self, repair: asyncio.Task[None] | None) -> None:
+        """Wait for the repair after the turn before."""
+        if repair is not None:
+            await asyncio.wait({repair}, timeout=_LONGEST_REPAIR_S)
 
     async def _repair_within(self) -> None:
         try:
@@ -387,7 +392,23 @@ def _with_memory(graph: Any) -> Any:  # noqa: ANN401 - any graph
         return graph
     from langgraph.checkpoint.memory import InMemorySaver
 
-    return graph.copy(update={"checkpointer": InMemorySaver()})
+    return graph.copy(update={"checkpointer": InMemorySaver(serde=_AsItIs())})
+
+
+class _AsItIs:
+    """Keeps values as they are for the time of a turn: any will do, as without it."""
+
+    def __init__(self) -> None:
+        self._values: list[object] = []
+
+    def dumps_typed(self, obj: object) -> tuple[str, bytes]:
+        """Keep a value; returns what it is found by."""
+        self._values.append(obj)
+        return "kept", str(len(self._values) - 1).encode()
+
+    def loads_typed(self, data: tuple[str, bytes]) -> Any:  # noqa: ANN401 - any value
+        """Return a value that was kept."""
+        return self._values[int(data[1])]
 
 
 def _merged(config: Mapping[str, Any], turn: Turn) -> dict[str, Any]:
@@ -408,13 +429,17 @@ def _questions(history: list[dict[str, Any]]) -> int:
     return sum(_is_question(message) for message in history)
 
 
-def _unseen(
-    history: list[dict[str, Any]], *, known: bool, seen: int | None
-) -> list[dict[str, Any]]:
-    """Return what a graph has not seen: all, or from its first unseen question on."""
-    if not known:
-        return history
-    places = [place for place, m in enumerate(history) if _is_question(m)]
+def _unseen(history: list[dict[str, Any]], seen: int | None) -> list[dict[str, Any]]:
+    """Return what a graph has not seen, from its first unseen question on."""
+    places = [place for place, message in enumerate(history) if _is_question(message)]
     last = len(places) - 1
     first = last if seen is None else min(seen, last)
-    return history[places[first] :]
+    question, *others = history[places[first] :]
+    # Results in it belong to what came before.
+    return [{**question, "content": _own_words(question["content"])}, *others]
+
+
+def _own_words(content: str | list[dict[str, Any]]) -> str | list[dict[str, Any]]:
+    if isinstance(content, str):
+        return content
+    return [block for block in content if block.get("type") != "tool_result"]
