@@ -53,6 +53,10 @@ def history_of(
     messages are left out, partial ones are not. Tool results follow the message that
     asked for them, in its order; a call without an end gets an error result.
 
+    Of what another agent or another model said, only the words and the tool calls are
+    given: its thinking, its provider's own blocks and its citations are signed for, or
+    point to what is known, there and nowhere else.
+
     Args:
         state: The fold's state; not changed.
         until_turn: The turn to answer: its user's message comes last. The whole
@@ -65,8 +69,12 @@ def history_of(
     """
     calls = {call.tool_call: call for call in state.tool_calls}
     history: list[dict[str, Any]] = []
+    speakers = {turn.turn: (turn.agent, turn.model) for turn in state.turns}
+    own = speakers.get(until_turn or "", ("", ""))
     for message in _in_order(state, until_turn):
         content = [block.content for block in message.blocks if block.content]
+        if own[0] and speakers.get(message.turn or "", own) != own:
+            content = _foreign(content)
         history.append(
             {"role": message.role, "content": content_of(content, artifacts)}
         )
@@ -151,6 +159,15 @@ def tool_result(
     if status != "ok":
         result["is_error"] = True
     return result
+
+
+def _foreign(blocks: Iterable[ContentBlock]) -> list[ContentBlock]:
+    """Return what one model can be sent of what another one said."""
+    return [
+        TextBlock(text=block.text) if isinstance(block, TextBlock) else block
+        for block in blocks
+        if not isinstance(block, ThinkingBlock | ProviderBlock)
+    ]
 
 
 def _in_order(state: ConversationState, until_turn: str | None) -> list[MessageState]:

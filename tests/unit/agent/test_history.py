@@ -326,3 +326,56 @@ def test_tool_result_is_an_error_unless_ok() -> None:
     for status in ("error", "denied", "cancelled", "timeout", "unknown"):
         result = tool_result("c1", status=status, output="x", limit_bytes=10)
         assert result["is_error"] is True
+
+
+@pytest.mark.parametrize(
+    ("then", "is_same"),
+    [(("a", "m"), True), (("b", "m"), False), (("a", "n"), False)],
+    ids=["same", "another agent", "another model"],
+)
+def test_history_of_another_speaker_is_words_and_calls(
+    then: tuple[str, str], is_same: bool
+) -> None:
+    def start(log: Log, turn: str, speaker: tuple[str, str]) -> None:
+        agent, model = speaker
+        log.add(
+            e.TurnStarted(message=f"{turn}-user", agent=agent, model=model), turn=turn
+        )
+
+    log = Log()
+    log.ask("t1", "search", start=False)
+    start(log, "t1", ("a", "m"))
+    cited = [{"type": "web_search_result_location", "url": "https://example.org"}]
+    search: dict[str, Any] = {
+        "type": "server_tool_use",
+        "id": "s1",
+        "name": "web_search",
+        "input": {},
+    }
+    found: dict[str, Any] = {
+        "type": "web_search_tool_result",
+        "tool_use_id": "s1",
+        "content": [],
+    }
+    log.say(
+        "t1",
+        "m1",
+        ThinkingBlock(thinking="hm", signature="s"),
+        ProviderBlock(data=search),
+        ProviderBlock(data=found),
+        TextBlock(text="found", citations=cited),
+        use("c1"),
+    )
+    log.ask("t2", "and you?", start=False)
+    start(log, "t2", then)
+    history = history_of(log.state, until_turn="t2")
+    kinds = [block["type"] for block in history[1]["content"]]
+    marks = ["thinking", "server_tool_use", "web_search_tool_result"]
+    assert kinds == [*(marks if is_same else []), "text", "tool_use"]
+    said = next(block for block in history[1]["content"] if block["type"] == "text")
+    assert ("citations" in said) is is_same
+    # Its call has its result all the same, and the question is last.
+    assert [block["type"] for block in history[2]["content"]] == ["tool_result", "text"]
+    # The whole conversation, for nobody in particular, keeps everything.
+    whole = history_of(log.state)
+    assert [block["type"] for block in whole[1]["content"]][:3] == marks
