@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from streamchat_nb._version import __version__
 from streamchat_nb.client.client import Client
@@ -26,7 +26,7 @@ from streamchat_nb.client.terminal_printer import TerminalPrinter
 from streamchat_nb.errors import ConnectError, StreamchatError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Sequence
+    from collections.abc import AsyncGenerator, Coroutine, Sequence
 
 __all__ = ["main"]
 
@@ -39,6 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words[:1] == ["ask"]:
         return _ask_command(words[1:])
+    if words[:1] == ["check"]:
+        return _check_command(words[1:])
     if words[:1] in (["--version"], ["-V"]):
         sys.stdout.write(f"{__version__}\n")
         return 0
@@ -60,10 +62,30 @@ def _ask_command(words: list[str]) -> int:
         "--conversation", help="id of a conversation to go on with (default: a new one)"
     )
     options = parser.parse_args(words)
-    # Not an option: an argument would be visible in the list of processes.
-    token = os.environ.get("JUPYTER_TOKEN") if options.url else None
+    return _run(
+        _ask(options.text, options.url, _token_for(options.url), options.conversation)
+    )
+
+
+def _check_command(words: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="jupyter streamchat check",
+        description="Try the model's endpoint and the ways to a running server, or to "
+        "one started for this. Costs the model about 100 tokens.",
+    )
+    parser.add_argument("--url", help="base address of a Jupyter server")
+    options = parser.parse_args(words)
+    return _run(_check(options.url, _token_for(options.url)))
+
+
+def _token_for(url: str | None) -> str | None:
+    """Return the token for an address; an option would show in lists of processes."""
+    return os.environ.get("JUPYTER_TOKEN") if url else None
+
+
+def _run(command: Coroutine[Any, Any, int]) -> int:
     try:
-        return asyncio.run(_ask(options.text, options.url, token, options.conversation))
+        return asyncio.run(command)
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
@@ -100,6 +122,13 @@ async def _ask(
                 await asyncio.shield(conversation.cancel(turn))
             raise
     return 0 if printer.ended == "completed" else 1
+
+
+async def _check(url: str | None, token: str | None) -> int:
+    async with _server(url, token) as address:
+        report = await Client(address).check()
+    sys.stdout.write(f"{report}\n")
+    return 0 if report.ok else 1
 
 
 @contextlib.asynccontextmanager

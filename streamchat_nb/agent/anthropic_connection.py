@@ -10,6 +10,7 @@ import anthropic  # noqa: TID253 - this module is itself imported late
 import httpx2
 
 from streamchat_nb.agent.anthropic_errors import SDK_ERRORS, translate_error
+from streamchat_nb.agent.endpoint import client_secrets
 from streamchat_nb.agent.model_errors import model_error, response_request_id
 from streamchat_nb.agent.wait_limit import WaitLimit
 
@@ -72,8 +73,9 @@ class AnthropicConnection:
             ModelError: There was no response within the time, or not a good one.
         """
         client = self._client
-        has_credential = client.api_key or client.auth_token or client.credentials
-        if self._owns_client and not has_credential:
+        if self._owns_client and not (
+            client.api_key or client.auth_token or client.credentials
+        ):
             raise model_error("model_credential_missing")
         try:
             async with asyncio.timeout(self._timeout_s):
@@ -81,8 +83,7 @@ class AnthropicConnection:
                     cast("Any", self._create)(**parameters)
                 )
         except SDK_ERRORS as error:
-            secrets = (client.api_key or "", client.auth_token or "")
-            raise translate_error(error, secrets=secrets) from None
+            raise translate_error(error, secrets=client_secrets(client)) from None
         return response.http_response
 
     async def list_models(self) -> list[object]:
@@ -99,8 +100,7 @@ class AnthropicConnection:
                     "/v1/models", cast_to=object, options={"params": {"limit": 1000}}
                 )
         except SDK_ERRORS as error:
-            secrets = (client.api_key or "", client.auth_token or "")
-            raise translate_error(error, secrets=secrets) from None
+            raise translate_error(error, secrets=client_secrets(client)) from None
         entries = cast("dict[str, object]", body) if isinstance(body, dict) else {}
         found = entries.get("data")
         return cast("list[object]", found) if isinstance(found, list) else []

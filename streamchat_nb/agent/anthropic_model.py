@@ -10,7 +10,9 @@ from typing_extensions import override
 
 from streamchat_nb.agent.accumulator import MessageAccumulator
 from streamchat_nb.agent.endpoint import (
+    NO_CREDENTIAL,
     EndpointProfile,
+    client_secrets,
     credential_hint,
     has_credential,
     resolve_endpoint,
@@ -91,11 +93,26 @@ class AnthropicModel(Model):
 
     @override
     def secrets(self) -> tuple[str, ...]:
-        client = self._given_client
-        found = [self._endpoint.api_key, self._endpoint.auth_token]
-        if client is not None:
-            found += [client.api_key, client.auth_token]
-        return tuple(secret for secret in found if secret)
+        own = (self._endpoint.api_key, self._endpoint.auth_token)
+        given = client_secrets(self._given_client)
+        return (*(secret for secret in own if secret), *given)
+
+    async def address(self) -> str:
+        """Return the address that requests go to.
+
+        Raises:
+            ModelError: ``model_credential_missing``, a profile that cannot be used.
+        """
+        return (await self._connection()).base_url
+
+    def credential_in_words(self) -> str:
+        """Return a sentence on the credential in use; never the credential."""
+        if self._given_client is not None:
+            return "The client that it was made with brings the credential."
+        key = self._endpoint.api_key or self._endpoint.auth_token
+        if key == NO_CREDENTIAL:
+            return "No credential is set, and the endpoint asks for none."
+        return "The endpoint takes the credential."
 
     @override
     async def warm(self) -> None:

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = [
+    "NO_CREDENTIAL",
     "Endpoint",
     "EndpointProfile",
+    "client_secrets",
     "credential_hint",
     "has_credential",
     "is_anthropic_url",
@@ -27,7 +29,18 @@ __all__ = [
     "resolve_endpoint",
 ]
 
+NO_CREDENTIAL = "none"
+"""What other endpoints are sent where there is no credential for them."""
+
 _log = logging.getLogger(__name__)
+_CLIENT_SECRETS = (
+    "access_token",
+    "api_key",
+    "auth_token",
+    "aws_access_key",
+    "aws_secret_key",
+    "aws_session_token",
+)
 _API_PATH = re.compile(r"/v1(/messages)?/*\Z")
 
 
@@ -141,7 +154,7 @@ def resolve_endpoint(
             variables.get("ANTHROPIC_API_KEY"), "ANTHROPIC_API_KEY"
         )
         return Endpoint(base_url=url, api_key=key, auth_token=None if key else token)
-    key = explicit or token or "none"
+    key = explicit or token or NO_CREDENTIAL
     return Endpoint(
         base_url=url,
         api_key=key,
@@ -173,6 +186,12 @@ def has_credential(base_url: str | None = None) -> bool:
         return True  # one is configured, and its fault shall be seen, not hidden
     except OSError:
         return False
+
+
+def client_secrets(client: object) -> tuple[str, ...]:
+    """Return the credentials in an SDK's client, of whichever platform it is for."""
+    found = (getattr(client, name, None) for name in _CLIENT_SECRETS)
+    return tuple(secret for secret in found if isinstance(secret, str) and secret)
 
 
 def credential_hint() -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from streamchat_nb.client.answer import Answer
 from streamchat_nb.client.answer_stream import AnswerStream
+from streamchat_nb.client.check_report import CheckReport
 from streamchat_nb.client.client import Client, ConversationSummary, connect
 from streamchat_nb.client.conversation import ClientConversation, Message
 from streamchat_nb.client.events import ConversationEvents, StateReplaced
@@ -18,6 +19,7 @@ from streamchat_nb.client.sync_client import (
 __all__ = [
     "Answer",
     "AnswerStream",
+    "CheckReport",
     "Client",
     "ClientConversation",
     "ConversationEvents",

@@ -24,6 +24,7 @@ from streamchat_nb.client.connection import Connection
 from streamchat_nb.client.conversation import ClientConversation
 from streamchat_nb.client.discovery import ServerAddress, find_server
 from streamchat_nb.client.http import HttpApi
+from streamchat_nb.client.self_test import self_test
 from streamchat_nb.errors import UsageError
 from streamchat_nb.protocol.commands import ClientDescription
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from types import TracebackType
 
+    from streamchat_nb.client.check_report import CheckReport
     from streamchat_nb.client.session import Transport
 
 __all__ = ["Client", "ClientKind", "ConversationSummary", "TransportChoice", "connect"]
@@ -206,3 +208,18 @@ class Client:
             found += page.conversations
             before = page.next
         return found
+
+    async def check(self) -> CheckReport:
+        """Try the model's endpoint, and each way from here to the server.
+
+        The server sends its endpoint two short requests, about 100 tokens in all. A
+        conversation is made for the ways to the server, and deleted again.
+
+        Raises:
+            StreamchatError: The server refused it, or cannot be reached at all.
+        """
+        return await self_test(self._http, self._follow_by)
+
+    async def _follow_by(self, way: Transport, conversation: str) -> None:
+        async with Client(self._http.address, transport=way) as client:
+            await client.conversation(conversation).current()

@@ -93,6 +93,7 @@ class HttpApi:
         body: object | None = None,
         *,
         headers: Mapping[str, str] | None = None,
+        timeout_s: float = TIMEOUT_S,
     ) -> dict[str, Any]:
         """Send a JSON request below ``api`` and return the JSON answer.
 
@@ -100,10 +101,10 @@ class HttpApi:
 
         Raises:
             StreamchatError: The server refused; class and code are its own.
-            ConnectError: It cannot be reached, or did not answer in 30 s.
+            ConnectError: It cannot be reached, or did not answer in time.
         """
         data = b"" if body is None else msgspec.json.encode(body)
-        answer = await self._whole(method, path, data, headers or {}, TIMEOUT_S)
+        answer = await self._whole(method, path, data, headers or {}, timeout_s)
         return self._decoded(answer or b"{}", dict[str, Any])
 
     async def get(

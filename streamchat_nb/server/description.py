@@ -9,6 +9,7 @@ import msgspec
 
 from streamchat_nb._version import __version__
 from streamchat_nb.conversation.state import ConversationState
+from streamchat_nb.protocol.checks import Check
 from streamchat_nb.protocol.commands import Command
 from streamchat_nb.protocol.content import ErrorBody
 from streamchat_nb.protocol.events import Event
@@ -84,6 +85,7 @@ def json_schema() -> dict[str, Any]:
 def openapi() -> dict[str, Any]:
     """Return the OpenAPI 3.1 description of the REST routes."""
     bodies = [
+        Check,
         ErrorBody,
         Accepted,
         Answer,
@@ -337,6 +339,17 @@ def _server_paths() -> dict[str, Any]:
         "/models": read(
             "The models that a conversation can choose from", _schema(ModelList)
         ),
+        "/check": {
+            "post": _operation(
+                "Try the endpoint of the server's model; takes up to 30 s",
+                {
+                    "200": _json(
+                        "What was found",
+                        _object(checks={"type": "array", "items": _ref("Check")}),
+                    )
+                },
+            )
+        },
         "/openapi.json": read("This description"),
         "/schema.json": read("JSON Schema of streamchat.v1"),
         "/ws": {

@@ -24,6 +24,7 @@ from streamchat_nb.server.agent_catalog import AGENT_NAME
 from streamchat_nb.server.artifacts import ArtifactHandler, ArtifactsHandler
 from streamchat_nb.server.auth import TokenAuthority
 from streamchat_nb.server.base import Runtime
+from streamchat_nb.server.checks import CheckHandler, EndpointChecks
 from streamchat_nb.server.connection_file import ConnectionFile
 from streamchat_nb.server.connections import Connections
 from streamchat_nb.server.description import json_schema, openapi
@@ -279,6 +280,7 @@ class StreamchatExtension(ExtensionApp):
             (f"{api}ws", SocketHandler, {}),
             (f"{api}health", HealthHandler, {}),
             (f"{api}agents", AgentsHandler, {}),
+            (f"{api}check", CheckHandler, {"checks": EndpointChecks()}),
             (f"{api}models", ModelsHandler, {}),
             (f"{api}openapi.json", DescriptionHandler, {"describe": openapi}),
             (f"{api}schema.json", DescriptionHandler, {"describe": json_schema}),

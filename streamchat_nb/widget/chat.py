@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterable
 
+    from streamchat_nb.client.check_report import CheckReport
     from streamchat_nb.conversation.state import ConversationState
     from streamchat_nb.protocol.events import Event, UnknownEvent
     from streamchat_nb.tools.tool import Tool
@@ -291,6 +292,19 @@ class Chat(anywidget.AnyWidget):
             raise
         answer = conversation.answer(turn)
         return answer if wanted is None else wanted.of(answer)
+
+    def check(self) -> CheckReport:
+        """Try the model's endpoint, and each way from this kernel to the server.
+
+        Takes up to 40 s, and about 100 tokens of the model. The report shows as a
+        table; ``print`` it where there is none.
+
+        Raises:
+            ConnectError: The server cannot be found or reached.
+            StreamchatError: The server does not let this user check it.
+        """
+        with contextlib.closing(SyncClient(self._find_server())) as client:
+            return client.check()
 
     @property
     def messages(self) -> list[ChatMessage]:
