@@ -4,6 +4,9 @@ Usage: ``python demo_server.py [PORT]``: over standard input and output, or by
 streamable HTTP. Runs with either generation of the SDK.
 """
 
+# One of the two imports fails, whichever generation is installed.
+# pyright: basic, reportMissingImports=false, reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 import asyncio
@@ -13,17 +16,10 @@ import sys
 from typing import Any
 
 try:
-    from mcp.server.mcpserver import (  # pyright: ignore[reportMissingImports]
-        Context,
-        Image,
-        MCPServer,
-    )
+    from mcp.server.mcpserver import Context, Image, MCPServer
 except ImportError:  # mcp 1.x
-    from mcp.server.fastmcp import (  # pyright: ignore
-        Context,
-        Image,
-        FastMCP as MCPServer,
-    )
+    from mcp.server.fastmcp import Context, Image
+    from mcp.server.fastmcp import FastMCP as MCPServer
 from mcp.types import ToolAnnotations
 from pydantic import BaseModel
 
@@ -33,7 +29,6 @@ PIXEL = base64.b64decode(
 )
 PORT = int(sys.argv[1]) if len(sys.argv) > 1 else 0
 IS_FIRST = MCPServer.__name__ == "FastMCP"
-# Above what a single event may have by default.
 OPTIONS: dict[str, Any] = {"port": PORT} if IS_FIRST and PORT else {}
 server: Any = MCPServer("demo", **OPTIONS)
 only_reads = ToolAnnotations.model_validate({"readOnlyHint": True})
@@ -81,7 +76,8 @@ async def slow(seconds: float, context: Context) -> str:
 @server.tool()
 def crash() -> str:
     """End the process."""
-    print("I go down", file=sys.stderr, flush=True)
+    sys.stderr.write("I go down\n")
+    sys.stderr.flush()
     os._exit(3)
 
 

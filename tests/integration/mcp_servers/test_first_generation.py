@@ -40,10 +40,15 @@ def test_first_generation_passes_the_same_tests(tmp_path: Path) -> None:
 
     ran = subprocess.run(
         [
-            *(sys.executable, "-m", "pytest", "-p", "no:playwright", "-q"),
+            *(sys.executable, "-m", "pytest", "-q", "-p", "pytest_timeout"),
             *("-p", "no:cacheprovider", str(TESTS)),
         ],
-        env={**os.environ, "PYTHONPATH": str(folder), "STREAMCHAT_TEST_MCP": "1."},
+        env={
+            **os.environ,
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+            "PYTHONPATH": str(folder),
+            "STREAMCHAT_TEST_MCP": "1.",
+        },
         capture_output=True,
         check=False,
         text=True,
