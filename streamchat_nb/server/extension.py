@@ -21,6 +21,8 @@ from streamchat_nb.conversation.store import MemoryStore
 from streamchat_nb.errors import StreamchatError, UsageError
 from streamchat_nb.protocol.limits import Limits
 from streamchat_nb.server.agent_catalog import AGENT_NAME
+from streamchat_nb.server.agui import AguiHandler
+from streamchat_nb.server.agui_tools import Applications
 from streamchat_nb.server.artifacts import ArtifactHandler, ArtifactsHandler
 from streamchat_nb.server.auth import TokenAuthority
 from streamchat_nb.server.base import Runtime
@@ -275,6 +277,7 @@ class StreamchatExtension(ExtensionApp):
         runtime = {"runtime": self._runtime}
         routes: list[tuple[str, type[RequestHandler], dict[str, object]]] = [
             (r"/streamchat/?", PageHandler, {}),
+            (r"/streamchat/agui", AguiHandler, {"applications": Applications()}),
             (f"{api}token", TokenHandler, {}),
             (f"{api}session", SessionHandler, {}),
             (f"{api}ws", SocketHandler, {}),
