@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from streamchat_nb.client.answer import Answer
     from streamchat_nb.client.answer_stream import AnswerStream
     from streamchat_nb.client.check_report import CheckReport
-    from streamchat_nb.client.check_report import CheckReport
     from streamchat_nb.client.client import ConversationSummary
     from streamchat_nb.client.conversation import (
         ClientConversation,
@@ -159,10 +158,6 @@ class SyncClient:
     ) -> list[ConversationSummary]:
         """See ``Client.conversations``."""
         return self._thread.wait(self._client.conversations(search=search, limit=limit))
-
-    def check(self) -> CheckReport:
-        """See ``Client.check``."""
-        return self._thread.wait(self._client.check())
 
     def check(self) -> CheckReport:
         """See ``Client.check``."""
