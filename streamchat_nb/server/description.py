@@ -14,6 +14,7 @@ from streamchat_nb.protocol.commands import Command
 from streamchat_nb.protocol.content import ErrorBody
 from streamchat_nb.protocol.events import Event
 from streamchat_nb.protocol.frames import Frame
+from streamchat_nb.server.agui_description import agui_operation
 from streamchat_nb.server.answers import (
     Accepted,
     Answer,
@@ -148,6 +149,10 @@ def _json(description: str, schema: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _error() -> dict[str, Any]:
+    return _json("What went wrong, in one shape", _ref("ErrorBody"))
+
+
 def _operation(
     summary: str,
     responses: dict[str, Any],
@@ -160,7 +165,7 @@ def _operation(
         "summary": summary,
         "responses": {
             **responses,
-            "default": _json("What went wrong, in one shape", _ref("ErrorBody")),
+            "default": _error(),
         },
     }
     if parameters:
@@ -237,6 +242,7 @@ def _paths() -> dict[str, Any]:
         "/conversations/{conversation}/messages": {"post": messages},
         "/conversations/{conversation}/events": {"get": events},
         **_turn_paths(),
+        "/agui": {"post": agui_operation(_error())},
     }
 
 
