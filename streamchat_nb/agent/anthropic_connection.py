@@ -10,6 +10,7 @@ import anthropic  # noqa: TID253 - this module is itself imported late
 import httpx2
 
 from streamchat_nb.agent.anthropic_errors import SDK_ERRORS, translate_error
+from streamchat_nb.agent.aws_event_stream import AWS_EVENT_STREAM, server_sent
 from streamchat_nb.agent.endpoint import client_secrets
 from streamchat_nb.agent.model_errors import model_error, response_request_id
 from streamchat_nb.agent.wait_limit import WaitLimit
@@ -177,7 +178,9 @@ def _make_client(
 
 def _chunks(response: httpx2.Response) -> AsyncGenerator[bytes]:
     encoding = response.headers.get("content-encoding", "identity")
-    return response.aiter_raw() if encoding == "identity" else response.aiter_bytes()
+    chunks = response.aiter_raw() if encoding == "identity" else response.aiter_bytes()
+    kind = response.headers.get("content-type", "").partition(";")[0].strip()
+    return server_sent(chunks) if kind == AWS_EVENT_STREAM else chunks
 
 
 async def _drain(chunks: AsyncGenerator[bytes]) -> None:

@@ -33,9 +33,21 @@ if TYPE_CHECKING:
 
     import httpx2
     from anthropic import AsyncAnthropic
+    from anthropic.lib.bedrock import (
+        AsyncAnthropicBedrock,
+        AsyncAnthropicBedrockMantle,
+    )
+    from anthropic.lib.vertex import AsyncAnthropicVertex
 
     from streamchat_nb.agent.anthropic_connection import AnthropicConnection
     from streamchat_nb.agent.model import ModelEvent, ModelRequest
+
+    ReadyClient = (
+        AsyncAnthropic
+        | AsyncAnthropicBedrock
+        | AsyncAnthropicBedrockMantle
+        | AsyncAnthropicVertex
+    )
 
 __all__ = ["AnthropicModel", "EndpointProfile", "credential_hint", "has_credential"]
 
@@ -54,8 +66,9 @@ class AnthropicModel(Model):
         base_url: As in ``resolve_endpoint``.
         api_key: As in ``resolve_endpoint``. Kept out of every message and log.
         transport: Carries the requests; ``None`` for the network.
-        client: A ready SDK client to use as it is, with its address and credential;
-            the caller closes it. It should not retry.
+        client: A ready client of the SDK to use as it is, with its address and
+            credential: also those for Bedrock, Vertex and Foundry. The caller closes
+            it. It should not retry.
         no_progress_timeout_s: Longest wait for the response to begin and, from
             then, for the next part of the answer. Pings do not count.
         profile: What the endpoint understands; ``None`` to go by its address.
@@ -75,14 +88,14 @@ class AnthropicModel(Model):
         base_url: str | None = None,
         api_key: str | None = None,
         transport: httpx2.AsyncBaseTransport | None = None,
-        client: AsyncAnthropic | None = None,
+        client: ReadyClient | None = None,
         no_progress_timeout_s: float = 60.0,
         profile: EndpointProfile | None = None,
     ) -> None:
         self.name = name
         self._endpoint = resolve_endpoint(base_url, api_key)
         self._transport = transport
-        self._given_client = client
+        self._given_client = cast("AsyncAnthropic | None", client)
         self._given_profile = profile
         self._no_progress_timeout_s = no_progress_timeout_s
         self.profile = profile or EndpointProfile.of(self._endpoint.base_url)

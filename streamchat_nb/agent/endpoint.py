@@ -41,6 +41,7 @@ _CLIENT_SECRETS = (
     "aws_secret_key",
     "aws_session_token",
 )
+_CLOUDS = (".amazonaws.com", ".api.aws", ".googleapis.com", ".services.ai.azure.com")
 _API_PATH = re.compile(r"/v1(/messages)?/*\Z")
 
 
@@ -70,7 +71,8 @@ class EndpointProfile:
     def of(cls, base_url: str | None) -> EndpointProfile:
         """Return what may be expected at a base URL; ``None`` is Anthropic's."""
         if base_url is not None and not is_anthropic_url(base_url):
-            return cls()
+            # Elsewhere, what Claude itself does holds; the rest is not promised.
+            return cls(images=True, lenient=False) if _is_of_claude(base_url) else cls()
         return cls(
             caching=True,
             server_tools=True,
@@ -106,6 +108,12 @@ def is_anthropic_url(url: str) -> bool:
     host = parts.hostname or ""
     is_its_host = host == "anthropic.com" or host.endswith(".anthropic.com")
     return parts.scheme == "https" and is_its_host
+
+
+def _is_of_claude(url: str) -> bool:
+    """Return whether a URL is of a cloud that has Claude: Amazon, Google, Microsoft."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" and (parts.hostname or "").endswith(_CLOUDS)
 
 
 def is_at_anthropic(base_url: str | None = None) -> bool:
