@@ -39,6 +39,7 @@ from protocol_types import (
 
 from streamchat_nb.conversation import state
 from streamchat_nb.protocol import (
+    agent_events,
     close_codes,
     commands,
     content,
@@ -278,6 +279,7 @@ def reference() -> str:
         *section("Commands", commands),
         *section("Frames", frames),
         *section("Events", events),
+        *section("Events of agents", agent_events),
         *section("Content", content),
         *section("State", state),
         *section("Limits", limits),

@@ -18,12 +18,19 @@ import msgspec.inspect as types
 from msgspec import NODEFAULT, Struct
 
 from streamchat_nb.conversation import state
-from streamchat_nb.protocol import commands, content, events, frames, limits
+from streamchat_nb.protocol import (
+    agent_events,
+    commands,
+    content,
+    events,
+    frames,
+    limits,
+)
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-MODULES = (content, events, limits, commands, frames, state)
+MODULES = (content, events, agent_events, limits, commands, frames, state)
 """In the order in which a reader meets them; each needs only those before it."""
 
 

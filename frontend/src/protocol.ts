@@ -442,6 +442,21 @@ export type Event =
   | ToolCompleted
   | TurnFinished;
 
+/** The closed union of events that an agent may yield. */
+export type AgentEvent =
+  | MessageCreated
+  | MessageCompleted
+  | MessageDiscarded
+  | BlockStarted
+  | BlockDelta
+  | BlockCompleted
+  | ToolRequested
+  | ToolApprovalRequested
+  | ToolStarted
+  | ToolProgress
+  | ToolCompleted
+  | TurnStatus;
+
 /** Bounds on what clients may send and on what the server keeps. */
 export interface Limits {
   /** Largest frame from a client once it is authenticated. */
@@ -703,19 +718,7 @@ export interface ReportAgent {
   readonly turn: Identifier;
   readonly lease: Identifier;
   readonly number: number;
-  readonly events:
-    | readonly MessageCreated
-    | MessageCompleted
-    | MessageDiscarded
-    | BlockStarted
-    | BlockDelta
-    | BlockCompleted
-    | ToolRequested
-    | ToolApprovalRequested
-    | ToolStarted
-    | ToolProgress
-    | ToolCompleted
-    | TurnStatus[];
+  readonly events: readonly AgentEvent[];
 }
 
 /**
@@ -990,6 +993,9 @@ export interface Presence {
   readonly participants: readonly Participant[];
   readonly count: number;
 }
+
+/** What is said to clients of what they lend. */
+export type LentFrame = CallTool | CancelTool | RunAgent | CancelAgent;
 
 /** The closed union of frames to one connection. */
 export type Frame =
