@@ -5,10 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, cast
 
-import msgspec
-
 from streamchat_nb.protocol.content import ToolUseBlock, Usage
-from streamchat_nb.tools.tool import ToolResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +16,6 @@ __all__ = [
     "calls_of",
     "messages_in",
     "messages_of",
-    "result_of_message",
     "said_in",
     "stop_reason_of",
     "usage_of",
@@ -140,34 +136,6 @@ def stop_reason_of(message: AIMessage) -> str:
     if not isinstance(reason, str):
         return "end_turn"
     return _STOP_REASONS.get(reason.lower(), reason)
-
-
-def result_of_message(message: ToolMessage) -> ToolResult:
-    """Return a tool's message as a result.
-
-    Its artifact counts where it is a ``ToolResult``, or an object with its ``display``
-    or ``actions`` as JSON: tables, pictures, links.
-    """
-    given = _shown_of(cast("object", message.artifact))
-    return ToolResult(
-        output=str(message.text),
-        status="error" if message.status == "error" else "ok",
-        actions=given.actions,
-        display=given.display,
-    )
-
-
-def _shown_of(artifact: object) -> ToolResult:
-    if isinstance(artifact, ToolResult):
-        return artifact
-    if not isinstance(artifact, dict):
-        return ToolResult(output="")
-    fields = cast("dict[str, object]", artifact)
-    known = {key: fields[key] for key in ("actions", "display") if key in fields}
-    try:
-        return msgspec.convert({"output": "", **known}, ToolResult)
-    except msgspec.ValidationError:
-        return ToolResult(output="")  # it is for somebody else
 
 
 def _blocks(content: str | list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -9,7 +9,6 @@ from streamchat_nb.agent.answer_parts import Status, ToolNews
 from streamchat_nb.agent.graph_messages import (
     calls_of,
     messages_in,
-    result_of_message,
     said_in,
     stop_reason_of,
     usage_of,
@@ -21,6 +20,7 @@ from streamchat_nb.protocol.events import (
     ToolStarted,
     TurnStatus,
 )
+from streamchat_nb.tools.langchain import result_of_message
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -13,6 +13,7 @@ from typing_extensions import override
 
 from streamchat_nb.errors import UsageError
 from streamchat_nb.tools.decorator import TOOL_NAME, FunctionTool, tool
+from streamchat_nb.tools.langchain import LangChainTool, is_langchain_tool
 from streamchat_nb.tools.tool import Tool
 from streamchat_nb.tools.validation import check_schema
 
@@ -86,7 +87,8 @@ class ToolSet(Mapping[str, Tool]):
 def load_tools(names: Sequence[str]) -> list[Tool]:
     """Import tools by ``module:attribute``.
 
-    The attribute is a function, a ``Tool``, or a list or tuple of these.
+    The attribute is a function, a ``Tool``, a LangChain tool, or a list or tuple of
+    these.
 
     Raises:
         UsageError: A name cannot be loaded or is no tool; says which and why.
@@ -160,12 +162,14 @@ def _tools_in(value: object, name: str) -> list[Tool]:
         case list() | tuple():
             items = cast("Sequence[Any]", value)
             return [found for item in items for found in _tools_in(item, name)]
+        case _ if is_langchain_tool(value):
+            return [LangChainTool(cast("Any", value))]
         case _ if callable(value) and not isinstance(value, type):
             return [tool(value)]
         case _:
             raise UsageError(
                 f"{name!r} is a {type(value).__name__}; a tool is a function, a Tool, "
-                "or a list of them."
+                "a LangChain tool, or a list of them."
             )
 
 

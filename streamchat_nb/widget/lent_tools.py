@@ -11,10 +11,13 @@ from streamchat_nb.client.kernel_tools import KernelTool
 from streamchat_nb.client.main_thread import MainThread, notebook_loop
 from streamchat_nb.errors import UsageError
 from streamchat_nb.tools.decorator import FunctionTool
+from streamchat_nb.tools.langchain import LangChainTool, is_langchain_tool
 from streamchat_nb.tools.tool import Tool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+
+    from langchain_core.tools import BaseTool
 
     from streamchat_nb.client.sync_client import SyncConversation
 
@@ -98,12 +101,13 @@ class LentTools:
 
 
 def as_kernel_tool(
-    function: Callable[..., Any] | Tool,
+    function: Callable[..., Any] | Tool | BaseTool,
     **options: Any,  # noqa: ANN401 - as KernelTool takes them
 ) -> Tool:
     """Return a function of the notebook as a tool that runs in its kernel.
 
-    A ``Tool`` that is one already stays as it is.
+    A ``Tool`` that is one already stays as it is. A LangChain tool runs beside the
+    cells, not on their thread.
 
     Raises:
         UsageError: It cannot be a tool; says why.
@@ -121,7 +125,11 @@ def as_kernel_tool(
         )
     if isinstance(function, Tool):
         return cast("Tool", function)
-    return cast("Tool", KernelTool(function, main_thread=main_thread(), **options))
+    if is_langchain_tool(function):
+        options.pop("thread", None)  # it never waits for the main thread
+        return LangChainTool(cast("Any", function), where="kernel", **options)
+    plain = cast("Callable[..., Any]", function)
+    return cast("Tool", KernelTool(plain, main_thread=main_thread(), **options))
 
 
 def user_namespace() -> Mapping[str, object]:
