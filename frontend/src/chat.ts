@@ -5,6 +5,7 @@ import { Connection, type ConnectionOptions } from "./connection";
 import { type Attachment, contentOf } from "./content";
 import { FileTransfer } from "./file_transfer";
 import { type KeepingPlaces, KeptTexts, keepingPlacesOf } from "./kept_texts";
+import type { Event } from "./protocol";
 import { RequestAccess } from "./server_access";
 import { Fold } from "./state";
 import type { TurnRequest } from "./transport/values";
@@ -30,7 +31,9 @@ export interface ChatOptions
   /** Where texts are kept over a reload; the window's storages when absent. */
   readonly places?: KeepingPlaces | undefined;
   /** Told the id of a conversation that was made because none was given. */
-  readonly onConversation?: (id: string) => void;
+  readonly onConversation?: ((id: string) => void) | undefined;
+  /** Told each event that entered the state, after it did. */
+  readonly onEvent?: ((event: Event) => void) | undefined;
 }
 
 /** One conversation, connected from `start` until its signal aborts. */
@@ -69,6 +72,7 @@ export class Chat implements ChatModel {
           if (change !== null) {
             this.#tell(change);
           }
+          options.onEvent?.(event);
         },
         reset: (state) => {
           this.#fold = new Fold(state);

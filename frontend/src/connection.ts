@@ -55,6 +55,8 @@ export interface ConnectionOptions extends Omit<MachineOptions, "random" | "rela
   readonly kernel?: KernelWay | undefined;
   /** Ends the connection and everything it has under way. */
   readonly signal: AbortSignal;
+  /** Opens a socket; a browser's own when absent. Throws where there are none. */
+  readonly openSocket?: ((url: URL, protocol: string) => WebSocket) | undefined;
   /** A window's events: `online`, `offline`, and `visibilitychange` of its document. */
   readonly window?: Window | undefined;
 }
@@ -73,9 +75,9 @@ export class Connection {
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
-    const { conversation, kind, clientId, kept, signal } = options;
+    const { conversation, kind, name, clientId, kept, signal } = options;
     this.#machine = new ConnectionMachine({
-      ...{ conversation, kind, clientId, kept },
+      ...{ conversation, kind, name, clientId, kept },
       relay: options.kernel && (options.kernel.isOnly ? "only" : "spare"),
       random: Math.random,
     });
@@ -189,7 +191,8 @@ export class Connection {
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
     let socket: WebSocket;
     try {
-      socket = new WebSocket(url, SUBPROTOCOL);
+      const { openSocket } = this.#options;
+      socket = openSocket?.(url, SUBPROTOCOL) ?? new WebSocket(url, SUBPROTOCOL);
     } catch {
       this.dispatch({ type: "socket_closed", id, code: 1006, reason: "" });
       return;

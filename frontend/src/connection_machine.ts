@@ -62,11 +62,13 @@ const SLEEP_MS = 10_000;
 const NOBODY: Pick<Presence, "participants" | "count"> = { participants: [], count: 0 };
 
 export interface MachineOptions {
-  /** Id of the conversation; `null`: make one, a page with its first message. */
+  /** Id of the conversation; `null`: make one, all but a widget with its first message. */
   readonly conversation: string | null;
   /** What an earlier page left unsent. */
   readonly kept?: readonly KeptMessage[] | undefined;
   readonly kind: ClientKind;
+  /** What the seat calls itself; by its kind when absent. */
+  readonly name?: string | undefined;
   /** Stays the same over reconnects. */
   readonly clientId: string;
   /** Whether a kernel can pass frames on, besides other ways or as the only one. */
@@ -567,9 +569,9 @@ export class ConnectionMachine {
 
   #newHost(): SocketHost & SenderHost {
     const machine = this;
-    const { clientId, kind } = this.#options;
+    const { clientId, kind, name } = this.#options;
     return {
-      client: { id: clientId, name: CLIENT_NAMES[kind], kind },
+      client: { id: clientId, name: name ?? CLIENT_NAMES[kind], kind },
       get conversation() {
         return machine.#conversation ?? "";
       },

@@ -5,12 +5,19 @@ import type { Obstacle, Transport } from "./transport/values";
 import type { ConnectionStatus } from "./view/types";
 
 /** Where the chat is shown: some advice differs. */
-export type ClientKind = "widget" | "page";
+export type ClientKind = "widget" | "page" | "tool";
 
 /** What a seat calls itself. */
 export const CLIENT_NAMES: Readonly<Record<ClientKind, string>> = {
   widget: "Notebook cell",
   page: "Chat page",
+  tool: "Another program",
+};
+
+const START_ANEW: Readonly<Record<ClientKind, string>> = {
+  widget: "Run the cell with Chat() again to start a new one.",
+  page: "Open this page without the part after # to start a new one.",
+  tool: "Start a new one.",
 };
 
 const NO_SOCKET: Readonly<Record<Obstacle, string>> = {
@@ -155,13 +162,9 @@ export const interference: ErrorBody = {
 
 /** The conversation is not there. */
 export function conversationMissing(kind: ClientKind): ErrorBody {
-  const advice =
-    kind === "widget"
-      ? "Run the cell with Chat() again to start a new one."
-      : "Open this page without the part after # to start a new one.";
   return {
     code: "conversation_not_found",
-    message: `This conversation is not on this server: it was deleted, or it belongs to somebody else. ${advice}`,
+    message: `This conversation is not on this server: it was deleted, or it belongs to somebody else. ${START_ANEW[kind]}`,
   };
 }
 
