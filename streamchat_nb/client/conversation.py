@@ -154,6 +154,12 @@ class ClientConversation:
         from streamchat_nb.agent.any_agent import agent_of  # noqa: PLC0415 - when used
 
         lent = [agent_of(agent) for agent in agents]
+        for agent in lent:
+            if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", agent.name):
+                raise UsageError(
+                    f"{agent.name!r} cannot be the name of an agent: give it one of 1 "
+                    "to 64 letters, digits, _ and -."
+                )
         await self._log.current()
         await self._host.lend_agents(self.id, lent)
         return [agent.name for agent in lent]

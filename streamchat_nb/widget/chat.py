@@ -31,6 +31,7 @@ from streamchat_nb.protocol.events import TurnFinished
 from streamchat_nb.transcript.export import Format, export
 from streamchat_nb.widget.cassette_path import cassette_settings
 from streamchat_nb.widget.kernel_channel import KernelChannel
+from streamchat_nb.widget.lent_agents import LentAgents, wanted_agent
 from streamchat_nb.widget.lent_tools import (
     LentTools,
     as_kernel_tool,
@@ -60,6 +61,7 @@ logger = logging.getLogger(__name__)
 _STATIC = Path(__file__).parent / "static"
 _clients: dict[ServerAddress, SyncClient] = {}
 _lent = LentTools()
+_lent_agents = LentAgents()
 _clients_lock = threading.Lock()
 _JOIN_TIMEOUT_S = 2.0
 _made: list[weakref.ref[Chat]] = []
@@ -94,6 +96,9 @@ class Chat(anywidget.AnyWidget):
         token: The server's token for that case. Kept out of every trait.
         local: Whether this kernel runs a server of its own, which nobody else uses;
             where there is no Jupyter server, or one without streamchat_nb.
+        agent: Who answers: the name of one of the server's agents; or an ``Agent``, a
+            compiled LangGraph graph or a function that yields text, which then runs in
+            this kernel. ``None``: as the conversation chose, or the server's default.
         tools: Functions of this notebook that the agent may call; see ``tool``.
         notebook_tools: Whether the agent may list variables, describe them, preview
             data frames, read this notebook's cells and run Python here: all, none, or
@@ -138,6 +143,7 @@ class Chat(anywidget.AnyWidget):
         url: str | None = None,
         token: str | None = None,
         local: bool = False,
+        agent: object = None,
         tools: Iterable[Callable[..., Any] | Tool] = (),
         notebook_tools: bool | Iterable[str] = True,
         cassette: str | os.PathLike[str] | None = None,
@@ -152,6 +158,7 @@ class Chat(anywidget.AnyWidget):
                 *(as_kernel_tool(function) for function in tools),
             )
         }
+        self._agent = None if agent is None else wanted_agent(agent)
         self._server: ServerAddress | None = None
         self._problem: StreamchatError | None = None
         self._followed: SyncConversation | None = None
@@ -191,7 +198,7 @@ class Chat(anywidget.AnyWidget):
         self._kernel_channel.listen("saved", self._saved)
         cast("Any", self).on_msg(self._take_kernel_message)
         if self._server is not None:
-            if self._settings:
+            if self._settings or self._agent is not None:
                 self._follow()  # no question is to go to the model unnoticed
             elif not conversation:
                 self._create_conversation()
@@ -397,14 +404,26 @@ class Chat(anywidget.AnyWidget):
                 client = _client_for(self._find_server())
                 client.open()
                 known = client.conversation(wanted) if wanted else client.create()
-                if self._settings:
-                    known.configure(**self._settings)
+                self._choose(known)
                 self._followed = known
                 known.watch(self._take_event)
                 self.conversation = known.id
                 _lent.lend(known, self._tools.values())
             known.current()
             return known
+
+    def _choose(self, conversation: SyncConversation) -> None:
+        """Let the conversation be answered as this chat was asked to."""
+        settings: dict[str, str | None] = {**self._settings}
+        match self._agent:
+            case None:
+                pass
+            case str() as name:
+                settings["agent"] = name
+            case agent:
+                settings["agent"] = _lent_agents.lend(conversation, agent)
+        if settings:
+            conversation.configure(**settings)
 
     @traitlets.observe("conversation")
     def _conversation_changed(self, change: Any) -> None:  # noqa: ANN401 - traitlets

@@ -101,8 +101,9 @@ class ChatMagic:
         if cell is not None and not text:
             raise UsageError("There is no question in this cell.")
         chat, conversation = self._current(wanted.conversation)
-        if wanted.model is not None or wanted.agent is not None:
-            conversation.configure(model=wanted.model, agent=wanted.agent)
+        chosen = {"agent": wanted.agent, "model": wanted.model}
+        if settings := {key: value for key, value in chosen.items() if value}:
+            conversation.configure(**settings)
         if not text:
             self._show(chat, conversation)
             return

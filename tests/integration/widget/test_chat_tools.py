@@ -152,6 +152,50 @@ def test_functions_of_the_notebook_answer_idle_busy_and_inside_ask(
     assert "Oslo" in (call.output or "")
 
 
+AGENT = """
+import threading
+from streamchat_nb import Chat
+
+released = threading.Event()
+
+async def notebook_agent(turn):
+    '''Answer here.'''
+    released.set()
+    yield f"WORD {turn.text}, on {threading.current_thread().name}"
+
+chat = Chat(agent=notebook_agent)
+print(chat.conversation)
+"""
+
+
+def test_agent_of_the_notebook_answers_beside_a_busy_cell(
+    server: ServerProcess, kernel: Kernel
+) -> None:
+    conversation = kernel.run(AGENT.replace("WORD", "Heard"))
+
+    async def scenario() -> None:
+        async with connect(server.address.url, server.address.token) as client:
+            seat = client.conversation(conversation)
+            # This cell ends when the agent has begun, and not before.
+            kernel.client.execute("assert released.wait(60)")
+            answer = await seat.ask("you")
+            assert answer.text == "Heard you, on streamchat agents"
+            # A cell that runs again takes the place of what it made.
+            again = AGENT.replace("WORD", "Again")
+            again = again.replace("Chat(agent", f"Chat({conversation!r}, agent")
+            await asyncio.to_thread(kernel.run, again)
+            assert (await seat.ask("you")).text.startswith("Again you")
+            line = "%load_ext streamchat_nb\n%chat --agent assistant What is 6*7"
+            await asyncio.to_thread(kernel.run, line)
+            async with asyncio.timeout(30):
+                while len(seat.state.turns) < 3:
+                    await asyncio.sleep(0.05)
+            agents = [turn.agent for turn in seat.state.turns]
+            assert agents == ["notebook_agent", "notebook_agent", "assistant"]
+
+    asyncio.run(scenario())
+
+
 def test_notebook_tools_ask_before_they_show_data_or_run_code(
     server: ServerProcess, kernel: Kernel
 ) -> None:
