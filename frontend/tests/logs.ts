@@ -1,6 +1,7 @@
 /** The recorded logs that the folds of both languages are tested with. */
 
 import { readdirSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
 import type { Event, WireConversationState } from "../src/protocol";
 
 export interface RecordedLog {
@@ -10,13 +11,13 @@ export interface RecordedLog {
   readonly state: WireConversationState;
 }
 
-const folder = new URL("../../tests/fixtures/logs/", import.meta.url);
+const folder = resolve(import.meta.dirname, "../../tests/fixtures/logs");
 
 export const recordedLogs: readonly RecordedLog[] = readdirSync(folder)
   .filter((file) => file.endsWith(".json"))
   .map((file) => ({
     name: file.replace(".json", ""),
-    ...JSON.parse(readFileSync(new URL(file, folder), "utf8")),
+    ...JSON.parse(readFileSync(join(folder, file), "utf8")),
   }));
 
 export function recordedLog(name: string): RecordedLog {

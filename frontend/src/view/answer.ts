@@ -1,14 +1,19 @@
 /** All that one turn answers: its messages in one frame, how it goes and how it ended. */
 
+import { removeHidden } from "../markdown/hidden";
 import { neverStarted } from "../turns";
 import { ActionsView } from "./actions";
 import { copyText } from "./clipboard";
-import { arrange, make, makeButton } from "./element";
-import { AgentMessageView, type MessageSurroundings } from "./message";
+import { arrange, make, makeButton, setText } from "./element";
+import { AgentMessageView } from "./message";
+import type { MessageSurroundings } from "./message_parts";
 import { type NoticeContent, NoticeView, type Remedy } from "./notice";
+import type { Extras } from "./part";
+import { Slot } from "./slot";
 import { StatusView } from "./status";
 import * as strings from "./strings";
 import type { Action, MessageState, TurnState } from "./types";
+import type { UsageView } from "./usage_view";
 
 /** Phases that the frame itself makes plain: the text grows, or a card turns. */
 const SHOWN_BY_CONTENT = new Set(["responding", "using_tool"]);
@@ -20,18 +25,22 @@ export interface AnswerSurroundings extends MessageSurroundings {
   send(text: string): void;
   /** Whether nothing was begun after this turn. */
   isLast(turn: string): boolean;
+  /** Who answers, where that is worth saying; else empty. */
+  answeredBy(turn: TurnState): string;
 }
 
 export class AnswerView {
   readonly #surroundings: AnswerSurroundings;
   readonly element = make("article", "answer");
   readonly #bubble = make("div", "answer-bubble");
+  readonly #by = make("p", "answered-by");
   readonly #messages = make("div", "messages");
   readonly #foot = make("div", "answer-foot");
   readonly #status = new StatusView();
   readonly #copy: HTMLButtonElement;
   readonly #actions: ActionsView;
   readonly #notice: NoticeView;
+  readonly #usage: Slot<Extras, UsageView>;
   readonly #views = new Map<string, AgentMessageView>();
   #states: MessageState[] = [];
 
@@ -45,20 +54,28 @@ export class AnswerView {
       () => void this.#copyAnswer(),
       signal,
     );
-    this.#foot.append(this.#status.element, this.#copy);
-    this.#bubble.append(this.#messages, this.#foot);
+    this.#usage = new Slot({
+      ...{ part: surroundings.parts.extras, name: strings.usageTitle, signal },
+      make: ({ UsageView }) => new UsageView(),
+    });
+    this.#foot.append(this.#status.element, this.#copy, this.#usage.element);
+    this.#bubble.append(this.#by, this.#messages, this.#foot);
     this.#actions = new ActionsView((action) => surroundings.act(action), signal);
     this.#notice = new NoticeView(signal);
     this.element.append(this.#bubble, this.#notice.element, this.#actions.element);
   }
 
-  /** The text of the answer, as the model wrote it. */
+  /** The text of the answer, as the model wrote it; of pieces in a row, one text. */
   get text(): string {
     return this.#states
       .filter((state) => state.status !== "discarded")
-      .flatMap((state) => state.blocks)
-      .filter((block) => block.kind === "text" && block.text !== "")
-      .map((block) => block.text)
+      .flatMap((state) =>
+        state.blocks
+          .map(({ kind, text }) => (kind === "text" ? text : "\0"))
+          .join("")
+          .split(/\0+/),
+      )
+      .filter((text) => text !== "")
       .join("\n\n");
   }
 
@@ -85,6 +102,12 @@ export class AnswerView {
     const running = turn?.status === "running" || (!turn && this.#isStreaming());
     this.element.dataset["state"] = running ? "running" : (turn?.status ?? "completed");
     this.#status.update(running ? statusLabel(turn) : null);
+    const by = turn === undefined ? "" : this.#surroundings.answeredBy(turn);
+    setText(this.#by, removeHidden(by));
+    this.#by.hidden = by === "";
+    this.#usage.show(!running && turn?.usage != null, (usage) => {
+      if (turn !== undefined) usage.update(turn);
+    });
     const text = this.text;
     this.#copy.hidden = running || text === "";
     this.#bubble.hidden = !running && this.#isEmpty();
@@ -98,16 +121,13 @@ export class AnswerView {
       return { tone: "note", what: unansweredWords(turn), remedies };
     }
     const kept = answered ? strings.keptAnswer : strings.keptMessage;
-    const remedies = [this.#again(turn, strings.askAgain)];
-    if (!this.#isEmpty() && this.#surroundings.isLast(turn.turn)) {
-      const act = (): void => this.#surroundings.send(strings.continueMessage);
-      remedies.unshift({ label: strings.continueAnswer, act });
-    }
+    const last = this.#states.at(-1);
+    const canContinue = !this.#isEmpty() && this.#surroundings.isLast(turn.turn);
+    const onward = canContinue ? [this.#continue] : [];
+    const remedies = [...onward, this.#again(turn, strings.askAgain)];
     switch (turn.status) {
       case "completed":
-        return turn.stop_reason === "superseded"
-          ? { tone: "note", what: strings.superseded }
-          : null;
+        return noticeOfEnd(turn.stop_reason ?? last?.stop_reason ?? "", onward);
       case "cancelled": {
         const unseen = turn.stop_reason === "no_subscribers";
         const what = unseen ? strings.stoppedUnseen : strings.stopped;
@@ -117,11 +137,19 @@ export class AnswerView {
         return { tone: "error", what: strings.turnInterrupted, kept, remedies };
       case "failed": {
         const detail = turn.error?.message;
+        if (turn.error?.code === "budget_reached") {
+          return { tone: "error", what: strings.budgetReached, detail, kept };
+        }
         return { tone: "error", what: strings.turnFailed, detail, kept, remedies };
       }
       default:
         return null;
     }
+  }
+
+  get #continue(): Remedy {
+    const act = (): void => this.#surroundings.send(strings.continueMessage);
+    return { label: strings.continueAnswer, act };
   }
 
   #again(turn: TurnState, label: string): Remedy {
@@ -151,6 +179,25 @@ export class AnswerView {
     setTimeout(() => {
       this.#copy.textContent = strings.copy;
     }, COPIED_SHOWN_MS);
+  }
+}
+
+/** What a reader is to know of how a completed answer ended; mostly nothing. */
+function noticeOfEnd(reason: string, onward: readonly Remedy[]): NoticeContent | null {
+  switch (reason) {
+    case "superseded":
+      return { tone: "note", what: strings.superseded };
+    case "max_tokens":
+    case "length":
+      return { tone: "note", what: strings.cutForLength, remedies: onward };
+    case "refusal":
+      return { tone: "error", what: strings.refused, detail: strings.refusedDetail };
+    case "model_context_window_exceeded": {
+      const [what, detail] = [strings.tooLongToRead, strings.tooLongDetail];
+      return { tone: "error", what, detail };
+    }
+    default:
+      return null;
   }
 }
 

@@ -33,7 +33,8 @@ export class CheckView {
   readonly #copy: HTMLButtonElement;
   readonly #summary = make("p", "check-summary");
   readonly #list = make("ul", "check-list");
-  #results: CheckResult[] = [];
+  /** What was found, by the order in which it is shown. */
+  #found: (readonly CheckResult[])[] = [];
 
   constructor(options: CheckViewOptions) {
     this.#options = options;
@@ -60,6 +61,10 @@ export class CheckView {
     );
   }
 
+  get #results(): readonly CheckResult[] {
+    return this.#found.flat();
+  }
+
   /** The results as text, without anything that looks like a secret. */
   get text(): string {
     return this.#results
@@ -78,7 +83,7 @@ export class CheckView {
     this.#begin.setAttribute("aria-disabled", "true");
     if (this.element.getAttribute("aria-busy") === "true") return;
     this.element.setAttribute("aria-busy", "true");
-    this.#results = [];
+    this.#found = [];
     this.#list.replaceChildren();
     this.#copy.hidden = true;
     setText(this.#summary, strings.checking);
@@ -87,8 +92,10 @@ export class CheckView {
       ...{ apiUrl: server.apiUrl, channel: server.channel, signal },
       conversation: state.conversation,
     });
-    for (const trial of trials) void trial.then((result) => this.#add([result]));
-    this.#add(await this.#askServer());
+    trials.forEach((trial, at) => {
+      void trial.then((result) => this.#show(at, [result]));
+    });
+    this.#show(trials.length, await this.#askServer());
     await Promise.all(trials);
     if (signal.aborted) return;
     this.element.removeAttribute("aria-busy");
@@ -115,10 +122,11 @@ export class CheckView {
     return Array.isArray(checks) ? checks.filter(isResult) : [];
   }
 
-  #add(results: readonly CheckResult[]): void {
-    if (this.#options.signal.aborted) return;
-    this.#results.push(...results);
-    this.#list.append(...results.map(makeItem));
+  #show(at: number, results: readonly CheckResult[]): void {
+    this.#found[at] = results;
+    if (!this.#options.signal.aborted) {
+      this.#list.replaceChildren(...this.#results.map(makeItem));
+    }
   }
 
   async #copyResults(): Promise<void> {

@@ -1,21 +1,26 @@
 /** Messages: what the reader wrote, and the pieces of what an agent answers. */
 
 import { type Attachment, attachmentsOf, writtenText } from "../content";
-import { type Highlight, StreamingMarkdown } from "../markdown";
 import { showControls } from "../markdown/hidden";
 import { appendVisible } from "../markdown/inline_view";
 import { attachedTo, writtenTextOf } from "../turns";
-import type { ApprovalSurroundings, ApprovalView } from "./approval";
 import type { AttachmentSurroundings, AttachmentsView } from "./attachments";
-import type { DisplayView } from "./display";
 import { arrange, make, makeButton, setText } from "./element";
+import {
+  DataPart,
+  DetailsPart,
+  EmptyPart,
+  type MessagePart,
+  type MessageSurroundings,
+  RedactedPart,
+  TextPart,
+  ThinkingPart,
+  ToolPart,
+} from "./message_parts";
 import type { Extras, Parts } from "./part";
 import { Slot } from "./slot";
 import * as strings from "./strings";
-import { ThoughtView } from "./thought";
-import { ToolCard } from "./tool_card";
-import type { BlockState, MessageState, OutgoingMessage, ToolCallState } from "./types";
-import { waitsForAnswer } from "./waits";
+import type { BlockState, MessageState, OutgoingMessage } from "./types";
 
 /** What a message of the reader's may ask for while it is not sent. */
 export interface OutgoingRemedies {
@@ -89,124 +94,10 @@ export class UserMessageView {
   }
 }
 
-/** One block's view; which one depends on the block's kind. */
-interface Part {
+/** Blocks that are shown as one: several only where they are pieces of one text. */
+interface Run {
   readonly kind: string;
-  readonly element: HTMLElement;
-  update(block: BlockState, complete: boolean): void;
-}
-
-class TextPart implements Part {
-  readonly #surroundings: MessageSurroundings;
-  readonly kind = "text";
-  readonly element = make("div", "markdown");
-  #markdown: StreamingMarkdown;
-  #received = "";
-
-  constructor(surroundings: MessageSurroundings) {
-    this.#surroundings = surroundings;
-    this.#markdown = new StreamingMarkdown(this.element, surroundings);
-  }
-
-  update(block: BlockState, complete: boolean): void {
-    const { text } = block;
-    this.element.hidden = text === "";
-    if (complete) {
-      this.#markdown.finish(text);
-    } else if (text.startsWith(this.#received)) {
-      this.#markdown.append(text.slice(this.#received.length));
-    } else {
-      this.element.replaceChildren();
-      this.#markdown = new StreamingMarkdown(this.element, this.#surroundings);
-      this.#markdown.append(text);
-    }
-    this.#received = text;
-  }
-}
-
-class ThinkingPart implements Part {
-  readonly kind = "thinking";
-  readonly #view: ThoughtView;
-
-  constructor(signal: AbortSignal) {
-    this.#view = new ThoughtView(signal);
-  }
-
-  get element(): HTMLElement {
-    return this.#view.element;
-  }
-
-  update(block: BlockState, complete: boolean): void {
-    this.#view.update(block.text, complete);
-  }
-}
-
-class ToolPart implements Part {
-  readonly #message: string;
-  readonly #surroundings: MessageSurroundings;
-  readonly kind = "tool_use";
-  readonly element = make("div", "tool-part");
-  readonly card: ToolCard;
-  readonly #approval: Slot<Extras, ApprovalView>;
-  readonly #display: Slot<Extras, DisplayView>;
-
-  constructor(message: string, surroundings: MessageSurroundings) {
-    this.#message = message;
-    this.#surroundings = surroundings;
-    const { signal, parts } = surroundings;
-    this.card = new ToolCard(signal);
-    this.#approval = new Slot({
-      ...{ part: parts.extras, name: strings.approval, signal },
-      make: ({ ApprovalView }) => new ApprovalView(surroundings),
-    });
-    this.#display = new Slot({
-      ...{ part: parts.extras, name: strings.toolOutput, signal },
-      make: ({ DisplayView }) => new DisplayView(),
-    });
-    this.element.append(
-      this.card.element,
-      this.#approval.element,
-      this.#display.element,
-    );
-  }
-
-  update(block: BlockState): void {
-    const call = this.#surroundings.findCall(this.#message, block);
-    if (call === undefined) {
-      const { content } = block;
-      this.card.announce(content?.type === "tool_use" ? content.name : null);
-      return;
-    }
-    const turnRuns = this.#surroundings.turnRuns(call.turn);
-    this.card.update(call, turnRuns);
-    this.#approval.show(waitsForAnswer(call, turnRuns), (view) =>
-      view.update(call, turnRuns),
-    );
-    this.#display.show(call.display.length > 0, (view) => view.update(call.display));
-  }
-}
-
-/** Blocks that have nothing to show yet keep their place. */
-class EmptyPart implements Part {
-  readonly element = make("div", "");
-
-  constructor(readonly kind: string) {
-    this.element.hidden = true;
-  }
-
-  update(): void {}
-}
-
-/** What messages need from the chat around them. */
-export interface MessageSurroundings
-  extends ApprovalSurroundings,
-    AttachmentSurroundings {
-  readonly signal: AbortSignal;
-  readonly highlight: Highlight;
-  readonly parts: Parts;
-  /** The call that a tool_use block of a message made, once it was requested. */
-  findCall(message: string, block: BlockState): ToolCallState | undefined;
-  turnRuns(turn: string | null | undefined): boolean;
+  readonly blocks: readonly BlockState[];
 }
 
 /** One message of an agent, block by block, without a frame of its own. */
@@ -215,7 +106,8 @@ export class AgentMessageView {
   readonly element = make("div", "message");
   readonly #blocks = make("div", "blocks");
   readonly #note = make("p", "message-note");
-  #parts: Part[] = [];
+  #parts: MessagePart[] = [];
+  #runs: readonly Run[] = [];
 
   constructor(surroundings: MessageSurroundings) {
     this.#surroundings = surroundings;
@@ -225,50 +117,111 @@ export class AgentMessageView {
 
   /** Bring everything up to date with the message. */
   update(message: MessageState): void {
-    const complete = message.status !== "streaming";
-    this.#parts = message.blocks.map((block, at) => {
+    this.#runs = this.#runsOf(message);
+    this.#parts = this.#runs.map(({ kind }, at) => {
       const old = this.#parts[at];
-      return old?.kind === block.kind ? old : this.#makePart(message.message, block);
+      return old?.kind === kind ? old : this.#makePart(message.message, kind);
     });
     arrange(
       this.#blocks,
       this.#parts.map((part) => part.element),
     );
-    message.blocks.forEach((block, at) => {
-      this.#parts[at]?.update(block, complete || block.content != null);
+    this.#runs.forEach((run, at) => {
+      this.#parts[at]?.update(run.blocks, isComplete(message, run));
     });
     this.#showNote(message);
   }
 
   /** Bring one block up to date: the cost of a token. */
   updateBlock(message: MessageState, blockId: string): void {
-    const at = message.blocks.findIndex((block) => block.block === blockId);
-    const block = message.blocks[at];
-    const part = this.#parts[at];
-    if (block === undefined || part?.kind !== block.kind) this.update(message);
-    else part.update(block, message.status !== "streaming" || block.content != null);
+    const at = this.#runs.findIndex(({ blocks }) =>
+      blocks.some(({ block }) => block === blockId),
+    );
+    const run = this.#runs[at];
+    // What the first characters are may decide how a block is shown.
+    const isOther = run?.blocks.some(
+      (block) => this.#kindOf(message, block) !== run.kind,
+    );
+    if (run === undefined || isOther) this.update(message);
+    else this.#parts[at]?.update(run.blocks, isComplete(message, run));
   }
 
-  #makePart(message: string, block: BlockState): Part {
+  #runsOf(message: MessageState): readonly Run[] {
+    const runs: { kind: string; blocks: BlockState[] }[] = [];
+    for (const block of message.blocks) {
+      const kind = this.#kindOf(message, block);
+      const last = runs.at(-1);
+      if (kind === "text" && last?.kind === kind) last.blocks.push(block);
+      else runs.push({ kind, blocks: [block] });
+    }
+    return runs;
+  }
+
+  #kindOf(message: MessageState, block: BlockState): string {
     switch (block.kind) {
+      case "text": {
+        const isData = /^\s*[[{]/.test(block.text);
+        return isData && this.#surroundings.wantsData(message.turn) ? "data" : "text";
+      }
+      case "thinking":
+      case "tool_use":
+        return block.kind;
+      default:
+        return this.#kindOfProvided(message, block);
+    }
+  }
+
+  /** Tools of the endpoint are cards, as others are; their results are on the cards. */
+  #kindOfProvided(message: MessageState, block: BlockState): string {
+    const { content } = block;
+    if (content?.type !== "provider") return block.text === "" ? "empty" : "tool_use";
+    const { type, tool_use_id } = content.data;
+    if (type === "redacted_thinking") return "redacted";
+    const { findCall } = this.#surroundings;
+    if (type === "server_tool_use") {
+      const isKnown = findCall(message.message, block) !== undefined;
+      return isKnown || message.status === "streaming" ? "tool_use" : "details";
+    }
+    const isResult = message.blocks.some(
+      (other) =>
+        other.content?.type === "provider" &&
+        other.content.data["id"] === tool_use_id &&
+        findCall(message.message, other) !== undefined,
+    );
+    return isResult ? "empty" : "details";
+  }
+
+  #makePart(message: string, kind: string): MessagePart {
+    switch (kind) {
       case "text":
         return new TextPart(this.#surroundings);
+      case "data":
+        return new DataPart(this.#surroundings);
       case "thinking":
         return new ThinkingPart(this.#surroundings.signal);
       case "tool_use":
         return new ToolPart(message, this.#surroundings);
+      case "details":
+        return new DetailsPart(this.#surroundings);
+      case "redacted":
+        return new RedactedPart();
       default:
-        return new EmptyPart(block.kind);
+        return new EmptyPart();
     }
   }
 
   #showNote(message: MessageState): void {
     const discarded = message.status === "discarded";
     this.element.classList.toggle("streamchat-discarded", discarded);
-    const reason = strings.stopReasons[message.stop_reason ?? ""] ?? "";
-    const note = discarded ? message.discard_reason || strings.discardedTry : reason;
+    const note = discarded ? message.discard_reason || strings.discardedTry : "";
     setText(this.#note, note);
     this.#note.hidden = note === "";
     this.#blocks.hidden = discarded;
   }
+}
+
+function isComplete(message: MessageState, { blocks }: Run): boolean {
+  return (
+    message.status !== "streaming" || blocks.every(({ content }) => content != null)
+  );
 }

@@ -6,7 +6,7 @@ import { make, makeButton, setText } from "./element";
 import { makeIcon } from "./icon";
 import * as strings from "./strings";
 import type { ChatModel } from "./types";
-import { costWords, usageRows } from "./usage_words";
+import { costWords, makeRows, usageRows } from "./usage_words";
 
 export interface PanelOptions {
   readonly signal: AbortSignal;
@@ -73,13 +73,4 @@ export class PanelView {
     event.stopPropagation(); // it would stop the answer
     this.#options.close();
   }
-}
-
-/** Names and what belongs to them. */
-export function makeRows(rows: readonly (readonly [string, string])[]): HTMLElement {
-  const list = make("dl", "rows");
-  for (const [name, value] of rows) {
-    list.append(make("dt", "", name), make("dd", "", value));
-  }
-  return list;
 }

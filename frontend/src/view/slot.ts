@@ -25,6 +25,7 @@ export interface SlotOptions<Module, View> {
  *
  * Where the code is there already, that is at once. Where it cannot be loaded, a
  * notice says so and can try again; nothing that is to be shown is lost meanwhile.
+ * What is in the document depends on what is shown now, not on what was before.
  */
 export class Slot<Module, View extends { readonly element: HTMLElement }> {
   readonly #options: SlotOptions<Module, View>;
@@ -47,12 +48,11 @@ export class Slot<Module, View extends { readonly element: HTMLElement }> {
     this.#notice = new NoticeView(options.signal);
     this.#place.hidden = true;
     this.#place.setAttribute("role", "status");
-    this.#place.append(this.#notice.element);
   }
 
-  /** The view, or what holds its place. */
+  /** What to put into the document at first; later the view may be in its place. */
   get element(): HTMLElement {
-    return this.#view?.element ?? this.#place;
+    return this.#place;
   }
 
   /** Whether its code could not be loaded; `show` does not try again. */
@@ -72,14 +72,15 @@ export class Slot<Module, View extends { readonly element: HTMLElement }> {
    */
   show(isNeeded: boolean, update: (view: View) => void): void {
     this.#update = update;
+    if (!isNeeded && !this.#isNeeded && this.#view === null) return; // as it was
     this.#isNeeded = isNeeded;
     const { module } = this.#options.part;
     if (this.#view === null && isNeeded && module !== null) this.#make(module);
+    // A view may take the focus, or give it away: it is in the document then.
+    if (isNeeded) this.#refresh();
     if (this.#view !== null) update(this.#view);
-    else {
-      if (isNeeded && !this.#isLoading && !this.#hasFailed) void this.#load();
-      this.#refresh();
-    }
+    else if (isNeeded && !this.#isLoading && !this.#hasFailed) void this.#load();
+    if (!isNeeded) this.#refresh();
   }
 
   async #load(): Promise<void> {
@@ -94,7 +95,11 @@ export class Slot<Module, View extends { readonly element: HTMLElement }> {
     this.#refresh();
     try {
       const module = await part.load();
-      if (!signal.aborted && this.#view === null) this.#update(this.#make(module));
+      if (!signal.aborted && this.#view === null) {
+        const view = this.#make(module);
+        this.#refresh();
+        this.#update(view);
+      }
     } catch {
       this.#hasFailed = true;
       this.#options.failed?.();
@@ -108,15 +113,23 @@ export class Slot<Module, View extends { readonly element: HTMLElement }> {
   #make(module: Module): View {
     const view = this.#options.make(module);
     this.#view = view;
-    this.#place.replaceWith(view.element);
+    this.#isSlow = false;
     return view;
   }
 
-  /** Say that it loads slowly, or that it could not be loaded. */
+  /** Show the view while it is needed; else its place, which says what keeps it. */
   #refresh(): void {
-    if (this.#view !== null) return;
+    const view = this.#view?.element;
+    if (view !== undefined) {
+      this.#place.hidden = true;
+      if (this.#isNeeded) this.#place.replaceWith(view);
+      else view.replaceWith(this.#place);
+      return;
+    }
     const { name } = this.#options;
-    this.#place.hidden = !this.#isNeeded || !(this.#isSlow || this.#hasFailed);
+    const isShown = this.#isNeeded && (this.#isSlow || this.#hasFailed);
+    this.#place.hidden = !isShown;
+    this.#place.replaceChildren(...(isShown ? [this.#notice.element] : []));
     this.#notice.update(
       this.#hasFailed
         ? { tone: "error", what: strings.notLoaded(name), remedies: this.#remedies }

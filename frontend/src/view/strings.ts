@@ -95,14 +95,20 @@ export const imageAttachment = "Image";
 export const document = "Document";
 export const discardedTry = "A first try broke off and was replaced.";
 export const brokenOff = "The answer ends here: it was cut off.";
-export const stopReasons = {
-  max_tokens: "The answer ends here: it reached its greatest length.",
-  refusal: "The model declined to go on.",
-  model_context_window_exceeded:
-    "The answer ends here: the conversation is longer than the model can read.",
-} as Readonly<Record<string, string>>;
 export const thinking = "Thinking…";
 export const thought = "Thought about it";
+export const redacted = "Some of the model's thoughts are encrypted and not shown.";
+export const sources = (count: number) =>
+  count === 1 ? "1 source" : `${count} sources`;
+export const source = (number: number) => `Source ${number}`;
+export const sourceUnnamed = "Unnamed document";
+export const page = (number: number) => `page ${number}`;
+export const pages = (first: number, last: number) => `pages ${first}–${last}`;
+export const details = (kind: string) => (kind === "" ? "Details" : `Details: ${kind}`);
+export const structured = "Structured answer";
+export const entries = (count: number) =>
+  count === 1 ? "1 entry" : `${count.toLocaleString("en")} entries`;
+export const emptyText = "(empty)";
 
 // Turns
 export const working = "Working…";
@@ -110,6 +116,14 @@ export const stopped = "This answer was stopped.";
 export const stoppedUnseen = "Nobody was here any more, so this answer was stopped.";
 export const superseded = "Went on with the next message.";
 export const turnFailed = "The answer could not be finished.";
+export const cutForLength = "The answer was cut: it reached its greatest length.";
+export const refused = "The model declined to answer this.";
+export const refusedDetail =
+  "Put it differently or leave out what it may have stumbled over; another model, or a new conversation, may answer.";
+export const tooLongToRead =
+  "The answer ends here: the conversation is longer than the model can read.";
+export const tooLongDetail = "Begin a new conversation, and take what matters along.";
+export const budgetReached = "The answer ended at its ceiling of tokens or money.";
 export const turnInterrupted = "The server stopped in the middle of this answer.";
 export const neverStarted = "Stopped before it was answered.";
 export const neverStartedUnseen = "Nobody was here any more, so this was not answered.";

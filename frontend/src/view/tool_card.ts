@@ -2,6 +2,7 @@
 
 import { removeHidden, showControls } from "../markdown/hidden";
 import { appendVisible } from "../markdown/inline_view";
+import { ActionsView } from "./actions";
 import { make, setText } from "./element";
 import { formatDuration } from "./formats";
 import { type IconName, makeIcon } from "./icon";
@@ -60,12 +61,14 @@ export class ToolCard {
   readonly #bar = make("progress", "tool-bar");
   readonly #error = make("div", "tool-error");
   readonly #body = make("div", "tool-body");
+  readonly #signal: AbortSignal;
   #shownIcon = "";
   #call: ToolCallState | null = null;
   /** What the details show, so that they are made once. */
   #shownBody: string | null = null;
 
   constructor(signal: AbortSignal) {
+    this.#signal = signal;
     this.#bar.max = 1;
     this.#progress.append(this.#progressText, this.#bar);
     const words = make("span", "tool-words", this.#label, this.#duration);
@@ -143,6 +146,12 @@ export class ToolCard {
     if (shown === this.#shownBody) return;
     this.#shownBody = shown;
     this.#body.replaceChildren(makeDetail(strings.toolInput, input));
+    if (call.where === "provider" && call.actions.length > 0) {
+      // Its links are of no action's bar: they are what was found.
+      const found = new ActionsView(() => undefined, this.#signal);
+      found.update(call.actions.filter(({ kind }) => kind === "link"));
+      this.#body.append(found.element);
+    }
     if (output === null) return;
     this.#body.append(
       makeDetail(strings.toolOutput, layOut(output) || strings.toolNoOutput),

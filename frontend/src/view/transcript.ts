@@ -8,7 +8,8 @@ import { isBusy, lastStarted } from "../turns";
 import type { Announcer } from "./announcer";
 import { type AnswerSurroundings, AnswerView } from "./answer";
 import { arrange, make } from "./element";
-import { type MessageSurroundings, UserMessageView } from "./message";
+import { UserMessageView } from "./message";
+import type { MessageSurroundings } from "./message_parts";
 import { answerIdOf, readingOrder } from "./order";
 import * as strings from "./strings";
 import type {
@@ -17,6 +18,7 @@ import type {
   MessageState,
   OutgoingMessage,
   ToolCallState,
+  TurnState,
 } from "./types";
 
 function userViewId(message: MessageState): string {
@@ -67,6 +69,8 @@ export class Transcript {
       retry: (turn) => model.retry(turn),
       send: (text) => model.send(text),
       isLast: (turn) => turn === this.#last,
+      wantsData: (turn) => this.#questionOf(turn)?.output_schema != null,
+      answeredBy: (turn) => this.#answeredBy(turn),
     };
   }
 
@@ -212,7 +216,27 @@ export class Transcript {
   #findCall(message: string, block: BlockState): ToolCallState | undefined {
     const { content } = block;
     if (content?.type === "tool_use") return this.#model.toolCall(content.id);
+    if (content?.type === "provider") {
+      return this.#model.toolCall(String(content.data["id"]));
+    }
     return this.#callsByBlock.get(`${message}/${block.block}`);
+  }
+
+  #questionOf(turn: string | null | undefined): MessageState | undefined {
+    return this.#model.message(this.#model.turn(turn ?? "")?.message ?? "");
+  }
+
+  /** Who answers, where that is another one than before; else empty. */
+  #answeredBy({ turn, agent, model }: TurnState): string {
+    const { turns } = this.#model.state;
+    const at = turns.findIndex((one) => one.turn === turn);
+    const before = turns
+      .slice(0, Math.max(0, at))
+      .filter((one) => one.agent !== "")
+      .at(-1);
+    const isSame = before?.agent === agent && before.model === model;
+    const isKnown = agent !== "" && before !== undefined && !isSame;
+    return isKnown ? strings.answeredBy(agent, model) : "";
   }
 
   #announceMessage(message: MessageState): void {

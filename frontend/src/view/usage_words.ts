@@ -1,6 +1,7 @@
 /** What was used and what it cost, in the words of a reader. */
 
 import type { Usage } from "../protocol";
+import { make } from "./element";
 import * as strings from "./strings";
 
 /** Dollars with the digits that matter: "$1.23", "$0.0042", "less than $0.0001". */
@@ -49,4 +50,13 @@ export function costWords(cost: number | null | undefined, unpriced = 0): string
   if (cost == null) return strings.unknownPrice;
   const words = strings.estimated(formatCost(cost));
   return unpriced > 0 ? strings.atLeast(words, unpriced) : words;
+}
+
+/** Names and what belongs to them. */
+export function makeRows(rows: readonly (readonly [string, string])[]): HTMLElement {
+  const list = make("dl", "rows");
+  for (const [name, value] of rows) {
+    list.append(make("dt", "", name), make("dd", "", value));
+  }
+  return list;
 }

@@ -199,7 +199,7 @@ describe("a turn", () => {
       turnFinished("t1", "completed"),
     );
     await paint();
-    expect(texts(".streamchat-message-note")[0]).toContain("greatest length");
+    expect(texts(".streamchat-notice-what")[0]).toContain("greatest length");
   });
 });
 

@@ -1,0 +1,34 @@
+/** What one answer used and cost, folded. */
+
+import { make } from "./element";
+import { formatDuration } from "./formats";
+import * as strings from "./strings";
+import type { TurnState } from "./types";
+import { costWords, makeRows, totalTokens, usageRows } from "./usage_words";
+
+export class UsageView {
+  readonly element = make("details", "usage");
+  readonly #summary = make("summary", "usage-summary");
+  #shown = "";
+
+  constructor() {
+    this.#summary.title = strings.usageTitle;
+    this.element.append(this.#summary);
+  }
+
+  update({ usage, cost, started_ts, finished_ts }: TurnState): void {
+    this.element.hidden = usage == null;
+    if (usage == null) return;
+    const price = costWords(cost);
+    const took = (finished_ts ?? 0) - (started_ts ?? 0);
+    const time = took > 0 ? formatDuration(took) : "";
+    const words = [totalTokens(usage), price, time].filter((part) => part !== "");
+    const rows = [...usageRows(usage), [strings.usageCost, price] as const];
+    if (time !== "") rows.push([strings.usageTime, time]);
+    const shown = JSON.stringify([words, rows]);
+    if (shown === this.#shown) return;
+    this.#shown = shown;
+    this.#summary.textContent = words.join(" · ");
+    this.element.replaceChildren(this.#summary, makeRows(rows));
+  }
+}
