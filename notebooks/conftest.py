@@ -13,7 +13,11 @@ if TYPE_CHECKING:
     import pytest
 
 _SERVER = ServerProcess(
-    ["--StreamchatExtension.offline_pace_s=0"], work=Path(__file__).parent
+    [
+        "--StreamchatExtension.offline_pace_s=0",
+        "--StreamchatExtension.mcp_file=mcp_servers.json",
+    ],
+    work=Path(__file__).parent,
 )
 
 

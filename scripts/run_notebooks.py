@@ -36,7 +36,10 @@ def main() -> int:
     arguments = parser.parse_args()
     paths = [NOTEBOOKS / f"{name}.ipynb" for name in arguments.names]
     with contextlib.ExitStack() as stack:
-        options = ["--StreamchatExtension.offline_pace_s=0"]
+        options = [
+            "--StreamchatExtension.offline_pace_s=0",
+            "--StreamchatExtension.mcp_file=mcp_servers.json",
+        ]
         if arguments.record:
             for cassette in RECORDINGS.glob("*.jsonl"):
                 cassette.unlink()

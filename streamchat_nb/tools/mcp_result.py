@@ -28,7 +28,7 @@ def mcp_result(result: Mapping[str, Any]) -> ToolResult:
 
     Texts and texts of resources are what a model reads. PNG and JPEG pictures of up to
     about 110 kB are shown; of others, of sounds, files and links there are words.
-    Structured content stands below the texts unless one of them says the same. What is
+    Structured content stands below the texts unless they say the same. What is
     marked as an error is one.
     """
     texts: list[str] = []
@@ -42,7 +42,7 @@ def mcp_result(result: Mapping[str, Any]) -> ToolResult:
     if len(blocks) > _MOST_BLOCKS:
         texts.append(f"[{len(blocks) - _MOST_BLOCKS} more parts left out]")
     structured = result.get("structuredContent")
-    if structured is not None and not any(_says(text, structured) for text in texts):
+    if structured is not None and not _says(texts, structured):
         texts.append(json.dumps(structured, ensure_ascii=False))
     failed = result.get("isError") is True
     output = "\n\n".join(text for text in texts if text.strip())
@@ -97,14 +97,19 @@ def _resource(value: object) -> str:
     return f"[{uri}: {kind}, about {size:,} bytes]"
 
 
-def _says(text: str, structured: object) -> bool:
-    """Say whether a text is the structured content, as servers repeat it."""
+def _says(texts: list[str], structured: object) -> bool:
+    """Say whether texts are the structured content, as servers repeat it."""
+    values = [_parsed(text) for text in texts]
+    # A value that is no object is wrapped in one, and a list is told item by item.
+    plain: list[object] = [*values, *texts, values, texts]
+    return structured in values or any(structured == {"result": v} for v in plain)
+
+
+def _parsed(text: str) -> object:
     try:
-        value = json.loads(text)
+        return json.loads(text)
     except (ValueError, RecursionError):
-        value = text
-    # A plain value is wrapped, so that it is an object.
-    return structured in (value, {"result": value}, {"result": text})
+        return text
 
 
 def _short(value: object) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+import sys
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit, urlunsplit
 
@@ -34,6 +35,7 @@ class McpSettings:
 
     ``${NAME}`` and ``${NAME:-default}`` in its texts stand for environment variables;
     they are filled in by ``expanded``, so that no secret stands here before.
+    ``${PYTHON}`` is the Python that runs this, unless the environment has another.
 
     Attributes:
         name: What it is called here; its tools' names begin with it.
@@ -69,6 +71,8 @@ class McpSettings:
         def value_of(match: re.Match[str]) -> str:
             default: str | None = match[2]
             value = environment.get(match[1], default)
+            if value is None and match[1] == "PYTHON":
+                value = sys.executable
             if value is None:
                 raise UsageError(
                     f"The environment variable {match[1]} is not set, which the MCP "
@@ -121,6 +125,8 @@ def read_mcp_servers(servers: Mapping[str, Any]) -> tuple[McpSettings, ...]:
 def read_mcp_file(path: Path) -> tuple[McpSettings, ...]:
     """Read a JSON file of MCP servers: ``{"mcpServers": {name: {…}}}``.
 
+    What is started runs in the file's folder; its ``cwd`` is relative to that.
+
     Raises:
         UsageError: It cannot be read, is no such file, or as ``read_mcp_servers``.
     """
@@ -141,7 +147,16 @@ def read_mcp_file(path: Path) -> tuple[McpSettings, ...]:
         raise UsageError(
             f'The file of MCP servers {path} must be {{"mcpServers": {{name: {{…}}}}}}.'
         )
-    return read_mcp_servers(cast("dict[str, Any]", servers))
+    folder = path.parent.resolve()
+    read = read_mcp_servers(cast("dict[str, Any]", servers))
+    return tuple(_in_folder(server, folder) for server in read)
+
+
+def _in_folder(server: McpSettings, folder: Path) -> McpSettings:
+    cwd = server.cwd or ""
+    if server.url or cwd.startswith("${"):
+        return server
+    return replace(server, cwd=str(folder / cwd))
 
 
 def _read(name: str, value: object) -> McpSettings | None:
