@@ -51,12 +51,15 @@ from streamchat_nb.agent.offline_stream import (
     request_digest,
 )
 from streamchat_nb.errors import UsageError
+from streamchat_nb.testing.quirks import PLAIN
 from streamchat_nb.testing.request_validation import RequestRefused, check_request
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator, Iterator
 
     from aiohttp.web import Request, StreamResponse
+
+    from streamchat_nb.testing.quirks import Quirk
 
 __all__ = ["FakeEndpoint", "main", "running_fake_endpoint"]
 
@@ -102,10 +105,12 @@ class FakeEndpoint:
 
     Args:
         pace_s: Seconds for each word of an answer.
+        quirk: How it departs from Anthropic's own.
     """
 
-    def __init__(self, *, pace_s: float = 0.0) -> None:
+    def __init__(self, *, pace_s: float = 0.0, quirk: Quirk = PLAIN) -> None:
         self._pace_s = pace_s
+        self._quirk = quirk
         self._seen: dict[str, None] = {}
         self._faults: dict[
             str, Callable[[Request, dict[str, Any]], Awaitable[StreamResponse]]
@@ -156,9 +161,10 @@ class FakeEndpoint:
             fault = _ordered_fault(body)
             if fault is not None and not (fault.once and self._was_seen(request_id)):
                 return await self._serve_fault(fault, request, body)
-            if not body.get("stream"):
+            if not (body.get("stream") and self._quirk.streams):
                 return await self._answer_json(request, body)
-            return await self._answer(request, body, _frames(body, self._pace_s))
+            frames = self._quirk.frames(_frames(body, self._pace_s))
+            return await self._answer(request, body, frames)
         except ConnectionResetError:
             return web.Response()  # for nobody: who asked has gone
         except _HttpError as error:
@@ -189,6 +195,8 @@ class FakeEndpoint:
             raise _HttpError(400, "The body is not valid JSON") from None
         except RequestRefused as refusal:
             raise _HttpError(400, str(refusal)) from None
+        if (refused := self._quirk.refusal(request.headers, body)) is not None:
+            raise _HttpError(*refused)
         if body["model"].startswith("unknown"):
             raise _HttpError(404, f"model: {body['model']}")
         return body
