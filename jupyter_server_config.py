@@ -18,6 +18,18 @@ c = get_config()  # noqa: F821 - put there by Jupyter
 # Another server that speaks the Messages API, on this machine for example.
 # c.StreamchatExtension.base_url = "http://127.0.0.1:11434"
 
+# How much work the model puts in, and whether it thinks before it answers.
+# c.StreamchatExtension.effort = "low"
+# c.StreamchatExtension.thinking = True
+
+# Tools that Anthropic runs itself, and what a page or a search may be.
+# c.StreamchatExtension.server_tools = ["web_search", "web_fetch"]
+
+# What answers and conversations may cost at most, in US dollars, and what a model
+# costs whose price is not known: dollars for a million tokens.
+# c.StreamchatExtension.turn_limits = {"cost_usd": 0.25, "conversation_cost_usd": 5.0}
+# c.StreamchatExtension.prices = {"my-model": {"input": 0.5, "output": 2.0}}
+
 # What the agent is told before anything else.
 # c.StreamchatExtension.system_prompt = "You help with this project's data. Be brief."
 

@@ -408,6 +408,7 @@ class MessageAccumulator:
     def _count(self, usage: object) -> None:
         """Take cumulative counts: a later one replaces, a missing one keeps."""
         counts = _object(usage)
+        counts = {**_object(counts.get("server_tool_use")), **counts}
         for field in Usage.__struct_fields__:
             count = counts.get(field)
             if isinstance(count, int) and not isinstance(count, bool):

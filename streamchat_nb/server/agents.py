@@ -9,6 +9,7 @@ import msgspec
 from typing_extensions import override
 
 from streamchat_nb.agent.agent import Agent
+from streamchat_nb.agent.model import Effort  # noqa: TC001 - msgspec reads it
 from streamchat_nb.errors import InvalidInput, StreamchatError, UsageError
 
 if TYPE_CHECKING:
@@ -45,12 +46,16 @@ class AgentChoice(
         cassette: File that the model is played from and recorded in, a path relative
             to the server's root folder.
         cassette_mode: What is played and what recorded; see ``CassetteModel``.
+        effort: How much work the model puts in, for the built-in agent.
+        thinking: Whether the model thinks before it answers, likewise.
     """
 
     agent: str | None = None
     model: str | None = None
     cassette: str | None = None
     cassette_mode: Literal["auto", "record", "replay"] | None = None
+    effort: Effort | None = None
+    thinking: bool | None = None
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> AgentChoice:

@@ -67,7 +67,7 @@ class UpdateConversation(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     title: str | None = None
-    settings: dict[str, str | None] | None = None
+    settings: dict[str, str | bool | None] | None = None
 
 
 class EditMessage(msgspec.Struct, frozen=True, kw_only=True):

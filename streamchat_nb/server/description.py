@@ -27,6 +27,7 @@ from streamchat_nb.server.answers import (
     PostMessage,
     UpdateConversation,
 )
+from streamchat_nb.server.model_choices import ModelList
 from streamchat_nb.server.service import Health
 
 __all__ = ["json_schema", "openapi"]
@@ -97,6 +98,7 @@ def openapi() -> dict[str, Any]:
         EditMessage,
         EventPage,
         Health,
+        ModelList,
         PostMessage,
         UpdateConversation,
         ConversationState,
@@ -342,9 +344,6 @@ def _server_paths() -> dict[str, Any]:
             _object(agents={"type": "array", "items": _AGENT}),
             [_query("conversation", "Those that are lent to it, too", _IDENTIFIER)],
         ),
-        "/models": read(
-            "The models that a conversation can choose from", _schema(ModelList)
-        ),
         "/check": {
             "post": _operation(
                 "Try the endpoint of the server's model; takes up to 30 s",
@@ -356,6 +355,9 @@ def _server_paths() -> dict[str, Any]:
                 },
             )
         },
+        "/models": read(
+            "The models that a conversation can choose from", _ref("ModelList")
+        ),
         "/openapi.json": read("This description"),
         "/schema.json": read("JSON Schema of streamchat.v1"),
         "/ws": {

@@ -13,7 +13,17 @@ import msgspec
 from jupyter_core.paths import jupyter_data_dir, jupyter_runtime_dir
 from jupyter_server.base.handlers import FileFindHandler
 from jupyter_server.extension.application import ExtensionApp
-from traitlets import Dict, Enum, Float, Integer, List, TraitError, Unicode, validate
+from traitlets import (
+    Bool,
+    Dict,
+    Enum,
+    Float,
+    Integer,
+    List,
+    TraitError,
+    Unicode,
+    validate,
+)
 from typing_extensions import override
 
 from streamchat_nb.conversation.sqlite import SqliteStore
@@ -31,6 +41,11 @@ from streamchat_nb.server.connection_file import ConnectionFile
 from streamchat_nb.server.connections import Connections
 from streamchat_nb.server.description import json_schema, openapi
 from streamchat_nb.server.messages import EventsHandler, MessagesHandler
+from streamchat_nb.server.model_settings import (
+    checked_prices,
+    checked_server_tools,
+    checked_turn_limits,
+)
 from streamchat_nb.server.page import STATIC_DIRECTORY, PageHandler
 from streamchat_nb.server.presence import Audiences
 from streamchat_nb.server.rest import (
@@ -59,6 +74,8 @@ if TYPE_CHECKING:
     from tornado.web import RequestHandler
 
     from streamchat_nb.agent.cassette import CassetteMode, CassetteTiming
+    from streamchat_nb.agent.model import Effort
+    from streamchat_nb.agent.prices import Price
     from streamchat_nb.conversation.store import Store
 
 __all__ = ["StreamchatExtension"]
@@ -117,6 +134,37 @@ class StreamchatExtension(ExtensionApp):
         "",
         help="Endpoint that speaks Anthropic's Messages API, for example "
         "http://127.0.0.1:11434. Empty: ANTHROPIC_BASE_URL or Anthropic's own.",
+    ).tag(config=True)
+    effort = Enum(
+        [None, "low", "medium", "high", "xhigh", "max"],
+        default_value=None,
+        allow_none=True,
+        help="How much work the model puts into an answer, where it lets one choose. "
+        "None: as the model does by itself.",
+    ).tag(config=True)
+    thinking = Bool(
+        None,
+        allow_none=True,
+        help="Whether the model thinks before it answers; its thoughts are shown, "
+        "folded. None: as the model does by itself.",
+    ).tag(config=True)
+    server_tools = List(
+        help="Tools that Anthropic's endpoint runs itself: 'web_search', 'web_fetch', "
+        "'code_execution', or a definition as the Messages API takes it, for example "
+        "{'type': 'web_search_20250305', 'name': 'web_search', 'max_uses': 3}. "
+        "Searches cost extra; other endpoints are sent none.",
+    ).tag(config=True)
+    prices = Dict(
+        help="What models cost in US dollars for a million tokens, by model id, for "
+        "example {'my-model': {'input': 0.5, 'output': 2.0}}; also cache_write and "
+        "cache_read. Go before Anthropic's list prices, which are known.",
+    ).tag(config=True)
+    turn_limits = Dict(
+        help="Where an answer stops by itself, as far as that differs from the "
+        "defaults: steps (25), tool_calls (50), wall_clock_s (1800), output_tokens; "
+        "and ceilings that are never passed: tokens and cost_usd for one answer, "
+        "conversation_tokens and conversation_cost_usd for a conversation. For "
+        "example {'cost_usd': 0.25, 'conversation_cost_usd': 5}.",
     ).tag(config=True)
     system_prompt = Unicode(
         DEFAULT_SYSTEM_PROMPT, help="Instructions for the built-in agent."
@@ -227,6 +275,30 @@ class StreamchatExtension(ExtensionApp):
                 f"{', '.join(Limits.__struct_fields__)}."
             )
         return proposal["value"]
+
+    @validate("server_tools")
+    def _check_server_tools(self, proposal: _Proposal) -> list[str | dict[str, Any]]:
+        return checked_server_tools(proposal["value"])
+
+    @validate("prices")
+    def _check_prices(self, proposal: _Proposal) -> dict[str, Price]:
+        return checked_prices(proposal["value"])
+
+    @validate("turn_limits")
+    def _check_turn_limits(self, proposal: _Proposal) -> dict[str, Any]:
+        checked_turn_limits(proposal["value"])
+        return cast("dict[str, Any]", proposal["value"])
+
+    @validate("agents")
+    def _check_agents(self, proposal: _Proposal) -> dict[str, str]:
+        agents = cast("dict[str, str]", proposal["value"])
+        for name, place in agents.items():
+            if not AGENT_NAME.fullmatch(name) or ":" not in place:
+                raise TraitError(
+                    f"agents: {name!r}: {place!r} names no agent; a name is 1 to 64 "
+                    "letters, digits, _ and -, a place is module:attribute."
+                )
+        return agents
 
     @validate("mcp_servers")
     def _check_mcp_servers(self, proposal: _Proposal) -> dict[str, Any]:
@@ -416,6 +488,11 @@ class StreamchatExtension(ExtensionApp):
             agents=dict(self.agents),
             model=self.model,
             base_url=self.base_url,
+            effort=cast("Effort | None", self.effort),
+            thinking=self.thinking,
+            server_tools=tuple(self.server_tools),
+            prices=dict(self.prices),
+            turn_limits=checked_turn_limits(self.turn_limits),
             system_prompt=self.system_prompt,
             tools=tuple(self.tools),
             mcp_servers=read_mcp_servers(self.mcp_servers),

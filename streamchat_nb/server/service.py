@@ -181,6 +181,7 @@ class Service:
         *,
         title: str = "",
         choice: AgentChoice | None = None,
+        id_: str | None = None,
     ) -> ConversationLog:
         """Make a conversation.
 
@@ -188,6 +189,7 @@ class Service:
             principal: Whose.
             title: Its title; empty to make one of the first message.
             choice: Who answers; ``None`` as the server's settings say.
+            id_: Its id; ``None`` for a fresh one.
 
         Raises:
             Conflict: There is one with this id.
@@ -199,7 +201,7 @@ class Service:
         title = checked_title(title)
         agent = await self._choices.first(choice or AgentChoice())
         record = ConversationRecord(
-            id=f"c_{secrets.token_hex(16)}",
+            id=id_ or f"c_{secrets.token_hex(16)}",
             log=secrets.token_hex(16),
             owner=principal.id,
             title=title,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from streamchat_nb.agent.agent import TurnLimits
+from streamchat_nb.agent.prices import Price
 from streamchat_nb.protocol.limits import Limits
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from streamchat_nb.agent.cassette import CassetteMode, CassetteTiming
+    from streamchat_nb.agent.model import Effort
     from streamchat_nb.tools.mcp_settings import McpSettings
 
 __all__ = ["DEFAULT_SYSTEM_PROMPT", "Settings"]
@@ -35,6 +37,10 @@ class Settings:
         agents: More agents, ``module:attribute`` by name; see ``load_agent``.
         model: Model id; empty for the endpoint's default.
         base_url: Endpoint that speaks the Messages API; empty for Anthropic's.
+        effort: How much work the model puts in; ``None``: as it does by itself.
+        thinking: Whether it thinks before it answers; ``None``: as it does by itself.
+        server_tools: Tools that the endpoint runs itself; see ``ModelRequest``.
+        prices: What models cost, by their ids; go before those that are known.
         system_prompt: Instructions for the built-in agent.
         tools: ``module:function`` of each server-side tool, besides entry points.
         mcp_servers: Servers that offer tools by the Model Context Protocol.
@@ -63,6 +69,10 @@ class Settings:
     agents: Mapping[str, str] = field(default_factory=dict[str, str])
     model: str = ""
     base_url: str = ""
+    effort: Effort | None = None
+    thinking: bool | None = None
+    server_tools: tuple[str | dict[str, Any], ...] = ()
+    prices: Mapping[str, Price] = field(default_factory=dict[str, Price])
     system_prompt: str = DEFAULT_SYSTEM_PROMPT
     tools: tuple[str, ...] = ()
     mcp_servers: tuple[McpSettings, ...] = ()

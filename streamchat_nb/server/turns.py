@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from streamchat_nb.agent.agent import Turn
+from streamchat_nb.agent.budget import Spent, refuse_over_budget
 from streamchat_nb.agent.history import history_of
 from streamchat_nb.agent.runner import TurnRunner
 from streamchat_nb.errors import (
@@ -208,6 +209,7 @@ class ConversationTurns:
         known = self._sent.get(client_message_id)
         if known is not None:
             return await self._repeat(known, digest)
+        refuse_over_budget(self._settings.turn_limits, Spent.by(self.log.state))
         busy = self._active is not None or bool(self._queue)
         if busy:
             self._refuse_when_busy(if_active)
@@ -498,6 +500,8 @@ class ConversationTurns:
             approval=self.approvals.answer,
             approval_timeout_s=self._settings.approval_timeout_s,
             is_superseded=lambda: runner.is_superseded,
+            spent=Spent.by(self.log.state),
+            output_schema=self._output_schema(runner.turn_id),
         )
 
     def _output_schema(self, turn: str) -> dict[str, Any] | None:

@@ -7,7 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from streamchat_nb.agent.anthropic_agent import AnthropicAgent
-from streamchat_nb.agent.endpoint import credential_hint
+from streamchat_nb.agent.endpoint import credential_hint, is_at_anthropic
+from streamchat_nb.agent.model import DEFAULT_MODEL
+from streamchat_nb.agent.prices import price_of
 from streamchat_nb.errors import InvalidInput, UsageError
 from streamchat_nb.server.agent_catalog import AgentCatalog, listed, load_agent
 from streamchat_nb.server.agents import BUILT_IN, AgentChoice
@@ -61,6 +63,14 @@ def make_agent(
             _chosen_model(settings, choice, root),
             name=BUILT_IN,
             system=settings.system_prompt,
+            server_tools=settings.server_tools,
+            thinking=_first(choice.thinking, settings.thinking),
+            effort=choice.effort or settings.effort,
+            price=price_of(
+                choice.model or settings.model or DEFAULT_MODEL,
+                own=settings.prices,
+                at_anthropic=is_at_anthropic(settings.base_url or None),
+            ),
             tool_output_bytes=settings.limits.tool_output_bytes,
         )
     known = listed(agent_names(settings))
@@ -91,6 +101,8 @@ def _refuse_options(choice: AgentChoice, whose: str) -> None:
         )
 
 
+def _first(chosen: bool | None, setting: bool | None) -> bool | None:
+    return setting if chosen is None else chosen
 
 
 def make_model(settings: Settings) -> Model:

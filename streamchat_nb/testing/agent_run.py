@@ -72,13 +72,14 @@ class AgentRun:
     history: list[dict[str, Any]]
 
 
-async def run_agent(
+async def run_agent(  # noqa: PLR0913 (facts of one turn, by keyword)
     agent: Agent | Model,
     asked: str | list[dict[str, Any]],
     *,
     tools: Iterable[Tool | Callable[..., object]] = (),
     limits: TurnLimits | None = None,
     approve: bool | Callable[[ToolApprovalRequested], bool] | None = None,
+    output_schema: dict[str, Any] | None = None,
     timeout_s: float = 30.0,
 ) -> AgentRun:
     """Let an agent answer, as a server does, and wait for the end of the turn.
@@ -94,6 +95,7 @@ async def run_agent(
         limits: Where the turn stops by itself.
         approve: The answer to every call that asks a person first, or what gives it;
             ``None`` where nobody can be asked.
+        output_schema: JSON Schema of an object that the answer is to be.
         timeout_s: Longest run.
 
     Raises:
@@ -123,6 +125,7 @@ async def run_agent(
                 limits=limits or TurnLimits(),
                 new_message_id=lambda: f"m_{next(numbers)}",
                 approval=None if approve is None else listening.approval(log, approve),
+                output_schema=output_schema,
             )
 
         runner = TurnRunner(log, listening, _TURN, make_turn)
