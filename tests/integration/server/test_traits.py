@@ -61,6 +61,15 @@ class Parrot(Agent):
         author = Author(id="parrot", name="Parrot", kind="agent")
         yield MessageCreated(message=message, role="assistant", author=author)
         yield MessageCompleted(message=message, content=[TextBlock(text=text * 2)])
+
+
+async def counter(turn):
+    """Count the messages."""
+    yield f"{len(turn.history)} messages"
+
+
+def make_counter():
+    return counter
 '''
 
 
@@ -85,6 +94,11 @@ def configured(
         "limits": {"message_bytes": 100, "queued_turns": 1},
         "model": "offline-demo",
         "offline_pace_s": 0.0,
+        "agents": {
+            "bird": "trait_samples:Parrot",
+            "counter": "trait_samples:make_counter",
+            "broken": "no_such_module:agent",
+        },
     }
     lines = [f"c.StreamchatExtension.{k} = {v!r}" for k, v in settings.items()]
     config = tmp_path_factory.mktemp("config") / "config.py"
@@ -113,6 +127,55 @@ def test_tools_are_offered_run_and_fail_without_ending_the_turn(
         assert calls["double"]["output"] == "42"
         assert calls["broken"]["status"] == "error"
         assert "the number is unlucky" in calls["broken"]["output"]
+
+    play(scenario)
+
+
+def test_agents_are_listed_chosen_and_changed_by_name(
+    configured: ServerProcess,
+) -> None:
+    async def scenario() -> None:
+        http = api(configured)
+        agents = (await http.request("GET", "agents"))["agents"]
+        assert [(one["name"], one["model"]) for one in agents] == [
+            ("assistant", "offline-demo"),
+            ("bird", "feathers"),
+            ("counter", ""),
+            ("broken", ""),
+        ]
+        assert [one["default"] for one in agents] == [True, False, False, False]
+        assert agents[2]["description"] == "Count the messages."
+        assert "no_such_module" in agents[3]["problem"]
+        assert {one["where"] for one in agents} == {"server"}
+        made = await http.request(
+            "POST", "conversations", {"settings": {"agent": "bird"}}
+        )
+        path = f"conversations/{made['id']}"
+        said: list[str] = []
+        for name in ("bird", "counter", "assistant", "counter"):
+            await http.request("PATCH", path, {"settings": {"agent": name}})
+            answer = await http.request("POST", f"{path}/messages", {"text": "ho"})
+            said.append(answer["content"][0]["text"])
+        assert said[:2] == ["hoho", "3 messages"]
+        assert said[3] == "7 messages"
+        state = (await http.request("GET", path))["state"]
+        assert [turn["agent"] for turn in state["turns"]] == [
+            "bird",
+            "counter",
+            "assistant",
+            "counter",
+        ]
+        # What is chosen for the built-in agent is refused for another one.
+        for settings, why in (
+            ({"agent": "nobody"}, "'assistant', 'bird', 'counter', 'broken'"),
+            ({"agent": "broken"}, "no_such_module"),
+            ({"model": "m"}, "choose agent 'assistant' too"),
+        ):
+            refused = await fetch(configured, "PATCH", path, {"settings": settings})
+            assert (refused.code, why in json.loads(refused.body)["message"]) == (
+                400,
+                True,
+            )
 
     play(scenario)
 

@@ -229,6 +229,17 @@ def test_connection_answers_to_calls_are_no_flood() -> None:
     assert closed_with(it.receive('{"type":"ping"}', 103.2)) is CloseCode.RATE_LIMITED
 
 
+def test_connection_batches_that_were_asked_for_are_no_flood() -> None:
+    it = opened(Limits(frames_per_window=3, window_ms=1000))
+    for batch in range(20):
+        outputs = it.receive('{"type":"ping"}', 103.0 + batch / 100)
+        assert isinstance(outputs[0], Perform)
+        it.called(1)
+    for _ in range(3):
+        it.receive('{"type":"ping"}', 103.2)
+    assert closed_with(it.receive('{"type":"ping"}', 103.2)) is CloseCode.RATE_LIMITED
+
+
 def test_connection_closed_says_nothing_more() -> None:
     it = opened()
     it.close()
