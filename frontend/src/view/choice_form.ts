@@ -30,6 +30,13 @@ interface ModelChoice {
   readonly default?: boolean;
 }
 
+interface ModelsAnswer {
+  /** Where the models are from; of `settings` the endpoint lists none. */
+  readonly source?: string;
+  /** Why the endpoint gave no list. */
+  readonly problem?: string | { readonly message?: string } | null;
+}
+
 interface Option {
   readonly value: string;
   readonly label: string;
@@ -195,8 +202,7 @@ export class ChoiceForm {
       }
     } else {
       this.#models = listIn<ModelChoice>(models.answer, "models", "id");
-      const { source } = models.answer as { readonly source?: string };
-      this.#modelsDetail = source === "settings" ? strings.fromSettings : "";
+      this.#modelsDetail = remarkOf(models.answer as ModelsAnswer);
     }
     this.update();
   }
@@ -221,7 +227,9 @@ export class ChoiceForm {
     if (byDefault === undefined)
       options.unshift({ value: "", label: strings.asServer });
     const isChosen = typeof chosen === "string" && chosen !== byDefault?.id;
-    this.#model.show(options, isChosen ? chosen : "", this.#modelsDetail);
+    // No endpoint is missed where the demo answers.
+    const detail = this.#options.model.isOffline ? "" : this.#modelsDetail;
+    this.#model.show(options, isChosen ? chosen : "", detail);
   }
 
   #showEfforts(efforts: readonly string[]): void {
@@ -296,6 +304,12 @@ function describe(agent: AgentChoice): string {
     agent.name === BUILT_IN || agent.offline === true ? "" : (agent.model ?? ""),
   ];
   return notes.filter((note) => note !== "").join(" · ");
+}
+
+function remarkOf({ source, problem }: ModelsAnswer): string {
+  const why = typeof problem === "string" ? problem : problem?.message;
+  if (why) return why;
+  return source === "settings" ? strings.fromSettings : "";
 }
 
 /** The objects of a list in an answer that have a text as their `key`. */
