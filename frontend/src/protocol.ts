@@ -483,7 +483,7 @@ export interface Limits {
   readonly pending_sockets_per_address: number;
   /**
    * Frames that one connection may send in `window_ms`; the two that answer a
-   * `tool.call` come on top.
+   * `tool.call` or an `agent.run`, and the batches of an agent, come on top.
    */
   readonly frames_per_window: number;
   /** Length of that window. */

@@ -23,7 +23,8 @@ class Limits(Struct, frozen=True, kw_only=True):
         sockets_per_user: Open sockets of one principal.
         pending_sockets_per_address: Sockets of one address not yet authenticated.
         frames_per_window: Frames that one connection may send in ``window_ms``; the
-            two that answer a ``tool.call`` come on top.
+            two that answer a ``tool.call`` or an ``agent.run``, and the batches of an
+            agent, come on top.
         window_ms: Length of that window.
         queued_turns: Turns that may wait in one conversation.
         running_turns_per_user: Turns that may run at once for one principal.

@@ -82,7 +82,7 @@ def test_agent_that_cannot_be_loaded_says_which_and_why(
 def test_default_is_the_built_in_one_a_name_or_what_takes_its_place(
     module: str,
 ) -> None:
-    plain = Settings(agents={"mine": f"{module}:says"})
+    plain = Settings(agents={"mine": f"{module}:says"}, model="offline-demo")
     assert make_agent(plain, AgentChoice()).name == "assistant"
     named = replace(plain, agent="mine")
     assert make_agent(named, AgentChoice()).name == "mine"
