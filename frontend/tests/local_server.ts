@@ -291,7 +291,8 @@ export class LocalServer {
     if (request.method !== "GET") {
       const token = request.headers["x-xsrftoken"] as string | undefined;
       this.xsrfTokens.push(token);
-      if (token !== this.xsrfToken) {
+      const hasToken = request.headers.authorization !== undefined;
+      if (token !== this.xsrfToken && !hasToken) {
         answer(403, { code: "forbidden", message: "XSRF" });
         return;
       }

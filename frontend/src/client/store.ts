@@ -26,6 +26,8 @@ export interface Subscription {
  * Its methods may be passed on by themselves: they know their store.
  */
 export class Store<Value> {
+  /** For RxJS, whose `from` takes a store as it is. */
+  declare readonly [Symbol.observable]: () => this;
   readonly #observers = new Set<Observer<Value>>();
   #value: Value;
   #isComplete = false;
