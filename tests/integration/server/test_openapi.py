@@ -11,7 +11,6 @@ import json
 import re
 import subprocess
 import sys
-from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -34,7 +33,11 @@ AGUI = "/agui"
 def server() -> Iterator[ServerProcess]:
     """A server of its own: conversations are made and deleted at random."""
     with ServerProcess(["--StreamchatExtension.offline_pace_s=0"]) as process:
-        play(partial(fetch, process, "GET", "health"))  # the first one takes longer
+
+        async def warm() -> None:
+            await fetch(process, "GET", "health")  # the first one takes longer
+
+        play(warm)
         yield process
 
 
