@@ -13,7 +13,7 @@ from streamchat_nb.tools.registry import TOOL_NAME
 if TYPE_CHECKING:
     from pathlib import Path
 
-SCHEMA = {"type": "object", "properties": {}}
+SCHEMA: dict[str, Any] = {"type": "object", "properties": {}}
 
 
 class NoCaller:
@@ -37,7 +37,7 @@ def test_name_is_valid_unique_and_the_same_every_time(tool: str) -> None:
 
 
 def test_only_a_tool_that_only_reads_does_not_ask() -> None:
-    hints = [{"readOnlyHint": True}, {"readOnlyHint": "true"}, {}, None]
+    hints: list[Any] = [{"readOnlyHint": True}, {"readOnlyHint": "true"}, {}, None]
     tools = offered(
         *(
             {"name": f"t{n}", "inputSchema": SCHEMA, "annotations": hint}
