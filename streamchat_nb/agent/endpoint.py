@@ -56,6 +56,7 @@ class EndpointProfile:
         count_tokens: Counting the tokens of a request.
         images: Images in messages and tool results.
         output_format: ``output_config.format``, answers held to a schema.
+        any_schema: There, all that JSON Schema has; else what the SDK makes of it.
         lenient: It ends streams and names stop reasons its own way.
     """
 
@@ -65,6 +66,7 @@ class EndpointProfile:
     count_tokens: bool = False
     images: bool = False
     output_format: bool = False
+    any_schema: bool = False
     lenient: bool = True
 
     @classmethod

@@ -50,7 +50,9 @@ class OfflineModel(AnthropicModel):
             base_url="https://offline.invalid",
             api_key="offline",
             no_progress_timeout_s=no_progress_timeout_s,
-            profile=EndpointProfile(images=True, lenient=False),
+            profile=EndpointProfile(
+                images=True, output_format=True, any_schema=True, lenient=False
+            ),
         )
         self._pace_s = _default_pace_s() if pace_s is None else pace_s
         if not 0 <= self._pace_s <= _SLOWEST_PACE_S:

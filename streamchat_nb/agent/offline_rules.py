@@ -127,6 +127,10 @@ def plan_reply(request: dict[str, Any]) -> Reply:
     else:
         found = (rule(question) for rule in _RULES)
         reply = next((reply for reply in found if reply is not None), _cannot())
+    schema = _output_schema(request)
+    if schema is not None and not (reply.calls or reply.fault):
+        # Read by a program: nothing beside it, not even who answers.
+        return Reply(text=json.dumps(example_input(schema)))
     if question.is_first:
         reply = replace(reply, text=f"{BANNER}\n\n{reply.text}".rstrip())
     return reply
@@ -155,6 +159,14 @@ def _read(request: dict[str, Any]) -> _Question:
         results=[block for block in last if block.get("type") == "tool_result"],
         names={b["id"]: b["name"] for b in calls if b.get("type") == "tool_use"},
     )
+
+
+def _output_schema(request: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the schema that the answer is held to, if it is."""
+    node: object = request
+    for key in ("output_config", "format", "schema"):
+        node = cast("dict[str, object]", node).get(key) if node else None
+    return cast("dict[str, Any] | None", node)
 
 
 def _blocks(message: dict[str, Any]) -> list[dict[str, Any]]:

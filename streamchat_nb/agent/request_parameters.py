@@ -120,8 +120,21 @@ def _output_config(
         config["effort"] = request.effort
     is_held = profile.output_format and "output_format" not in refused
     if request.output_schema is not None and is_held:
-        import anthropic  # seconds, but for the connection, which has done so
-
-        schema = anthropic.transform_schema(request.output_schema)
-        config["format"] = {"type": "json_schema", "schema": schema}
+        schema = _held_schema(request.output_schema, profile)
+        if schema is not None:
+            config["format"] = {"type": "json_schema", "schema": schema}
     return config
+
+
+def _held_schema(
+    schema: dict[str, Any], profile: EndpointProfile
+) -> dict[str, Any] | None:
+    """Return a schema as the endpoint takes it; ``None`` where it does not."""
+    if profile.any_schema:
+        return schema
+    import anthropic  # seconds, but for the connection, which has done so
+
+    try:
+        return anthropic.transform_schema(schema)
+    except ValueError:  # the answer is asked for in words, and checked
+        return None

@@ -13,7 +13,12 @@ import pytest
 from typing_extensions import override
 
 from streamchat_nb.agent.anthropic_model import AnthropicModel, EndpointProfile
-from streamchat_nb.agent.model import ModelEvent, ModelMessageStop, ModelRequest
+from streamchat_nb.agent.model import (
+    ModelDescription,
+    ModelEvent,
+    ModelMessageStop,
+    ModelRequest,
+)
 from streamchat_nb.errors import ModelError
 from streamchat_nb.protocol.content import TextBlock, ToolUseBlock
 
@@ -374,6 +379,127 @@ def test_model_refused_tool_choice_takes_the_tools_along() -> None:
     ask(new_model(endpoint), request)
     assert "tools" in endpoint.bodies[0]
     assert "tools" not in endpoint.bodies[1]
+
+
+OPTIONS = ModelRequest(
+    messages=ASK.messages,
+    max_tokens=4_000,
+    thinking=True,
+    effort="low",
+    server_tools=("web_search", {"type": "x_1", "name": "x"}),
+    output_schema={"type": "object", "properties": {"n": {"type": "integer"}}},
+)
+
+
+def test_model_sends_what_a_request_wants_of_the_model() -> None:
+    endpoint = Endpoint()
+    ask(new_model(endpoint), OPTIONS)
+    (body,) = endpoint.bodies
+    assert body["thinking"] == {"type": "adaptive", "display": "summarized"}
+    assert body["output_config"]["effort"] == "low"
+    held = body["output_config"]["format"]
+    assert held["type"] == "json_schema"
+    assert held["schema"]["additionalProperties"] is False
+    names = [tool["name"] for tool in body["tools"]]
+    assert names == ["web_search", "x"]
+
+
+def test_model_is_held_to_no_schema_that_its_endpoint_cannot_take() -> None:
+    endpoint = Endpoint()
+    schema = {"type": "object", "properties": {"any": {"description": "Anything."}}}
+    request = ModelRequest(messages=ASK.messages, output_schema=schema)
+    ask(new_model(endpoint), request)
+    assert "output_config" not in endpoint.bodies[0]
+
+
+def test_model_of_another_endpoint_is_not_held_to_a_schema() -> None:
+    endpoint = Endpoint()
+    ask(new_model(endpoint, base_url="http://127.0.0.1:9"), OPTIONS)
+    (body,) = endpoint.bodies
+    assert body["output_config"] == {"effort": "low"}
+    assert "tools" not in body
+
+
+@pytest.mark.parametrize(
+    ("words", "thinking", "output_config"),
+    [
+        (
+            "adaptive thinking is not supported on this model",
+            {"type": "enabled", "budget_tokens": 2_000},
+            {"effort", "format"},
+        ),
+        ("thinking: not permitted", None, {"effort", "format"}),
+        ("this model does not take the effort parameter", "adaptive", {"format"}),
+        ("output_config.format: schema is too complex", "adaptive", {"effort"}),
+        ("output_config: Extra inputs are not permitted", "adaptive", set[str]()),
+    ],
+)
+def test_model_asks_again_without_what_was_refused(
+    words: str, thinking: Any, output_config: set[str]
+) -> None:
+    endpoint = Endpoint(refusal(400, words), GOOD)
+    ask(new_model(endpoint), OPTIONS)
+    body = endpoint.bodies[-1]
+    sent = body.get("thinking")
+    assert (sent["type"] if thinking == "adaptive" else sent) == thinking
+    assert set(body.get("output_config", {})) == output_config
+    assert len(endpoint.requests) == 2
+
+
+def test_model_that_refuses_one_option_after_the_other_is_asked_without_any() -> None:
+    endpoint = Endpoint(
+        refusal(400, "adaptive is unknown"),
+        refusal(400, "thinking is unknown"),
+        refusal(400, "effort is unknown"),
+        refusal(400, "format is unknown"),
+        refusal(400, "cache_control is unknown"),
+        GOOD,
+    )
+    ask(new_model(endpoint), OPTIONS)
+    assert len(endpoint.requests) == 6
+    assert {"thinking", "output_config", "cache_control"}.isdisjoint(
+        endpoint.bodies[-1]
+    )
+
+
+def test_model_lists_what_its_endpoint_has() -> None:
+    listed = {
+        "data": [
+            {
+                "id": "claude-a",
+                "display_name": "Claude A",
+                "capabilities": {
+                    "thinking": {"supported": True},
+                    "effort": {
+                        "supported": True,
+                        "low": {"supported": True},
+                        "max": {"supported": True},
+                        "high": {"supported": False},
+                    },
+                },
+            },
+            {"id": "old", "lifecycle": "retired"},
+            {"id": "llama", "object": "model"},
+            {"object": "model"},
+            7,
+        ]
+    }
+    endpoint = Endpoint(httpx2.Response(200, json=listed))
+    model = new_model(endpoint)
+
+    async def found() -> list[ModelDescription]:
+        try:
+            return await model.models()
+        finally:
+            await model.close()
+
+    assert asyncio.run(found()) == [
+        ModelDescription(
+            id="claude-a", name="Claude A", efforts=("low", "max"), thinking=True
+        ),
+        ModelDescription(id="llama", name="llama"),
+    ]
+    assert endpoint.requests[0].url.path == "/v1/models"
 
 
 def test_model_second_refusal_is_an_error() -> None:
