@@ -78,8 +78,12 @@ def test_page_chooses_for_every_seat_and_checks_each_way(
     seen = open_settings(other)
     settings = open_settings(page)
     settings.get_by_label("Agent").select_option("parrot")
-    expect(settings.get_by_text("It counts from the next turn")).to_be_visible()
-    expect(seen.get_by_label("Agent")).to_have_value("parrot")
+    expect(settings.get_by_text("It counts from the next turn")).to_be_visible(
+        timeout=ANSWER_TIMEOUT_MS
+    )
+    expect(seen.get_by_label("Agent")).to_have_value(
+        "parrot", timeout=ANSWER_TIMEOUT_MS
+    )
     other.close()
     check(settings)
     for way in ("WebSocket", "Event stream", "Plain requests"):
@@ -90,7 +94,9 @@ def test_page_chooses_for_every_seat_and_checks_each_way(
     expect(settings).not_to_be_visible()
     expect(page.get_by_role("button", name="Settings")).to_be_focused()
     say(page, "Polly")
-    expect(page.get_by_text("Polly! Polly!")).to_be_visible(timeout=ANSWER_TIMEOUT_MS)
+    expect(page.get_by_text("Polly! Polly!").first).to_be_visible(
+        timeout=ANSWER_TIMEOUT_MS
+    )
     expect(page.get_by_text("Answered by parrot")).to_be_visible()
 
 
