@@ -11,13 +11,16 @@ from streamchat_nb.tools.mcp_tool import mcp_tools, tool_name
 from streamchat_nb.tools.registry import TOOL_NAME
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 SCHEMA: dict[str, Any] = {"type": "object", "properties": {}}
 
 
 class NoCaller:
-    async def call(self, *_: object) -> dict[str, Any]:
+    async def call(
+        self, name: str, arguments: dict[str, Any], on_progress: Callable[..., None]
+    ) -> dict[str, Any]:
         raise NotImplementedError
 
 
