@@ -227,8 +227,10 @@ class _Running:
                     code="agent_timeout",
                 )
             else:
+                # Not ``wait_for``: that can lose a cancellation that comes just then.
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._woken.wait(), left_s)
+                    async with asyncio.timeout(left_s):
+                        await self._woken.wait()
         self._woken.clear()
 
     async def _tell(self, events: list[AgentEvent]) -> None:

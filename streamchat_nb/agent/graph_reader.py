@@ -71,7 +71,8 @@ class GraphReader:
     Attributes:
         calls: Tool calls so far.
         steps: Whole messages of models so far.
-        output_tokens: Tokens so far, as far as they were told.
+        output_tokens: Output tokens so far, as far as they were told.
+        tokens: Tokens of all kinds, likewise.
         interrupts: What the graph asks since ``resumed``, in order.
         at_boundary: No tool runs, the results of those before are kept, and the graph
             is about to go on.
@@ -81,6 +82,7 @@ class GraphReader:
         self.calls = 0
         self.steps = 0
         self.output_tokens = 0
+        self.tokens = 0
         self.interrupts: list[Any] = []
         self.at_boundary = False
         self._writer = writer
@@ -401,6 +403,13 @@ class GraphReader:
     def _count_tokens(self, usage: Usage | None) -> None:
         if usage is not None:
             self.output_tokens += usage.output_tokens or 0
+            kinds = (
+                usage.input_tokens,
+                usage.output_tokens,
+                usage.cache_creation_input_tokens,
+                usage.cache_read_input_tokens,
+            )
+            self.tokens += sum(count or 0 for count in kinds)
 
 
 def _said(said: MessageWriter, message: AIMessage) -> list[AgentEvent]:

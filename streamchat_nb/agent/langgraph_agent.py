@@ -128,6 +128,13 @@ class _GraphRun:
             Exception: Whatever the graph raised.
         """
         yield _THINKING
+        limits = self._turn.limits
+        if limits.cost_usd is not None or limits.conversation_cost_usd is not None:
+            raise UsageError(
+                "There is a ceiling in money, and what the models of a graph cost is "
+                "not known. Set a ceiling in tokens instead "
+                "(StreamchatExtension.turn_limits)."
+            )
         given = await self._input()
         is_whole = False
         try:
@@ -225,9 +232,15 @@ class _GraphRun:
             return f"the limit of {limits.tool_calls} tool calls for one answer"
         if reader.steps >= limits.steps:
             return f"the limit of {limits.steps} steps for one answer"
-        most_tokens = limits.output_tokens
-        if most_tokens is not None and reader.output_tokens >= most_tokens:
-            return f"the limit of {most_tokens} tokens for one answer"
+        before = self._turn.spent.tokens
+        ceilings = (
+            (limits.output_tokens, reader.output_tokens, "one answer"),
+            (limits.tokens, reader.tokens, "one answer"),
+            (limits.conversation_tokens, before + reader.tokens, "this conversation"),
+        )
+        for most, used, scope in ceilings:
+            if most is not None and used >= most:
+                return f"the limit of {most} tokens for {scope}"
         return None
 
     def _stopped(self, limit: str) -> list[AgentEvent]:

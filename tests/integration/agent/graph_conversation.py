@@ -36,11 +36,13 @@ class Conversation:
 
     Attributes:
         events: What the agents of all turns yielded.
+        tools: The tools of the next turns.
     """
 
     def __init__(self, log: ConversationLog) -> None:
         self.log = log
         self.events: list[AgentEvent] = []
+        self.tools = ToolSet()
         self._numbers = count(1)
 
     @property
@@ -105,7 +107,7 @@ class Conversation:
                 conversation=self.log.id,
                 turn=turn,
                 history=history_of(self.state, until_turn=turn),
-                tools=ToolSet(),
+                tools=self.tools,
                 limits=limits or TurnLimits(),
                 new_message_id=lambda: f"m{next(self._numbers)}",
                 approval=None if answer is None else approval,

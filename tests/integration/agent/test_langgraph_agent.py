@@ -461,6 +461,8 @@ def test_a_graph_that_says_nothing_is_told_what_to_do() -> None:
         (TurnLimits(tool_calls=1), "limit of 1 tool calls"),
         (TurnLimits(steps=1), "limit of 1 steps"),
         (TurnLimits(output_tokens=3), "limit of 3 tokens"),
+        (TurnLimits(tokens=13), "limit of 13 tokens for one answer"),
+        (TurnLimits(conversation_tokens=13), "limit of 13 tokens for this conver"),
     ],
 )
 def test_a_turn_stops_at_its_limits(limits: TurnLimits, words: str) -> None:
@@ -476,6 +478,14 @@ def test_a_turn_stops_at_its_limits(limits: TurnLimits, words: str) -> None:
         assert_paired(await memory_of(graph))
 
     in_conversation(play)
+
+
+def test_a_ceiling_in_money_that_cannot_be_held_is_refused() -> None:
+    graph = create_agent(says("Never said."), [])
+    _, end = one_turn(graph, limits=TurnLimits(cost_usd=1.0))
+    assert end.status == "failed"
+    assert end.error is not None
+    assert "ceiling in tokens instead" in end.error.message
 
 
 def test_a_turn_has_a_time_limit() -> None:
