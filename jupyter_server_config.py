@@ -42,7 +42,9 @@ c = get_config()  # noqa: F821 - put there by Jupyter
 # c.StreamchatExtension.mcp_servers = {"time": {"command": "mcp-server-time"}}
 # c.StreamchatExtension.mcp_file = "notebooks/mcp_servers.json"
 
-# An agent of your own in place of the built-in one.
+# Agents of your own, which a conversation chooses by name; and one in place of the
+# built-in one.
+# c.StreamchatExtension.agents = {"graph": "my_package.agents:graph"}
 # c.StreamchatExtension.agent = "my_package.agents:make_agent"
 
 # Where conversations are kept: a file, or "memory" to forget them with the server.

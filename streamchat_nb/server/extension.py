@@ -75,7 +75,6 @@ if TYPE_CHECKING:
 
     from streamchat_nb.agent.cassette import CassetteMode, CassetteTiming
     from streamchat_nb.agent.model import Effort
-    from streamchat_nb.agent.prices import Price
     from streamchat_nb.conversation.store import Store
 
 __all__ = ["StreamchatExtension"]
@@ -281,13 +280,14 @@ class StreamchatExtension(ExtensionApp):
         return checked_server_tools(proposal["value"])
 
     @validate("prices")
-    def _check_prices(self, proposal: _Proposal) -> dict[str, Price]:
-        return checked_prices(proposal["value"])
+    def _check_prices(self, proposal: _Proposal) -> dict[str, Any]:
+        checked_prices(proposal["value"])
+        return proposal["value"]
 
     @validate("turn_limits")
     def _check_turn_limits(self, proposal: _Proposal) -> dict[str, Any]:
         checked_turn_limits(proposal["value"])
-        return cast("dict[str, Any]", proposal["value"])
+        return proposal["value"]
 
     @validate("agents")
     def _check_agents(self, proposal: _Proposal) -> dict[str, str]:
@@ -491,7 +491,7 @@ class StreamchatExtension(ExtensionApp):
             effort=cast("Effort | None", self.effort),
             thinking=self.thinking,
             server_tools=tuple(self.server_tools),
-            prices=dict(self.prices),
+            prices=checked_prices(self.prices),
             turn_limits=checked_turn_limits(self.turn_limits),
             system_prompt=self.system_prompt,
             tools=tuple(self.tools),
