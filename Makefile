@@ -7,7 +7,7 @@
 .DELETE_ON_ERROR:
 .PHONY: help lab test browser local-model coverage soak docs bench lint lint-python \
   lint-imports lint-spelling lint-frontend types types-python types-frontend \
-  build clean again
+  build package clean again
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -31,7 +31,7 @@ BENCH_ARGS ?=
 STAMPS := $(VENV)/stamps-$(shell pwd | cksum | cut -d ' ' -f 1)
 BUNDLE := streamchat_nb/widget/static/bundle.json
 PACKAGING := pyproject.toml hatch_build.py \
-  $(shell find frontend '(' -name node_modules -o -name tests -o -name bench ')' -prune \
+  $(shell find frontend '(' -name node_modules -o -name dist -o -name tests -o -name bench ')' -prune \
     -o -type f -print 2>/dev/null) \
   $(if $(wildcard $(BUNDLE)),,again)
 
@@ -47,6 +47,7 @@ help:
 	@echo 'make types      pyright, tsc'
 	@echo 'make bench      run the benchmarks'
 	@echo 'make build      make the sdist and the wheel in dist/'
+	@echo 'make package    make the npm package of the browser side in frontend/dist/'
 	@echo 'make clean      remove all that make made'
 
 # --- set-up --------------------------------------------------------------------
@@ -169,7 +170,11 @@ types-frontend: $(STAMPS)/dev frontend/node_modules/.complete
 build: $(STAMPS)/dev
 	$(PY) -m build
 
+package: frontend/node_modules/.complete
+	$(NPM) run package
+
 clean:
-	rm -rf $(VENV) dist frontend/node_modules streamchat_nb/widget/static \
+	rm -rf $(VENV) dist frontend/dist frontend/node_modules examples/angular/dist \
+	  examples/angular/node_modules streamchat_nb/widget/static \
 	  .coverage .hypothesis .import_linter_cache .pytest_cache .ruff_cache test-results
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

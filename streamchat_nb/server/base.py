@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
-from jupyter_server.auth.decorator import authorized
+from jupyter_server.auth.decorator import allow_unauthenticated, authorized
 from jupyter_server.base.handlers import APIHandler
 from tornado import web
 from typing_extensions import override
@@ -45,6 +45,10 @@ __all__ = [
 
 RESOURCE = "streamchat"
 CONVERSATIONS = "streamchat.conversations"
+CORS_HEADERS = (
+    "accept, authorization, content-type, idempotency-key, last-event-id, prefer, "
+    "x-xsrftoken"
+)
 
 Body = TypeVar("Body", bound=msgspec.Struct)
 Method = TypeVar("Method", bound="Callable[..., Awaitable[None]]")
@@ -110,6 +114,13 @@ class StreamchatHandler(APIHandler):
     def set_cors_headers(self) -> None:
         if self.allow_origin not in ("", "*") or self.allow_origin_pat:
             super().set_cors_headers()
+
+    @override
+    @cast("Any", allow_unauthenticated)
+    def options(self, *args: Any, **kwargs: Any) -> None:
+        """Tell a browser which headers the pages of an allowed origin may send."""
+        super().options(*args, **kwargs)
+        self.set_header("Access-Control-Allow-Headers", CORS_HEADERS)
 
     @override
     async def prepare(self) -> None:
