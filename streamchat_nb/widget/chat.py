@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterable
 
+    from langchain_core.tools import BaseTool
+
     from streamchat_nb.client.check_report import CheckReport
     from streamchat_nb.conversation.state import ConversationState
     from streamchat_nb.protocol.events import Event, UnknownEvent
@@ -99,7 +101,8 @@ class Chat(anywidget.AnyWidget):
         agent: Who answers: the name of one of the server's agents; or an ``Agent``, a
             compiled LangGraph graph or a function that yields text, which then runs in
             this kernel. ``None``: as the conversation chose, or the server's default.
-        tools: Functions of this notebook that the agent may call; see ``tool``.
+        tools: Functions of this notebook, or LangChain tools, that the agent may call;
+            see ``tool``.
         notebook_tools: Whether the agent may list variables, describe them, preview
             data frames, read this notebook's cells and run Python here: all, none, or
             those named. Whatever shows data or runs code asks first.
@@ -144,7 +147,7 @@ class Chat(anywidget.AnyWidget):
         token: str | None = None,
         local: bool = False,
         agent: object = None,
-        tools: Iterable[Callable[..., Any] | Tool] = (),
+        tools: Iterable[Callable[..., Any] | Tool | BaseTool] = (),
         notebook_tools: bool | Iterable[str] = True,
         cassette: str | os.PathLike[str] | None = None,
         cassette_mode: str = "auto",
