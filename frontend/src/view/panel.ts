@@ -59,7 +59,8 @@ export class PanelView {
   #showUsage(): void {
     const { usage, cost, unpriced_turns } = this.#options.model.state;
     const rows = usage == null ? [] : [...usageRows(usage)];
-    if (usage != null) rows.push([strings.usageCost, costWords(cost, unpriced_turns)]);
+    const price = costWords(cost, unpriced_turns);
+    if (price !== "") rows.push([strings.usageCost, price]);
     const shown = JSON.stringify(rows);
     if (shown === this.#shownUsage) return;
     this.#shownUsage = shown;

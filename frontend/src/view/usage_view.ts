@@ -16,14 +16,15 @@ export class UsageView {
     this.element.append(this.#summary);
   }
 
-  update({ usage, cost, started_ts, finished_ts }: TurnState): void {
+  update({ usage, cost, offline, started_ts, finished_ts }: TurnState): void {
     this.element.hidden = usage == null;
     if (usage == null) return;
-    const price = costWords(cost);
+    const price = costWords(cost, offline || cost != null ? 0 : 1);
     const took = (finished_ts ?? 0) - (started_ts ?? 0);
     const time = took > 0 ? formatDuration(took) : "";
     const words = [totalTokens(usage), price, time].filter((part) => part !== "");
-    const rows = [...usageRows(usage), [strings.usageCost, price] as const];
+    const rows = [...usageRows(usage)];
+    if (price !== "") rows.push([strings.usageCost, price]);
     if (time !== "") rows.push([strings.usageTime, time]);
     const shown = JSON.stringify([words, rows]);
     if (shown === this.#shown) return;

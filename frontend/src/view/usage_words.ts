@@ -45,9 +45,13 @@ export function totalTokens(usage: Usage): string {
   return strings.tokens(counts.reduce((sum, count) => sum + count, 0));
 }
 
-/** The cost, told for what it is. */
-export function costWords(cost: number | null | undefined, unpriced = 0): string {
-  if (cost == null) return strings.unknownPrice;
+/**
+ * The cost, told for what it is; empty where nothing can have cost anything.
+ *
+ * @param unpriced how many answers in it have no known price
+ */
+export function costWords(cost: number | null | undefined, unpriced: number): string {
+  if (cost == null) return unpriced > 0 ? strings.unknownPrice : "";
   const words = strings.estimated(formatCost(cost));
   return unpriced > 0 ? strings.atLeast(words, unpriced) : words;
 }

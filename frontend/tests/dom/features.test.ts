@@ -303,9 +303,18 @@ describe("what an answer used", () => {
   });
 
   test("at a price that nobody knows is said to be", async () => {
+    await play(
+      ...begins,
+      completes("a1", [textContent("Hello")]),
+      turnFinished("t1", "completed", { usage }),
+    );
+    expect(texts(".streamchat-usage-summary")[0]).toContain("unknown price");
+  });
+
+  test("of a demo has no price to know", async () => {
     const turn = wholeTurn(1, "Hi", "Hello").slice(0, -1);
     await play(...turn, turnFinished("t1", "completed", { usage }));
-    expect(texts(".streamchat-usage-summary")[0]).toContain("unknown price");
+    expect(texts(".streamchat-usage-summary")[0]).not.toContain("price");
   });
 
   test("is not there where nothing was counted", async () => {
