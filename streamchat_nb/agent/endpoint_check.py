@@ -198,13 +198,14 @@ class _EndpointCheck:
 
 
 def _skipped(says: str, hint: str = "") -> list[Check]:
+    """Return that nothing is tried: why, once, and what to do."""
+    first, *others = CHECKS
     return [
-        Check(name=name, status="skipped", says=says, hint=hint if not number else "")
-        for number, name in enumerate(CHECKS)
+        Check(name=first, status="skipped", says=says, hint=hint),
+        *(Check(name=name, status="skipped", says="Not tried.") for name in others),
     ]
 
 
 def _not_tried(name: str) -> Check:
-    return Check(
-        name=name, status="skipped", says="Not tried: a check before it failed."
-    )
+    says = "Not tried: another check failed."
+    return Check(name=name, status="skipped", says=says)

@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 
 KEY = "sk-canary-4411"
 URL = "http://127.0.0.1:4000"
-CALL: dict[str, object] = {"type": "tool_use", "id": "toolu_1", "name": "look_at_clock", "input": {}}
+CALL: dict[str, object] = {
+    "type": "tool_use",
+    "id": "toolu_1",
+    "name": "look_at_clock",
+    "input": {},
+}
 
 
 def event(kind: str, **fields: object) -> bytes:
