@@ -94,6 +94,7 @@ class AgentLender:
         self._line = line
         self._agents: dict[str, dict[str, Agent]] = {}
         self._runs: dict[str, asyncio.Task[None]] = {}
+        self._sockets = 0
         self._connected = asyncio.Event()
         self._thread: LoopThread | None = None
 
@@ -119,6 +120,7 @@ class AgentLender:
         for conversation in tuple(self._agents):
             with contextlib.suppress(StreamchatError):
                 await self._offer(conversation)
+        self._sockets += 1
         self._connected.set()
 
     def take(self, frame: RunAgent | CancelAgent) -> None:
@@ -230,12 +232,14 @@ class AgentLender:
             TimeoutError: There is no server for a minute.
         """
         while True:
-            self._connected.clear()
+            socket = self._sockets
             try:
                 return await self._line.tell(command(self._line.next_id()))
             except ConnectError:
                 async with asyncio.timeout(LOST_S):
-                    await self._connected.wait()
+                    while self._sockets == socket:
+                        self._connected.clear()
+                        await self._connected.wait()
 
     async def _files_of(
         self, conversation: str, state: ConversationState
