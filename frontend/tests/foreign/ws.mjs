@@ -25,6 +25,8 @@ async function follow(since, isEnough, onLive) {
   const events = [];
   const commands = {
     hello: () => send({ type: "authenticate", id: 1, token }),
+    authenticated: () =>
+      send({ type: "subscribe", id: 2, conversation: CONVERSATION, since }),
     live: () => onLive(send),
   };
   return await new Promise((resolve, reject) => {
@@ -33,9 +35,6 @@ async function follow(since, isEnough, onLive) {
     socket.on("message", (data) => {
       const frame = JSON.parse(data);
       if (frame.type === "error") reject(new Error(frame.message));
-      if (frame.type === "ack" && frame.re === 1) {
-        send({ type: "subscribe", id: 2, conversation: CONVERSATION, since });
-      }
       commands[frame.type]?.();
       if ("prev" in frame) {
         events.push(frame);
