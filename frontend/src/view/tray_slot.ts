@@ -24,6 +24,8 @@ export class TraySlot {
   readonly #options: TrayOptions;
   readonly #slot: Slot<Extras, Tray>;
   #wanted: Wanted = NOTHING;
+  /** Files that are looked at before they are attached. */
+  #looking = 0;
 
   constructor(part: Part<Extras>, options: TrayOptions) {
     this.#options = options;
@@ -45,10 +47,12 @@ export class TraySlot {
   }
 
   get isEmpty(): boolean {
-    return this.#tray?.isEmpty ?? this.pendingCount + this.attachments.length === 0;
+    const isEmpty = this.#tray?.isEmpty ?? this.#wanted.restored.length === 0;
+    return isEmpty && this.pendingCount === 0;
   }
 
   get state(): ChipState {
+    if (this.#looking > 0) return "pending";
     if (this.#tray !== null) return this.#tray.state;
     if (this.pendingCount === 0) return "ready";
     return this.#slot.hasFailed ? "failed" : "pending";
@@ -56,11 +60,12 @@ export class TraySlot {
 
   get pendingCount(): number {
     const { variables, names, files } = this.#wanted;
-    return this.#tray?.pendingCount ?? variables.length + names.length + files.length;
+    const wanted = variables.length + names.length + files.length;
+    return this.#looking + (this.#tray?.pendingCount ?? wanted);
   }
 
   addFiles(files: readonly File[]): void {
-    if (this.#tray !== null) void this.#tray.addFiles(files);
+    if (this.#tray !== null) void this.#lookAt(files, this.#tray);
     else this.#want({ files: [...this.#wanted.files, ...files] });
   }
 
@@ -125,11 +130,19 @@ export class TraySlot {
   #refresh(): void {
     this.#slot.show(!this.isEmpty, (tray) => {
       const { restored, variables, names, files } = this.#wanted;
+      if (files.length > 0) void this.#lookAt(files, tray);
       this.#wanted = NOTHING;
       tray.restore(restored);
       for (const variable of variables) tray.addVariable(variable);
       tray.lookUp(names);
-      if (files.length > 0) void tray.addFiles(files);
     });
+  }
+
+  /** Nothing is sent without files that somebody has just attached. */
+  async #lookAt(files: readonly File[], tray: Tray): Promise<void> {
+    this.#looking += files.length;
+    await tray.addFiles(files);
+    this.#looking -= files.length;
+    this.#options.changed();
   }
 }
