@@ -75,9 +75,9 @@ export class Connection {
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
-    const { conversation, kind, name, clientId, kept, signal } = options;
+    const { conversation, kind, name, first, clientId, kept, signal } = options;
     this.#machine = new ConnectionMachine({
-      ...{ conversation, kind, name, clientId, kept },
+      ...{ conversation, kind, name, first, clientId, kept },
       relay: options.kernel && (options.kernel.isOnly ? "only" : "spare"),
       random: Math.random,
     });

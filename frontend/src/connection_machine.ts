@@ -73,6 +73,8 @@ export interface MachineOptions {
   readonly clientId: string;
   /** Whether a kernel can pass frames on, besides other ways or as the only one. */
   readonly relay?: "spare" | "only" | undefined;
+  /** What to begin with where nothing else is known; a WebSocket when absent. */
+  readonly first?: Transport | undefined;
   /** A number from 0 to 1, another one each time. */
   readonly random: () => number;
 }
@@ -112,7 +114,7 @@ export class ConnectionMachine {
 
   constructor(options: MachineOptions) {
     this.#options = options;
-    this.#settled = options.relay === "only" ? "relay" : "websocket";
+    this.#settled = options.relay === "only" ? "relay" : (options.first ?? "websocket");
     this.#trying = this.#settled;
     this.#conversation = options.conversation;
     this.#reader = this.#newReader();

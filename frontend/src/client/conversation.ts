@@ -65,6 +65,7 @@ export class Conversation extends Store<ConversationSnapshot> {
       ...(options.keepsUnsent === false ? { places: NOWHERE } : {}),
       onConversation: options.onConversation,
       onEvent: options.onEvent,
+      first: canOpenSockets(seat) ? "websocket" : "sse",
       openSocket: (url, protocol) => openSocket(url, protocol, seat),
       window: globalThis.window,
     });
@@ -219,6 +220,14 @@ function beforeNextFrame(call: () => void): void {
   }
 }
 
+function canOpenSockets({ credential, openSocket }: ConversationSeat): boolean {
+  return (
+    openSocket !== undefined ||
+    !credential.isToken ||
+    (typeof document === "undefined" && typeof WebSocket === "function")
+  );
+}
+
 /**
  * Open a socket that carries the credential. A browser's cannot carry a token, and the
  * server takes none from an address: it throws, and the HTTP stream is used.
@@ -231,7 +240,7 @@ function openSocket(url: URL, protocol: string, seat: ConversationSeat): WebSock
   if (!isToken) {
     return new WebSocket(url, protocol);
   }
-  if (typeof document !== "undefined") {
+  if (!canOpenSockets(seat)) {
     throw new TypeError("A browser's WebSocket sends no headers.");
   }
   // Node's own takes headers where a browser's takes protocols.
