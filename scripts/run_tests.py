@@ -100,7 +100,10 @@ PARTS = {
     "faults": Part(
         folders=("tests/integration/faults", "tests/soak"),
         pattern="test_*.py",
-        options=("-p", "no:playwright", "--timeout=300", "-m", "not slow"),
+        options=(
+            *("-p", "no:playwright", "--timeout=300", "-m", "not slow"),
+            *("-n", "2"),
+        ),
         timeout_s=1_200,
     ),
     "browser": Part(

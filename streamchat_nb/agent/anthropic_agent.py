@@ -174,7 +174,9 @@ class _Loop:
             cost_usd = self._count(request, end)
             batch = None if limit else self._batch(step.message, end)
             last = batch is None and (limit is not None or not self._may_pause(end))
-            content = _last_words(end, limit) if limit else [*end.content]
+            content: list[ContentBlock] = (
+                _last_words(end, limit) if limit else [*end.content]
+            )
             if last and self._structured and end.stop_reason not in _CUT:
                 answer, fault = self._structured.read(end.content)
                 if answer is None:

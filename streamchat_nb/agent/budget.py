@@ -14,8 +14,8 @@ from streamchat_nb.errors import Conflict, UsageError
 from streamchat_nb.protocol.content import Usage
 
 if TYPE_CHECKING:
-    from streamchat_nb.agent.agent import TurnLimits
     from streamchat_nb.agent.prices import Price
+    from streamchat_nb.agent.turn_limits import TurnLimits
     from streamchat_nb.conversation.state import ConversationState
 
 __all__ = ["LEAST_ANSWER_TOKENS", "Budget", "Spent", "refuse_over_budget"]

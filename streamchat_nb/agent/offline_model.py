@@ -15,6 +15,8 @@ from streamchat_nb.errors import UsageError
 if TYPE_CHECKING:
     import httpx2
 
+    from streamchat_nb.agent.model import ModelDescription
+
 __all__ = ["OFFLINE_MODEL_NAME", "PACE_VARIABLE", "OfflineModel"]
 
 OFFLINE_MODEL_NAME = "offline-demo"
@@ -60,6 +62,10 @@ class OfflineModel(AnthropicModel):
                 "The offline demo's pace must be a number of seconds from 0 to "
                 f"{_SLOWEST_PACE_S:g}; see {PACE_VARIABLE}."
             )
+
+    @override
+    async def models(self) -> list[ModelDescription]:
+        return []
 
     @override
     def _make_transport(self) -> httpx2.AsyncBaseTransport:

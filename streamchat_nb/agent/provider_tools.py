@@ -119,9 +119,9 @@ class _Found:
     """What a result block says, whatever its kind."""
 
     def __init__(self, content: object) -> None:
+        self._whole = _fields(content)
         items = cast("list[object]", content) if isinstance(content, list) else []
         self._items = [_fields(item) for item in items]
-        self._whole = _fields(content)
         self.error = str(self._whole.get("error_code", ""))
 
     def output(self) -> str:
@@ -149,7 +149,7 @@ class _Found:
 
     def _pages(self) -> Iterable[tuple[str, str]]:
         document = _fields(self._whole.get("content"))
-        for item in (*self._items, {**document, **self._whole}):
+        for item in [*self._items, {**document, **self._whole}]:
             url = item.get("url")
             if isinstance(url, str) and url:
                 title = item.get("title")

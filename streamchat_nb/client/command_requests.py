@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from streamchat_nb.protocol.commands import (
     Approve,
@@ -32,7 +32,7 @@ async def perform_by_request(http: HttpApi, command: ConversationCommand) -> Ack
     conversation = f"conversations/{command.conversation}"
     match command:
         case Send():
-            body = {
+            body: dict[str, Any] = {
                 "content": command.content,
                 "client_message_id": command.client_message_id,
                 "if_active": command.if_active,

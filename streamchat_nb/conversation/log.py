@@ -523,7 +523,8 @@ class LogWriter:
         if delay_s == 0 or self._urgent.is_set():
             return
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._urgent.wait(), delay_s)
+            async with asyncio.timeout(delay_s):
+                await self._urgent.wait()
 
     async def _commit(self, batches: list[_Batch]) -> bool:
         try:

@@ -99,7 +99,7 @@ class TokenAuthority:
             "jti": secrets.token_urlsafe(12),
             "scope": " ".join(SCOPES),
         }
-        token = jwt.encode(  # pyright: ignore[reportUnknownMemberType]
+        token = jwt.encode(
             claims,
             self._mix(key),
             algorithm="HS256",
@@ -136,7 +136,7 @@ class TokenAuthority:
     def _decode(self, token: str, kid: object) -> dict[str, Any]:
         for key in self._keys:
             if key.kid == kid:
-                return jwt.decode(  # pyright: ignore[reportUnknownMemberType]
+                return jwt.decode(
                     token,
                     self._mix(key),
                     algorithms=["HS256"],

@@ -148,6 +148,7 @@ class StreamchatExtension(ExtensionApp):
         "folded. None: as the model does by itself.",
     ).tag(config=True)
     server_tools = List(
+        cast("Any", None),
         help="Tools that Anthropic's endpoint runs itself: 'web_search', 'web_fetch', "
         "'code_execution', or a definition as the Messages API takes it, for example "
         "{'type': 'web_search_20250305', 'name': 'web_search', 'max_uses': 3}. "
@@ -302,7 +303,7 @@ class StreamchatExtension(ExtensionApp):
 
     @validate("mcp_servers")
     def _check_mcp_servers(self, proposal: _Proposal) -> dict[str, Any]:
-        servers = cast("dict[str, Any]", proposal["value"])
+        servers = proposal["value"]
         try:
             read_mcp_servers(servers)
         except UsageError as error:
@@ -490,7 +491,7 @@ class StreamchatExtension(ExtensionApp):
             base_url=self.base_url,
             effort=cast("Effort | None", self.effort),
             thinking=self.thinking,
-            server_tools=tuple(self.server_tools),
+            server_tools=tuple(checked_server_tools(self.server_tools)),
             prices=checked_prices(self.prices),
             turn_limits=checked_turn_limits(self.turn_limits),
             system_prompt=self.system_prompt,

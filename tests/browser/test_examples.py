@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import expect
+from typing_extensions import override
 
 from streamchat_nb.testing.server_process import ServerProcess
 from tests.browser.chromium import ROOT
@@ -27,6 +28,7 @@ EXAMPLES = ROOT / "examples"
 
 
 class QuietHandler(SimpleHTTPRequestHandler):
+    @override
     def log_message(self, *_: object) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Say nothing of each request."""
 

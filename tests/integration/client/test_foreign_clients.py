@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.request import Request, urlopen
 
 import pytest
+from websockets import Subprotocol
 from websockets.sync.client import connect
 
 from streamchat_nb.testing.server_process import ServerProcess
@@ -134,7 +135,8 @@ def test_websockets_sends_and_resumes_by_cursor(server: ServerProcess) -> None:
 def open_socket(server: ServerProcess) -> ClientConnection:
     url = server.address.api.replace("http", "ws", 1) + "ws"
     headers = {"Authorization": f"token {server.address.token}"}
-    return connect(url, subprotocols=["streamchat.v1"], additional_headers=headers)
+    subprotocols = [Subprotocol("streamchat.v1")]
+    return connect(url, subprotocols=subprotocols, additional_headers=headers)
 
 
 def say(socket: ClientConnection, **command: Any) -> None:

@@ -68,6 +68,7 @@ def test_answer_has_a_cost_and_a_conversation_its_ceiling(
             assert first.cost is not None
             assert 0 < first.cost < 0.05
             assert conversation.state.cost == pytest.approx(first.cost)
+            answer = first
             for _ in range(20):
                 answer = await conversation.ask("/demo long 300")
                 if answer.error is not None:

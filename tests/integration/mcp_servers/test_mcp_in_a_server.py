@@ -124,7 +124,7 @@ def test_started_server_ends_with_a_server_that_is_killed(
 ) -> None:
     """The last test: it takes the server away."""
     answer = conversation.ask("call demo_process {}", timeout_s=DEADLINE_S)
-    process = int(answer.tool_calls[0].output)
+    process = int(answer.tool_calls[0].output or "")
     assert is_running(process)
 
     os.kill(server.pid, signal.SIGKILL)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tornado.httpserver import HTTPServer
@@ -66,8 +66,8 @@ async def verdicts(url: str, cases: Sequence[str] | None) -> dict[str, str]:
 
 
 async def verdicts_of_tornado(cases: Sequence[str] | None) -> dict[str, str]:
-    listening, port = bind_unused_port("127.0.0.1")
-    settings = {"websocket_max_message_size": LARGEST_BYTES}
+    listening, port = bind_unused_port(address="127.0.0.1")
+    settings: dict[str, Any] = {"websocket_max_message_size": LARGEST_BYTES}
     server = HTTPServer(Application([("/", BareSocket)], **settings))
     server.add_socket(listening)
     try:

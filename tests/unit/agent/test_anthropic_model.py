@@ -440,7 +440,7 @@ def test_model_asks_again_without_what_was_refused(
     endpoint = Endpoint(refusal(400, words), GOOD)
     ask(new_model(endpoint), OPTIONS)
     body = endpoint.bodies[-1]
-    sent = body.get("thinking")
+    sent: Any = body.get("thinking")
     assert (sent["type"] if thinking == "adaptive" else sent) == thinking
     assert set(body.get("output_config", {})) == output_config
     assert len(endpoint.requests) == 2
