@@ -73,12 +73,15 @@ class Agent(ABC):
         description: What it is for, in a line; for people who choose.
         model_name: Shown beside the answers; empty when it has none.
         offline: No language model runs.
+        shapes_answers: It heeds ``Turn.output_schema``; turns that have one end with
+            an error otherwise.
     """
 
     name: str
     description: str = ""
     model_name: str = ""
     offline: bool = False
+    shapes_answers: bool = False
 
     @abstractmethod
     def run(self, turn: Turn) -> AsyncIterator[AgentEvent]:

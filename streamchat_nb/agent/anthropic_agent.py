@@ -85,6 +85,8 @@ class AnthropicAgent(Agent):
         sleep: Waits, in seconds, between two tries.
     """
 
+    shapes_answers = True
+
     def __init__(  # noqa: PLR0913 (options by keyword)
         self,
         model: Model,

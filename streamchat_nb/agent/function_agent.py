@@ -83,6 +83,8 @@ class FunctionAgent(Agent):
         UsageError: It is no function that takes one argument.
     """
 
+    shapes_answers = True
+
     def __init__(
         self,
         function: Callable[[FunctionTurn], Any],
@@ -117,6 +119,8 @@ class FunctionTurn:
         conversation: Id of the conversation.
         id: Id of the turn.
         limits: Where the turn stops by itself.
+        output_schema: JSON Schema of an object that the answer is to be, as one JSON
+            text; ``None`` for prose.
     """
 
     def __init__(self, turn: Turn, call: Callable[[str, dict[str, Any]], Any]) -> None:
@@ -126,6 +130,7 @@ class FunctionTurn:
         self.conversation = turn.conversation
         self.id = turn.turn
         self.limits: TurnLimits = turn.limits
+        self.output_schema = turn.output_schema
         self._turn = turn
         self._call = call
 

@@ -138,6 +138,8 @@ class TurnRunner:
     async def _consume(self) -> None:
         await self._log.flushed()
         turn = await self._make_turn(self)
+        if turn.output_schema is not None and not self.agent.shapes_answers:
+            raise _prose_only(self.agent.name)
         events = cast("AsyncGenerator[AgentEvent]", self.agent.run(turn))
         async with aclosing(events):
             async for event in events:
@@ -194,6 +196,14 @@ class TurnRunner:
 def _forget(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
         logger.warning("An agent that was left behind failed: %s", type(error).__name__)
+
+
+def _prose_only(agent: str) -> StreamchatError:
+    return StreamchatError(
+        f"{agent!r} answers in prose, and not in a wanted shape. Ask without output, "
+        "or choose the built-in agent for it.",
+        code="output_unsupported",
+    )
 
 
 def _agent_failed(failure: BaseException) -> StreamchatError:

@@ -89,6 +89,7 @@ class NamedAgent(Agent):
         self.description = agent.description
         self.model_name = agent.model_name
         self.offline = agent.offline
+        self.shapes_answers = agent.shapes_answers
 
     @override
     async def run(self, turn: Turn) -> AsyncIterator[AgentEvent]:

@@ -151,6 +151,7 @@ class _Listening(Agent):
         self.name = agent.name
         self.model_name = agent.model_name
         self.offline = agent.offline
+        self.shapes_answers = agent.shapes_answers
         self.events: list[AgentEvent] = []
         self._agent = agent
 

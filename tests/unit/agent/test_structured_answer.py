@@ -1,16 +1,22 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from typing_extensions import override
 
+from streamchat_nb.agent.agent import Agent, AgentEvent, Turn
 from streamchat_nb.agent.anthropic_agent import AnthropicAgent
+from streamchat_nb.agent.function_agent import FunctionAgent, FunctionTurn
 from streamchat_nb.protocol.content import TextBlock, Usage
 from streamchat_nb.testing.agent_run import AgentRun, run_agent
 from streamchat_nb.testing.request_validation import check_request
 from streamchat_nb.testing.scripted_model import ScriptedModel, script, tool_use
 from streamchat_nb.tools.decorator import tool
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -95,3 +101,26 @@ def test_answer_that_was_cut_is_left_as_it_is() -> None:
     last = done.state.messages[-1]
     assert last.stop_reason == "max_tokens"
     assert isinstance(last.blocks[0].content, TextBlock)
+
+
+def test_agent_that_answers_in_prose_says_so() -> None:
+    class Poet(Agent):
+        name = "poet"
+
+        @override
+        async def run(self, turn: Turn) -> AsyncIterator[AgentEvent]:
+            raise AssertionError("it is not asked")
+            yield
+
+    done = asyncio.run(run_agent(Poet(), "When?", output_schema=SCHEMA))
+    assert done.answer.error is not None
+    assert done.answer.error.code == "output_unsupported"
+
+
+def test_function_is_told_the_shape() -> None:
+    async def oracle(turn: FunctionTurn) -> AsyncIterator[str]:
+        assert turn.output_schema == SCHEMA
+        yield '{"born": 1815}'
+
+    done = asyncio.run(run_agent(FunctionAgent(oracle), "When?", output_schema=SCHEMA))
+    assert done.answer.text == '{"born": 1815}'
