@@ -7,6 +7,7 @@ import time
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
+from msgspec import structs
 from typing_extensions import override
 
 from streamchat_nb.agent.agent import Agent
@@ -21,9 +22,10 @@ from streamchat_nb.agent.repair import repair, size_bytes, trim
 from streamchat_nb.agent.retry import RetryPolicy
 from streamchat_nb.agent.structured_answer import StructuredAnswer
 from streamchat_nb.agent.tool_batch import ToolBatch
-from streamchat_nb.protocol.content import Author, TextBlock, ToolUseBlock
+from streamchat_nb.protocol.content import Author, TextBlock, ToolUseBlock, Usage
 from streamchat_nb.protocol.events import (
     BlockCompleted,
+    BlockDelta,
     MessageCompleted,
     MessageDiscarded,
     TurnStatus,
@@ -85,6 +87,7 @@ class AnthropicAgent(Agent):
         sleep: Waits, in seconds, between two tries.
     """
 
+    description = "The built-in agent: a language model with tools."
     shapes_answers = True
 
     def __init__(  # noqa: PLR0913 (options by keyword)
@@ -169,7 +172,7 @@ class _Loop:
             yield TurnStatus(phase="thinking", label=label)
             request = self._request(limit)
             step = self._step(request)
-            async with aclosing(self._followed(step)) as events:
+            async with aclosing(self._followed(step, request)) as events:
                 async for event in events:
                     yield event
             end = step.end
@@ -204,17 +207,30 @@ class _Loop:
                 if self._turn.is_superseded():
                     return
 
-    async def _followed(self, step: ModelStep) -> AsyncGenerator[AgentEvent]:
+    async def _followed(
+        self, step: ModelStep, request: ModelRequest
+    ) -> AsyncGenerator[AgentEvent]:
         """Yield what happens in a step, and what the endpoint's own tools do in it."""
+        seen_bytes = 0
         async with aclosing(step.events()) as events:
             async for event in events:
-                if isinstance(event, MessageDiscarded):
-                    for end in self._provider_tools.discard(event.message):
-                        yield end
-                yield event
-                if isinstance(event, BlockCompleted):
-                    for told in self._provider_tools.feed(event):
-                        yield told
+                match event:
+                    case BlockDelta():
+                        seen_bytes += len(event.delta.encode())
+                        yield event
+                    case BlockCompleted():
+                        yield event
+                        for told in self._provider_tools.feed(event):
+                            yield told
+                    case MessageDiscarded():
+                        for end in self._provider_tools.discard(event.message):
+                            yield end
+                        # A try that broke off was billed, and nobody said for what.
+                        cost_usd = self._spend(request, Usage(), seen_bytes)
+                        yield structs.replace(event, cost=cost_usd)
+                        seen_bytes = 0
+                    case _:
+                        yield event
 
     def _refused(
         self,
@@ -323,10 +339,14 @@ class _Loop:
         self._taken_ids |= {
             block.id for block in end.content if isinstance(block, ToolUseBlock)
         }
+        return self._spend(request, end.usage, size_bytes(content_of(end.content)))
+
+    def _spend(
+        self, request: ModelRequest, usage: Usage, output_bytes: int
+    ) -> float | None:
+        sent = [request.messages, request.system, request.tools]
         cost_usd = self._budget.count(
-            end.usage,
-            input_bytes=size_bytes([request.messages, request.system, request.tools]),
-            output_bytes=size_bytes(content_of(end.content)),
+            usage, input_bytes=size_bytes(sent), output_bytes=output_bytes
         )
         return None if self._agent.offline else cost_usd
 

@@ -51,8 +51,9 @@ def agent_of(
             return FunctionAgent(made, name=name, description=description)
         case _:
             raise UsageError(
-                f"A {type(value).__name__} is no agent. Give an Agent, a compiled "
-                "LangGraph graph, or an async generator function that yields text."
+                f"What is given ({type(value).__name__}) is no agent. Give an Agent, a "
+                "compiled LangGraph graph, or an async generator function that yields "
+                "text."
             )
 
 

@@ -10,13 +10,15 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from msgspec import structs
+
 from streamchat_nb.errors import Conflict, UsageError
-from streamchat_nb.protocol.content import Usage
 
 if TYPE_CHECKING:
     from streamchat_nb.agent.prices import Price
     from streamchat_nb.agent.turn_limits import TurnLimits
     from streamchat_nb.conversation.state import ConversationState
+    from streamchat_nb.protocol.content import Usage
 
 __all__ = ["LEAST_ANSWER_TOKENS", "Budget", "Spent", "refuse_over_budget"]
 
@@ -108,8 +110,9 @@ class Budget:
         self._last_input_bytes = input_bytes
         if self._price is None:
             return None
-        if not counted or usage.output_tokens is None:
-            usage = Usage(input_tokens=input_tokens, output_tokens=output_tokens)
+        if not counted:
+            usage = structs.replace(usage, input_tokens=input_tokens)
+        usage = structs.replace(usage, output_tokens=output_tokens)
         cost_usd = self._price.cost_usd(usage)
         self._cost_usd += cost_usd
         return cost_usd

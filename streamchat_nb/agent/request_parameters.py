@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["parameters_of", "refused_option"]
 
 _LEAST_THINKING_TOKENS = 1_024
+_MOST_USES = 5
 # By option: what the endpoint's words of refusal have in them. The first one counts.
 _REFUSALS = {
     "cache_control": re.compile(r"\bcache_control\b"),
@@ -28,8 +29,16 @@ _REFUSALS = {
     "output_config": re.compile(r"\boutput_config\b"),
 }
 _SERVER_TOOLS = {
-    "web_search": {"type": "web_search_20250305", "name": "web_search"},
-    "web_fetch": {"type": "web_fetch_20250910", "name": "web_fetch"},
+    "web_search": {
+        "type": "web_search_20250305",
+        "name": "web_search",
+        "max_uses": _MOST_USES,
+    },
+    "web_fetch": {
+        "type": "web_fetch_20250910",
+        "name": "web_fetch",
+        "max_uses": _MOST_USES,
+    },
     "code_execution": {"type": "code_execution_20250825", "name": "code_execution"},
 }
 
@@ -66,8 +75,9 @@ def parameters_of(
             parameters["tool_choice"] = {"type": "none"}
     if profile.caching and "cache_control" not in refused:
         parameters["cache_control"] = {"type": "ephemeral"}
-    if request.thinking is not None and "thinking" not in refused:
-        parameters["thinking"] = _thinking(request, refused)
+    thinking = None if "thinking" in refused else _thinking(request, refused)
+    if thinking is not None:
+        parameters["thinking"] = thinking
     output_config = _output_config(request, profile, refused)
     if output_config:
         parameters["output_config"] = output_config
@@ -101,12 +111,16 @@ def _tools(request: ModelRequest, profile: EndpointProfile) -> list[dict[str, An
     return [*request.tools, *own]
 
 
-def _thinking(request: ModelRequest, refused: set[str]) -> dict[str, Any]:
+def _thinking(request: ModelRequest, refused: set[str]) -> dict[str, Any] | None:
+    if request.thinking is None:
+        return None
     if not request.thinking:
         return {"type": "disabled"}
     if "adaptive_thinking" not in refused:
         return {"type": "adaptive", "display": "summarized"}
     tokens = max(_LEAST_THINKING_TOKENS, request.max_tokens // 2)
+    if tokens >= request.max_tokens:  # there is no room for thoughts
+        return {"type": "disabled"}
     return {"type": "enabled", "budget_tokens": tokens}
 
 

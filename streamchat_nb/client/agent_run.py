@@ -31,6 +31,7 @@ from streamchat_nb.protocol.events import (
 )
 from streamchat_nb.protocol.frames import error_body
 from streamchat_nb.tools.registry import ToolSet
+from streamchat_nb.tools.secret_filter import SecretFilter
 
 if TYPE_CHECKING:
     import concurrent.futures
@@ -128,7 +129,10 @@ class AgentRun:
                 return error_body(error)
             case error:
                 logger.error("Agent %s failed", self._frame.agent, exc_info=error)
-                said = f"{type(error).__name__}: {error}"[:_MOST_ERROR_CHARACTERS]
+                said = SecretFilter().without_secrets(
+                    f"{type(error).__name__}: {error}"
+                )
+                said = said[:_MOST_ERROR_CHARACTERS]
                 return ErrorBody(
                     code="agent_failed",
                     message=f"The agent {self._frame.agent} stopped with {said}",

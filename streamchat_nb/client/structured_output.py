@@ -63,9 +63,20 @@ class StructuredOutput:
             return msgspec.json.decode(text, type=self._wanted, strict=False)
         except ValueError as error:  # pydantic's and msgspec's are both of it
             raise StreamchatError(
-                f"The answer is not of the wanted shape: {str(error)[:500]}",
+                f"The answer is not of the wanted shape: {_fault_of(error)[:500]}",
                 code="output_invalid",
             ) from None
+
+
+def _fault_of(error: ValueError) -> str:
+    """Return what is wrong, without pydantic's advertisement of its pages."""
+    errors: Any = getattr(error, "errors", None)
+    if errors is None:
+        return str(error)
+    return "; ".join(
+        f"{'.'.join(map(str, fault['loc'])) or 'it'}: {fault['msg']}"
+        for fault in errors()
+    )
 
 
 def _is_pydantic(wanted: Any) -> bool:  # noqa: ANN401

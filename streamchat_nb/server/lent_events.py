@@ -54,6 +54,8 @@ MOST_BYTES = 33_554_432
 MOST_MESSAGES = 1_000
 MOST_TOOL_CALLS = 1_000
 _MOST_LABEL_CHARACTERS = 200
+_MOST_TOKENS = 10**9
+_MOST_USD = 10**6
 _MOST_TEXT_CHARACTERS = 500
 _ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _OWN_BLOCKS = (TextBlock, ThinkingBlock, ToolUseBlock, ProviderBlock)
@@ -152,6 +154,7 @@ class LentEvents:
                     "drops a message that is not its own",
                 )
                 self._messages[event.message] = False
+                _check_counts(event.usage, event.cost)
                 reason = event.reason[:_MOST_TEXT_CHARACTERS]
                 return msgspec.structs.replace(event, reason=reason)
 
@@ -294,5 +297,9 @@ def _need(holds: object, what: str) -> None:
 
 def _check_counts(usage: Usage | None, cost: float | None) -> None:
     counts = [] if usage is None else list(msgspec.structs.astuple(usage))
-    for count in [*counts, cost]:
-        _need(count is None or count >= 0, "counts below zero what is used")
+    for count in counts:
+        _need(
+            count is None or 0 <= count <= _MOST_TOKENS,
+            "counts what cannot be used",
+        )
+    _need(cost is None or 0 <= cost <= _MOST_USD, "costs what cannot be")

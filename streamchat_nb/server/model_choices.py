@@ -68,6 +68,8 @@ class ModelChoices:
             async with asyncio.timeout(LIST_TIMEOUT_S):
                 found = await agent.models()
         except StreamchatError as error:
+            if error.code == "model_not_found":  # of the list: it has none
+                return ModelList(models=known, source="settings")
             return ModelList(models=known, source="settings", problem=error.message)
         except TimeoutError:
             problem = f"The endpoint did not list its models in {LIST_TIMEOUT_S:g} s."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, cast
 
 import msgspec
@@ -49,15 +50,24 @@ def checked_prices(prices: object) -> dict[str, Price]:
     """
     checked: dict[str, Price] = {}
     for model, price in cast("dict[str, object]", prices).items():
+        where = f"prices: {model!r}"
+        known = Price.__dataclass_fields__
+        given = cast("dict[str, object]", price) if isinstance(price, dict) else {}
+        if unknown := sorted(set(given) - set(known)):
+            raise TraitError(
+                f"{where}: unknown {', '.join(unknown)}; known are {', '.join(known)}."
+            )
         try:
             checked[model] = msgspec.convert(price, Price, strict=False)
         except msgspec.ValidationError as error:
             raise TraitError(
-                f"prices: {model!r}: {error}. Give input and output in US dollars for "
-                "a million tokens."
+                f"{where}: {error}. Give input and output in US dollars for a million "
+                "tokens."
             ) from None
-        if min(checked[model].input, checked[model].output) < 0:
-            raise TraitError(f"prices: {model!r}: a price is not negative.")
+        for name in known:
+            value = getattr(checked[model], name)
+            if value is not None and not (math.isfinite(value) and value >= 0):
+                raise TraitError(f"{where}: {name} must be a price, and not {value}.")
     return checked
 
 
@@ -79,6 +89,6 @@ def checked_turn_limits(limits: object) -> TurnLimits:
         raise TraitError(f"turn_limits: {error}") from None
     for name in values:
         value = getattr(checked, name)
-        if value is not None and value <= 0:
+        if value is not None and not (math.isfinite(value) and value > 0):
             raise TraitError(f"turn_limits: {name} must be above 0, and not {value}.")
     return checked

@@ -446,6 +446,13 @@ def test_model_asks_again_without_what_was_refused(
     assert len(endpoint.requests) == 2
 
 
+def test_model_has_no_thoughts_where_there_is_no_room_for_them() -> None:
+    endpoint = Endpoint(refusal(400, "adaptive is unknown"), GOOD)
+    request = ModelRequest(messages=ASK.messages, max_tokens=1_024, thinking=True)
+    ask(new_model(endpoint), request)
+    assert endpoint.bodies[-1]["thinking"] == {"type": "disabled"}
+
+
 def test_model_that_refuses_one_option_after_the_other_is_asked_without_any() -> None:
     endpoint = Endpoint(
         refusal(400, "adaptive is unknown"),

@@ -11,8 +11,10 @@ from streamchat_nb.agent.agent import TurnLimits
 from streamchat_nb.agent.anthropic_agent import AnthropicAgent
 from streamchat_nb.agent.budget import BYTES_PER_TOKEN, Budget, Spent
 from streamchat_nb.agent.prices import Price, price_of
-from streamchat_nb.errors import UsageError
+from streamchat_nb.agent.retry import RetryPolicy
+from streamchat_nb.errors import ModelError, UsageError
 from streamchat_nb.protocol.content import Usage
+from streamchat_nb.protocol.events import MessageDiscarded
 from streamchat_nb.testing.agent_run import AgentRun, run_agent
 from streamchat_nb.testing.scripted_model import ScriptedModel, script, tool_use
 from streamchat_nb.tools.decorator import tool
@@ -120,6 +122,31 @@ def test_endpoint_that_counts_nothing_is_estimated() -> None:
     budget = Budget(TurnLimits(tokens=1_000), Spent(), None)
     budget.count(Usage(), input_bytes=900, output_bytes=300)
     assert budget.room(900) == 1_000 - 300 - 100 - 300
+
+
+def test_what_was_counted_stays_where_the_rest_is_estimated() -> None:
+    budget = Budget(TurnLimits(), Spent(), Price(input=1, output=1))
+    usage = Usage(input_tokens=1_000, web_search_requests=5)
+    assert budget.count(usage, input_bytes=9, output_bytes=3) == pytest.approx(
+        0.051_001
+    )
+
+
+def test_try_that_broke_off_is_estimated() -> None:
+    cut = ModelError("Cut.", code="model_stream_truncated", retryable=True)
+    usage = Usage(input_tokens=1_000, output_tokens=100)
+    model = ScriptedModel(
+        [[*script("Half an ans", cut=True), cut], script("Whole.", usage=usage)]
+    )
+    agent = AnthropicAgent(
+        model, price=DEAR, retry=RetryPolicy(first_wait_s=0.0, jitter=lambda: 0.0)
+    )
+    done = asyncio.run(run_agent(agent, "Look."))
+    assert done.answer.status == "completed"
+    assert done.answer.cost is not None
+    assert done.answer.cost > 1.5
+    (void,) = [e for e in done.events if isinstance(e, MessageDiscarded)]
+    assert void.cost is not None
 
 
 def test_what_the_conversation_used_counts() -> None:

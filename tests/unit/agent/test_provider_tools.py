@@ -63,7 +63,7 @@ def test_search_is_told_as_a_tool_call_with_its_links() -> None:
     done, recording = run("web-search-tool.1", "web_search")
     assert done.answer.status == "completed"
     assert recording.sent[0]["tools"] == [
-        {"type": "web_search_20250305", "name": "web_search"}
+        {"type": "web_search_20250305", "name": "web_search", "max_uses": 5}
     ]
     (call,) = done.answer.tool_calls
     assert (call.name, call.where, call.status) == ("web_search", "provider", "ok")
