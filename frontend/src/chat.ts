@@ -2,7 +2,7 @@
 
 import { claimClientId, newId } from "./client_id";
 import { Connection, type ConnectionOptions } from "./connection";
-import { type Attachment, contentOf } from "./content";
+import { type Attachment, contentOf, type OutputSchema, questionOf } from "./content";
 import { FileTransfer } from "./file_transfer";
 import { type KeepingPlaces, KeptTexts, keepingPlacesOf } from "./kept_texts";
 import type { Event } from "./protocol";
@@ -157,10 +157,16 @@ export class Chat implements ChatModel {
     }
   }
 
-  send(text: string, attachments: readonly Attachment[] = []): void {
+  /** @param schema the shape of the answer that is wanted; `null`: prose */
+  send(
+    text: string,
+    attachments: readonly Attachment[] = [],
+    schema: OutputSchema | null = null,
+  ): void {
     if (text.trim() !== "" || attachments.length > 0) {
-      const content = contentOf(text, attachments);
-      this.#connection.dispatch({ type: "send", clientMessageId: newId("w"), content });
+      const question = questionOf(contentOf(text, attachments), schema);
+      const clientMessageId = newId("w");
+      this.#connection.dispatch({ type: "send", clientMessageId, ...question });
     }
   }
 
@@ -233,7 +239,8 @@ export class Chat implements ChatModel {
 
   retry(turn: string): void {
     const question = this.#fold.message(this.#fold.turn(turn)?.message ?? "");
-    this.send(writtenTextOf(question), attachedTo(question));
+    const schema = question?.output_schema ?? null;
+    this.send(writtenTextOf(question), attachedTo(question), schema);
   }
 
   act(action: Action): void {

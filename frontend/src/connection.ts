@@ -5,7 +5,7 @@
 
 import { ConnectionMachine, type MachineOptions } from "./connection_machine";
 import { requestProblem } from "./connection_words";
-import { contentOf } from "./content";
+import { contentOf, questionOf } from "./content";
 import type { KernelChannel } from "./kernel_channel";
 import type { Event, WireConversationState } from "./protocol";
 import { SleepingClock } from "./transport/clock";
@@ -351,9 +351,10 @@ export class Connection {
   async #postMessage(
     output: Extract<Output, { readonly type: "post_message" }>,
   ): Promise<void> {
-    const { conversation, clientMessageId, content } = output;
+    const { conversation, clientMessageId, content, output_schema } = output;
     const path = `conversations/${encodeURIComponent(conversation)}/messages`;
-    const body = { content, client_message_id: clientMessageId };
+    const question = questionOf(content, output_schema);
+    const body = { ...question, client_message_id: clientMessageId };
     const headers = {
       Prefer: "respond-async",
       "Idempotency-Key": clientMessageId,

@@ -5,6 +5,24 @@ import type { ContentBlock, TextBlock, UserBlock } from "./protocol";
 /** A file that was uploaded, or what was shared of an object in a notebook. */
 export type Attachment = Exclude<UserBlock, TextBlock>;
 
+/** A JSON Schema that an answer is to have the shape of. */
+export type OutputSchema = Readonly<Record<string, unknown>>;
+
+/** What one message asks for; the same however often it is sent. */
+export interface Question {
+  readonly content: readonly UserBlock[];
+  /** The shape of the answer that is wanted; absent: prose. */
+  readonly output_schema?: OutputSchema;
+}
+
+/** The question of a content; without a schema it wants prose. */
+export function questionOf(
+  content: readonly UserBlock[],
+  schema?: OutputSchema | null,
+): Question {
+  return schema == null ? { content } : { content, output_schema: schema };
+}
+
 /** The content of a message, the text first. */
 export function contentOf(
   text: string,

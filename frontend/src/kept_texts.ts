@@ -6,7 +6,7 @@
  * Before there is a conversation, they and drafts belong to their tab alone.
  */
 
-import { type Attachment, isAttachment } from "./content";
+import { type Attachment, isAttachment, type Question, questionOf } from "./content";
 import type { ContentBlock, UserBlock } from "./protocol";
 import type { KeptMessage } from "./transport/outbox";
 import type { OutgoingMessage } from "./view/types";
@@ -28,12 +28,13 @@ export interface KeepingPlaces {
   readonly thisTab: Storage | null;
 }
 
-interface KeptRecord {
-  readonly content: readonly UserBlock[];
+interface KeptRecord extends Question {
   /** When it was typed, milliseconds since the epoch. */
   readonly at: number;
   /** Why the server refused it. */
   readonly problem: string | null;
+  /** The code of that refusal. */
+  readonly code?: string | undefined;
 }
 
 /** The storages of a window that may be used. */
@@ -65,19 +66,22 @@ export class KeptTexts {
 
   /** Messages that an earlier page left, in the order in which they were typed. */
   get messages(): readonly KeptMessage[] {
-    return [...this.#records].map(([clientMessageId, { content, at, problem }]) => ({
+    return [...this.#records].map(([clientMessageId, record]) => ({
       clientMessageId,
-      content,
-      problem: problemOf(problem, this.#now() - at),
+      ...questionOf(record.content, record.output_schema),
+      problem: problemOf(record, this.#now() - record.at),
     }));
   }
 
   /** Keep the messages of an outbox, and no others that were kept here before. */
   keepMessages(outbox: readonly OutgoingMessage[]): void {
     const records = new Map<string, KeptRecord>();
-    for (const { client_message_id, content, error } of outbox.slice(-MOST_MESSAGES)) {
+    for (const message of outbox.slice(-MOST_MESSAGES)) {
+      const { client_message_id, content, output_schema, error } = message;
       const at = this.#records.get(client_message_id)?.at ?? this.#now();
-      records.set(client_message_id, { content, at, problem: error?.message ?? null });
+      const question = questionOf(content, output_schema);
+      const problem = error?.message ?? null;
+      records.set(client_message_id, { ...question, at, problem, code: error?.code });
     }
     for (const id of this.#records.keys()) {
       if (!records.has(id)) {
@@ -187,9 +191,12 @@ export class KeptTexts {
   }
 }
 
-function problemOf(problem: string | null, ageMs: number): KeptMessage["problem"] {
+function problemOf(
+  { problem, code }: KeptRecord,
+  ageMs: number,
+): KeptMessage["problem"] {
   if (problem !== null) {
-    return { code: "refused", message: problem };
+    return { code: code ?? "refused", message: problem };
   }
   if (ageMs <= SENT_WITHIN_MS) {
     return null;
@@ -200,9 +207,11 @@ function problemOf(problem: string | null, ageMs: number): KeptMessage["problem"
 
 function recordOf(value: string): KeptRecord | null {
   const record = attempt(() => JSON.parse(value) as Partial<KeptRecord> | null);
-  return isContent(record?.content) && typeof record.at === "number"
-    ? { content: record.content, at: record.at, problem: record.problem ?? null }
-    : null;
+  if (!isContent(record?.content) || typeof record.at !== "number") {
+    return null;
+  }
+  const { content, output_schema, at, problem = null, code } = record;
+  return { ...questionOf(content, output_schema), at, problem, code };
 }
 
 function isContent(content: unknown): content is readonly UserBlock[] {

@@ -36,6 +36,8 @@ const AGENT = { id: "a", name: "Agent", kind: "agent" } as const;
 
 export class LocalServer {
   readonly conversation = "c_1";
+  /** The id of a conversation that is made. */
+  made = this.conversation;
   readonly faults: Faults = {};
   readonly events: Event[] = [];
   /** Method and path of each request, and each upgrade. */
@@ -114,7 +116,7 @@ export class LocalServer {
   }
 
   /** Put a user's message into the log, once, and an answer of a few words. */
-  send(clientMessageId: string, content: unknown): number {
+  send(clientMessageId: string, content: unknown, output_schema?: unknown): number {
     const known = this.#sent.get(clientMessageId);
     if (known !== undefined) {
       return known;
@@ -124,7 +126,7 @@ export class LocalServer {
     const isBusy = this.state.turns.some(({ status }) => status === "running");
     const seq = this.append({
       ...{ type: "message.created", message: `q${number}`, role: "user", turn },
-      ...{ author: AUTHOR, client_message_id: clientMessageId, content },
+      ...{ author: AUTHOR, client_message_id: clientMessageId, content, output_schema },
     });
     this.#sent.set(clientMessageId, seq);
     if (isBusy) {
@@ -207,8 +209,8 @@ export class LocalServer {
           });
           break;
         case "send": {
-          const { id: re, client_message_id, content } = command;
-          const seq = this.send(client_message_id, content);
+          const { id: re, client_message_id, content, output_schema } = command;
+          const seq = this.send(client_message_id, content, output_schema);
           say({ type: "ack", re, seq, result: {} });
           break;
         }
@@ -324,14 +326,16 @@ export class LocalServer {
         answer(200, { agents: [{ name: "a", model: "m", offline: true }] });
         break;
       case "POST conversations":
-        answer(201, { id: this.conversation, log: "log1", head: 1, title: "" });
+        answer(201, { id: this.made, log: "log1", head: 1, title: "" });
         break;
       case "POST conversations/c_1/messages": {
-        const { client_message_id, content } = JSON.parse(await bodyOf(request));
+        const { client_message_id, content, output_schema } = JSON.parse(
+          await bodyOf(request),
+        );
         answer(202, {
           message: "q",
           turn: "t",
-          seq: this.send(client_message_id, content),
+          seq: this.send(client_message_id, content, output_schema),
         });
         break;
       }

@@ -1,6 +1,6 @@
 /** What was typed and is not in the log yet. */
 
-import { excessBytes } from "../content";
+import { excessBytes, type Question, questionOf } from "../content";
 import type { ErrorBody, UserBlock } from "../protocol";
 import type { OutgoingMessage } from "../view/types";
 import { PendingList, type Progress } from "./pending_list";
@@ -9,28 +9,27 @@ import { PendingList, type Progress } from "./pending_list";
 export const MOST_WAITING = 32;
 
 /** A message that outlived its page. */
-export interface KeptMessage {
+export interface KeptMessage extends Question {
   readonly clientMessageId: string;
-  readonly content: readonly UserBlock[];
   /** Why it is not sent by itself; `null` when it is. */
   readonly problem: ErrorBody | null;
 }
 
 /** An ordered list of own messages, each under the id that makes it send-once. */
-export class Outbox extends PendingList<readonly UserBlock[], OutgoingMessage> {
+export class Outbox extends PendingList<Question, OutgoingMessage> {
   /** @param kept what an earlier page left unsent */
   constructor(kept: readonly KeptMessage[] = []) {
     super();
-    for (const { clientMessageId, content, problem } of kept) {
-      this.add(clientMessageId, content, problem);
+    for (const { clientMessageId, content, output_schema, problem } of kept) {
+      this.add(clientMessageId, questionOf(content, output_schema), problem);
     }
   }
 
   /** Put a message in; refused at once when it is too long or too many wait. */
-  put(id: string, content: readonly UserBlock[], messageBytesLimit: number): void {
+  put(id: string, question: Question, messageBytesLimit: number): void {
     if (!this.has(id)) {
       const waiting = this.count((_, { state }) => state !== "failed");
-      this.add(id, content, refusal(content, messageBytesLimit, waiting));
+      this.add(id, question, refusal(question.content, messageBytesLimit, waiting));
     }
   }
 
@@ -41,10 +40,10 @@ export class Outbox extends PendingList<readonly UserBlock[], OutgoingMessage> {
 
   protected override show(
     key: string,
-    content: readonly UserBlock[],
+    question: Question,
     progress: Progress,
   ): OutgoingMessage {
-    return { client_message_id: key, content, ...progress };
+    return { client_message_id: key, ...question, ...progress };
   }
 }
 

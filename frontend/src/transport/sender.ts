@@ -1,6 +1,6 @@
 /** Getting messages and requests about turns to the server, by a socket or by HTTP. */
 
-import { contentOf } from "../content";
+import { contentOf, questionOf } from "../content";
 import type { ErrorBody } from "../protocol";
 import { type KeptMessage, Outbox } from "./outbox";
 import type { PendingList } from "./pending_list";
@@ -78,7 +78,7 @@ export class Sender {
       case "send":
         this.outbox.put(
           input.clientMessageId,
-          input.content,
+          questionOf(input.content, input.output_schema),
           this.#host.messageBytesLimit,
         );
         break;
@@ -144,17 +144,17 @@ export class Sender {
       if (next === null) {
         return;
       }
-      const { key: clientMessageId, item: content } = next;
+      const { key: clientMessageId, item: question } = next;
       if (carrier === "requests") {
         this.#isPosting = true;
         const type = "post_message";
-        this.#host.emit({ type, conversation, clientMessageId, content });
+        this.#host.emit({ type, conversation, clientMessageId, ...question });
       } else {
         const command = {
           type: "send",
           conversation,
           client_message_id: clientMessageId,
-          content,
+          ...question,
         } as const;
         carrier.ask(command, this.#answerTo(this.outbox, clientMessageId), now);
       }

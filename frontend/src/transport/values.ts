@@ -1,12 +1,11 @@
 /** The values that go between the connection's machine and the world around it. */
 
-import type { Attachment } from "../content";
+import type { Attachment, Question } from "../content";
 import type {
   Command,
   ErrorBody,
   Event,
   Identifier,
-  UserBlock,
   WireConversationState,
 } from "../protocol";
 import type { ApprovalAnswer } from "../view/types";
@@ -149,11 +148,7 @@ export type Input =
       readonly id: number;
       readonly failure: RequestFailure;
     }
-  | {
-      readonly type: "send";
-      readonly clientMessageId: Identifier;
-      readonly content: readonly UserBlock[];
-    }
+  | ({ readonly type: "send"; readonly clientMessageId: Identifier } & Question)
   | { readonly type: "resend"; readonly clientMessageId: Identifier }
   | { readonly type: "discard"; readonly clientMessageId: Identifier }
   | { readonly type: "ask"; readonly request: TurnRequest }
@@ -189,12 +184,11 @@ export type Output =
     }
   /** End the socket, stream or page request of a session. */
   | { readonly type: "close"; readonly id: number }
-  | {
+  | ({
       readonly type: "post_message";
       readonly conversation: Identifier;
       readonly clientMessageId: Identifier;
-      readonly content: readonly UserBlock[];
-    }
+    } & Question)
   | {
       readonly type: "post_request";
       readonly conversation: Identifier;

@@ -7,9 +7,9 @@
  * puts them back. Views only read it.
  */
 
-import type { Attachment } from "../content";
+import type { Attachment, OutputSchema, Question } from "../content";
 import type { KernelChannel } from "../kernel_channel";
-import type { ContentBlock, Usage, UserBlock } from "../protocol";
+import type { ContentBlock, Usage } from "../protocol";
 import type { Parts } from "./part";
 
 /** Something to click under an answer; see `Action` in the protocol. */
@@ -50,7 +50,7 @@ export interface MessageState {
   readonly actions: readonly Action[];
   readonly discard_reason?: string | null | undefined;
   /** The JSON Schema of the answer that a user's message wants. */
-  readonly output_schema?: Readonly<Record<string, unknown>> | null | undefined;
+  readonly output_schema?: OutputSchema | null | undefined;
 }
 
 /** One tool call, from the request to its end. */
@@ -185,9 +185,8 @@ export interface ConnectionStatus {
 }
 
 /** A message of this reader's that the log has not echoed yet. */
-export interface OutgoingMessage {
+export interface OutgoingMessage extends Question {
   readonly client_message_id: string;
-  readonly content: readonly UserBlock[];
   readonly status: "sending" | "failed";
   readonly error?: ErrorBody | null | undefined;
 }
@@ -413,4 +412,6 @@ export interface ChatViewOptions {
   readonly dataSource?: DataSource | undefined;
   /** What is loaded when it is first needed; one for all views of a chat. */
   readonly parts: Parts;
+  /** Shows a fresh conversation in place of this one; absent: not from here. */
+  readonly newConversation?: (() => void) | undefined;
 }

@@ -378,6 +378,23 @@ describe("a chat", () => {
     ]);
   });
 
+  test.each([{}, { sockets: "blocked" } as const])(
+    "asks again for data in the shape that was wanted, with %o",
+    async (faults) => {
+      Object.assign(server.faults, faults);
+      const chat = open();
+      const schema = { type: "object", required: ["name"] };
+      chat.send("Contacts", [], schema);
+      await until(chat, () => chat.state.messages.length === 2);
+
+      chat.retry("t1");
+      await until(chat, () => chat.state.messages.length === 4);
+
+      const asked = chat.state.messages.filter(({ role }) => role === "user");
+      expect(asked.map((message) => message.output_schema)).toEqual([schema, schema]);
+    },
+  );
+
   test("whose view throws stays connected", async () => {
     const thrown: unknown[] = [];
     const keep = (error: unknown): void => {

@@ -50,6 +50,15 @@ describe("messages on their way", () => {
     expect(texts(open())).toEqual(["b"]);
   });
 
+  test("keep the shape that their answer is to have, and why they were refused", () => {
+    const output_schema = { type: "object" };
+    open().keepMessages([{ ...outgoing("a", "No."), output_schema }]);
+
+    expect(open().messages).toMatchObject([
+      { output_schema, problem: { code: "x", message: "No." } },
+    ]);
+  });
+
   test("belong to their conversation", () => {
     open("c_1").keepMessages([outgoing("a")]);
     open("c_10").keepMessages([outgoing("b")]);
