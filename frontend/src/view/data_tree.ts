@@ -3,6 +3,7 @@
 import { showControls } from "../markdown/hidden";
 import { appendVisible } from "../markdown/inline_view";
 import { make } from "./element";
+import { makeFold } from "./fold";
 import * as strings from "./strings";
 
 const MOST_ITEMS = 200;
@@ -39,9 +40,9 @@ export class DetailsView {
     const pre = make("pre", "tool-text");
     pre.tabIndex = 0;
     appendVisible(pre, showControls(next.slice(0, 20_000)));
-    const summary = make("summary", "");
-    appendVisible(summary, showControls(strings.details(name.replaceAll("_", " "))));
-    this.element.replaceChildren(summary, pre);
+    const words = make("span", "");
+    appendVisible(words, showControls(strings.details(name.replaceAll("_", " "))));
+    this.element.replaceChildren(makeFold(words), pre);
   }
 }
 
@@ -96,7 +97,7 @@ function makeFolded(value: unknown, depth: number): HTMLElement {
   const size = Array.isArray(value)
     ? value.length
     : Object.keys(value as Fields).length;
-  return make("details", "", make("summary", "", strings.entries(size)), inside);
+  return make("details", "", makeFold(strings.entries(size)), inside);
 }
 
 /** The columns of rows that all have nothing but plain values; null for others. */

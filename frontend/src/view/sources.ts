@@ -5,19 +5,20 @@ import { removeHidden } from "../markdown/hidden";
 import { makeAnchor } from "../markdown/inline_view";
 import { CITED, type Source } from "./citations";
 import { make, makeButton } from "./element";
+import { makeFold } from "./fold";
 import * as strings from "./strings";
 
 /** The sources of one text. */
 export class SourcesView {
   readonly element = make("details", "sources");
   readonly #signal: AbortSignal;
-  readonly #count = make("summary", "sources-summary");
+  readonly #count = make("span", "sources-summary");
   readonly #list = make("ol", "sources-list");
   #shown = "";
 
   constructor(signal: AbortSignal) {
     this.#signal = signal;
-    this.element.append(this.#count, this.#list);
+    this.element.append(makeFold(this.#count), this.#list);
   }
 
   /**

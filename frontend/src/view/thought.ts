@@ -3,7 +3,7 @@
 import { showControls } from "../markdown/hidden";
 import { appendVisible } from "../markdown/inline_view";
 import { make, setText } from "./element";
-import { makeIcon } from "./icon";
+import { makeFold } from "./fold";
 import * as strings from "./strings";
 
 export class ThoughtView {
@@ -14,9 +14,7 @@ export class ThoughtView {
   #shown = "";
 
   constructor(signal: AbortSignal) {
-    const summary = make("summary", "thought-summary");
-    summary.append(makeIcon("chevron"), this.#title);
-    this.element.append(summary, this.#body);
+    this.element.append(makeFold(this.#title), this.#body);
     this.element.addEventListener("toggle", () => this.#showText(), { signal });
   }
 

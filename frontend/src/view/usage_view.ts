@@ -1,6 +1,7 @@
 /** What one answer used and cost, folded. */
 
 import { make } from "./element";
+import { makeFold } from "./fold";
 import { formatDuration } from "./formats";
 import * as strings from "./strings";
 import type { TurnState } from "./types";
@@ -8,7 +9,8 @@ import { costWords, makeRows, totalTokens, usageRows } from "./usage_words";
 
 export class UsageView {
   readonly element = make("details", "usage");
-  readonly #summary = make("summary", "usage-summary");
+  readonly #words = make("span", "usage-summary");
+  readonly #summary = makeFold(this.#words);
   #shown = "";
 
   constructor() {
@@ -29,7 +31,7 @@ export class UsageView {
     const shown = JSON.stringify([words, rows]);
     if (shown === this.#shown) return;
     this.#shown = shown;
-    this.#summary.textContent = words.join(" · ");
+    this.#words.textContent = words.join(" · ");
     this.element.replaceChildren(this.#summary, makeRows(rows));
   }
 }

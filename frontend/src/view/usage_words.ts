@@ -4,12 +4,12 @@ import type { Usage } from "../protocol";
 import { make } from "./element";
 import * as strings from "./strings";
 
-/** Dollars with the digits that matter: "$1.23", "$0.0042", "less than $0.0001". */
+/** Dollars with the digits that matter: "$1.23", "$0.01", "$0.0040", "less than $0.0001". */
 export function formatCost(dollars: number): string {
   if (dollars === 0) return "$0";
   if (dollars < 0.0001) return strings.lessThan("$0.0001");
-  if (dollars >= 0.1) return `$${dollars.toFixed(2)}`;
-  return `$${Number(dollars.toPrecision(2))}`;
+  const digits = dollars.toPrecision(2);
+  return `$${Number(digits) < 0.01 ? digits : dollars.toFixed(2)}`;
 }
 
 /** Tokens that went in, with what was read from and written to the endpoint's cache. */
