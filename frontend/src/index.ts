@@ -47,10 +47,12 @@ class SharedChat {
   readonly dataSource: KernelData;
   readonly parts: Parts;
   readonly #lifetime = new AbortController();
+  readonly #model: WidgetModel;
   #conversation: string;
   #views = 0;
 
   constructor(model: WidgetModel) {
+    this.#model = model;
     this.#conversation = model.get("conversation");
     const { signal } = this.#lifetime;
     const channel = new KernelChannel(model);
@@ -76,6 +78,20 @@ class SharedChat {
       }
     }, signal);
   }
+
+  /** Make a fresh conversation, and let the model have it in place of this one. */
+  readonly newConversation = async (): Promise<void> => {
+    const { signal } = this.#lifetime;
+    const { server } = this.opened.chat;
+    const came = await server.ask("conversations", {
+      method: "POST",
+      body: {},
+      signal,
+    });
+    const id =
+      "answer" in came && (came.answer as { readonly id?: unknown } | null)?.id;
+    if (typeof id === "string") tell(this.#model, "conversation", id);
+  };
 
   /** Whether it shows this conversation, or will once it has made it. */
   shows(conversation: string): boolean {
@@ -140,6 +156,8 @@ function render({ model, el, signal }: RenderContext): () => void {
         layout: "widget",
         dataSource: shared.dataSource,
         parts: shared.parts,
+        newConversation: () =>
+          void shared.newConversation().then(() => view?.chat.focus()),
       }),
       end: () => viewLifetime.abort(),
     };

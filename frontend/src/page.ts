@@ -38,7 +38,11 @@ function show(signal: AbortSignal): void {
     { once: true },
   );
   const parts = new Parts(fileLoader(staticUrl));
-  new ChatView(document.body, chat, { signal, layout: "page", parts }).focus();
+  const newConversation = (): void => {
+    location.hash = "";
+  };
+  const options = { signal, layout: "page", parts, newConversation } as const;
+  new ChatView(document.body, chat, options).focus();
 }
 
 /** The server's token was for the first request; it need not stay in the address. */

@@ -15,6 +15,16 @@ export function neverStarted({ status, started_ts }: TurnState): boolean {
   return status !== "queued" && started_ts == null;
 }
 
+/** Whether anything of a turn's answer came. */
+export function hasAnswer({ messages }: ConversationState, turn: string): boolean {
+  return messages.some(
+    (message) =>
+      message.role === "assistant" &&
+      message.turn === turn &&
+      message.blocks.length > 0,
+  );
+}
+
 /** The turn that was started last. */
 export function lastStarted({ turns }: ConversationState): TurnState | undefined {
   for (let at = turns.length - 1; at >= 0; at--) {

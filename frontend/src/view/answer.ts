@@ -5,6 +5,7 @@ import { neverStarted } from "../turns";
 import { ActionsView } from "./actions";
 import { copyText } from "./clipboard";
 import { arrange, make, makeButton, setText } from "./element";
+import { failureWords, mayHelpAgain, needsNewConversation } from "./failures";
 import { AgentMessageView } from "./message";
 import type { MessageSurroundings } from "./message_parts";
 import { type NoticeContent, NoticeView, type Remedy } from "./notice";
@@ -23,6 +24,8 @@ export interface AnswerSurroundings extends MessageSurroundings {
   act(action: Action): void;
   retry(turn: string): void;
   send(text: string): void;
+  /** Show a fresh conversation; absent: not from here. */
+  readonly newConversation: (() => void) | undefined;
   /** Whether nothing was begun after this turn. */
   isLast(turn: string): boolean;
   /** Who answers, where that is worth saying; else empty. */
@@ -122,12 +125,14 @@ export class AnswerView {
     }
     const kept = answered ? strings.keptAnswer : strings.keptMessage;
     const last = this.#states.at(-1);
-    const canContinue = !this.#isEmpty() && this.#surroundings.isLast(turn.turn);
-    const onward = canContinue ? [this.#continue] : [];
+    const onward = this.#canContinue(turn) ? [this.#continue] : [];
     const remedies = [...onward, this.#again(turn, strings.askAgain)];
     switch (turn.status) {
       case "completed":
-        return noticeOfEnd(turn.stop_reason ?? last?.stop_reason ?? "", onward);
+        return noticeOfEnd(turn.stop_reason ?? last?.stop_reason ?? "", {
+          onward,
+          fresh: this.#fresh,
+        });
       case "cancelled": {
         const unseen = turn.stop_reason === "no_subscribers";
         const what = unseen ? strings.stoppedUnseen : strings.stopped;
@@ -136,15 +141,28 @@ export class AnswerView {
       case "interrupted":
         return { tone: "error", what: strings.turnInterrupted, kept, remedies };
       case "failed": {
-        const detail = turn.error?.message;
-        if (turn.error?.code === "budget_reached") {
-          return { tone: "error", what: strings.budgetReached, detail, kept };
-        }
-        return { tone: "error", what: strings.turnFailed, detail, kept, remedies };
+        const { error } = turn;
+        const what = failureWords(turn, !this.#isEmpty());
+        const fresh = needsNewConversation(error) ? this.#fresh : [];
+        const all = mayHelpAgain(error) ? [...fresh, ...remedies] : fresh;
+        return { tone: "error", what, detail: error?.message, kept, remedies: all };
       }
       default:
         return null;
     }
+  }
+
+  /** Half of an answer that is data is not gone on with: it would be of no shape. */
+  #canContinue({ turn }: TurnState): boolean {
+    const { isLast, wantsData } = this.#surroundings;
+    return !this.#isEmpty() && isLast(turn) && !wantsData(turn);
+  }
+
+  get #fresh(): readonly Remedy[] {
+    const { newConversation } = this.#surroundings;
+    return newConversation === undefined
+      ? []
+      : [{ label: strings.newConversation, act: newConversation }];
   }
 
   get #continue(): Remedy {
@@ -182,8 +200,14 @@ export class AnswerView {
   }
 }
 
+/** Ways on from an answer: more of it, or a fresh conversation. */
+interface WaysOn {
+  readonly onward: readonly Remedy[];
+  readonly fresh: readonly Remedy[];
+}
+
 /** What a reader is to know of how a completed answer ended; mostly nothing. */
-function noticeOfEnd(reason: string, onward: readonly Remedy[]): NoticeContent | null {
+function noticeOfEnd(reason: string, { onward, fresh }: WaysOn): NoticeContent | null {
   switch (reason) {
     case "superseded":
       return { tone: "note", what: strings.superseded };
@@ -194,7 +218,7 @@ function noticeOfEnd(reason: string, onward: readonly Remedy[]): NoticeContent |
       return { tone: "error", what: strings.refused, detail: strings.refusedDetail };
     case "model_context_window_exceeded": {
       const [what, detail] = [strings.tooLongToRead, strings.tooLongDetail];
-      return { tone: "error", what, detail };
+      return { tone: "error", what, detail, remedies: fresh };
     }
     default:
       return null;

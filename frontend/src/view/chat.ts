@@ -6,12 +6,13 @@
  */
 
 import type { Attachment } from "../content";
-import { isBusy, neverStarted, openTurns } from "../turns";
+import { hasAnswer, isBusy, neverStarted, openTurns } from "../turns";
 import { Announcer } from "./announcer";
 import { BadgeView, ConnectionBadge } from "./badge";
 import { ComposerView } from "./composer";
 import { makeDropZone } from "./drop_zone";
 import { make, setText } from "./element";
+import { failureWords } from "./failures";
 import { formatDuration } from "./formats";
 import { NoticeView } from "./notice";
 import type { Extras } from "./part";
@@ -124,7 +125,9 @@ export class ChatView {
       say: (text) => this.#announcer.say(text),
     });
     this.#problem = new NoticeView(signal);
-    this.#transcript = new Transcript(model, this.#announcer, { signal, parts });
+    this.#transcript = new Transcript(model, this.#announcer, {
+      ...{ signal, parts, newConversation: options.newConversation },
+    });
     const scroller = this.#makeScroller();
     this.#follower = new EndFollower(scroller, this.#transcript.element, signal);
     this.#composer = new ComposerView({
@@ -346,7 +349,10 @@ export class ChatView {
     // What never began is said as the queue shrinks.
     if (turn === undefined || neverStarted(turn)) return;
     if (turn.status === "completed") this.#announcer.say(strings.announceAnswer);
-    if (turn.status === "failed") this.#announcer.say(strings.turnFailed);
+    if (turn.status === "failed") {
+      const began = hasAnswer(this.#model.state, turn.turn);
+      this.#announcer.say(failureWords(turn, began));
+    }
     if (turn.status === "interrupted") this.#announcer.say(strings.turnInterrupted);
     if (turn.status === "cancelled") this.#announcer.say(strings.stopped);
   }

@@ -6,6 +6,7 @@ import { appendVisible } from "../markdown/inline_view";
 import { attachedTo, writtenTextOf } from "../turns";
 import type { AttachmentSurroundings, AttachmentsView } from "./attachments";
 import { arrange, make, makeButton, setText } from "./element";
+import { mayHelpAgain, needsNewConversation } from "./failures";
 import {
   DataPart,
   DetailsPart,
@@ -22,6 +23,12 @@ import { Slot } from "./slot";
 import * as strings from "./strings";
 import type { BlockState, MessageState, OutgoingMessage } from "./types";
 
+interface UserSurroundings extends AttachmentSurroundings {
+  readonly parts: Parts;
+  /** Show a fresh conversation; absent: not from here. */
+  readonly newConversation: (() => void) | undefined;
+}
+
 /** What a message of the reader's may ask for while it is not sent. */
 export interface OutgoingRemedies {
   resend(clientMessageId: string): void;
@@ -35,15 +42,14 @@ export class UserMessageView {
   readonly #footer = make("div", "user-footer");
   readonly #note = make("span", "user-note");
   readonly #remedies = make("span", "user-remedies");
+  readonly #resend: HTMLButtonElement;
+  readonly #fresh: HTMLButtonElement | null;
   readonly #attachments: Slot<Extras, AttachmentsView>;
   #shown: string | null = null;
   #clientMessageId = "";
 
-  constructor(
-    remedies: OutgoingRemedies,
-    surroundings: AttachmentSurroundings & { readonly parts: Parts },
-  ) {
-    const { signal, parts } = surroundings;
+  constructor(remedies: OutgoingRemedies, surroundings: UserSurroundings) {
+    const { signal, parts, newConversation } = surroundings;
     this.#attachments = new Slot({
       ...{ part: parts.extras, name: strings.attached, signal },
       make: ({ AttachmentsView }) => new AttachmentsView(surroundings),
@@ -51,8 +57,15 @@ export class UserMessageView {
     this.element.setAttribute("aria-label", strings.you);
     const resend = (): void => remedies.resend(this.#clientMessageId);
     const discard = (): void => remedies.discard(this.#clientMessageId);
+    const button = (label: string, act: () => void) =>
+      makeButton("quiet-button", label, act, signal);
+    this.#resend = button(strings.sendAgain, resend);
+    this.#fresh = newConversation
+      ? button(strings.newConversation, newConversation)
+      : null;
     this.#remedies.append(
-      makeButton("quiet-button", strings.sendAgain, resend, signal),
+      ...(this.#fresh ? [this.#fresh] : []),
+      this.#resend,
       makeButton("quiet-button", strings.discard, discard, signal),
     );
     this.#footer.append(this.#note, this.#remedies);
@@ -69,6 +82,8 @@ export class UserMessageView {
     this.#clientMessageId = message.client_message_id;
     this.#showText(writtenText(message.content));
     this.#showAttachments(attachmentsOf(message.content));
+    this.#resend.hidden = !mayHelpAgain(message.error);
+    if (this.#fresh) this.#fresh.hidden = !needsNewConversation(message.error);
     if (message.status === "sending") this.#showState("sending", strings.sending);
     else
       this.#showState("failed", `${strings.notSent} ${message.error?.message ?? ""}`);

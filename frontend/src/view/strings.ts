@@ -124,6 +124,8 @@ export const tooLongToRead =
   "The answer ends here: the conversation is longer than the model can read.";
 export const tooLongDetail = "Begin a new conversation, and take what matters along.";
 export const budgetReached = "The answer ended at its ceiling of tokens or money.";
+export const budgetReachedBefore =
+  "This was not answered: the ceiling of tokens or money is reached.";
 export const turnInterrupted = "The server stopped in the middle of this answer.";
 export const neverStarted = "Stopped before it was answered.";
 export const neverStartedUnseen = "Nobody was here any more, so this was not answered.";
@@ -132,6 +134,7 @@ export const keptAnswer = "Your message and the answer so far are kept.";
 export const keptMessage = "Your message is kept.";
 export const askAgain = "Ask again";
 export const continueAnswer = "Continue";
+export const newConversation = "New conversation";
 /** What "Continue" sends. */
 export const continueMessage = "Please continue where you stopped.";
 

@@ -9,7 +9,6 @@ import type { Announcer } from "./announcer";
 import { type AnswerSurroundings, AnswerView } from "./answer";
 import { arrange, make } from "./element";
 import { UserMessageView } from "./message";
-import type { MessageSurroundings } from "./message_parts";
 import { answerIdOf, readingOrder } from "./order";
 import * as strings from "./strings";
 import type {
@@ -50,7 +49,7 @@ export class Transcript {
   constructor(
     model: ChatModel,
     announcer: Announcer,
-    base: Pick<MessageSurroundings, "signal" | "parts">,
+    base: Pick<AnswerSurroundings, "signal" | "parts" | "newConversation">,
   ) {
     this.#model = model;
     this.#announcer = announcer;

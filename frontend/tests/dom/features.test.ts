@@ -1,8 +1,9 @@
 /** What models do besides prose: citing, own tools, thoughts, data, and their ends. */
 
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import "./browser_parts";
 import { ChatView } from "../../src/view/chat";
+import { formatCost } from "../../src/view/usage_words";
 import { recordedLog } from "../logs";
 import { loadedParts } from "../parts";
 import {
@@ -24,12 +25,16 @@ const parts = await loadedParts();
 let lifetime: AbortController;
 let model: ScriptedModel;
 let view: ChatView;
+const opened = vi.fn();
 
 beforeEach(() => {
   lifetime = new AbortController();
   model = new ScriptedModel();
   document.body.replaceChildren();
-  view = new ChatView(document.body, model, { signal: lifetime.signal, parts });
+  opened.mockClear();
+  view = new ChatView(document.body, model, {
+    ...{ signal: lifetime.signal, parts, newConversation: opened },
+  });
 });
 
 afterEach(() => lifetime.abort());
@@ -287,7 +292,71 @@ describe("how an answer ends", () => {
     await play(...ending("budget_reached", "failed", { error }));
     expect(texts(".streamchat-notice-what")[0]).toContain("ceiling");
     expect(texts(".streamchat-notice-detail")).toEqual([message]);
+    const [fresh, ...others] = all<HTMLButtonElement>(".streamchat-notice button");
+    expect([fresh?.textContent, others]).toEqual(["New conversation", []]);
+    fresh?.click();
+    expect(opened).toHaveBeenCalledOnce();
   });
+
+  test("before its first word by a ceiling does not say that there is an answer", async () => {
+    const error = { code: "budget_reached", message: "It is reached." };
+    await play(...begins.slice(0, 2));
+    await play(turnFinished("t1", "failed", { error }));
+    const what = "This was not answered: the ceiling of tokens or money is reached.";
+    expect(texts(".streamchat-notice-what")).toEqual([what]);
+    expect(texts(".streamchat-announcer p").at(-1)).toBe(what);
+  });
+
+  test.each([
+    ["output_unsupported", false, []],
+    ["model_request_too_large", false, ["New conversation"]],
+    ["agent_absent", false, ["Continue", "Ask again"]],
+    ["model_not_found", false, ["Continue", "Ask again"]],
+    ["model_overloaded", true, ["Continue", "Ask again"]],
+  ])("by %s offers what can help: %j", async (code, retryable, expected) => {
+    const error = { code, message: "So it is.", retryable };
+    await play(...ending("", "failed", { error }));
+    expect(texts(".streamchat-notice-remedies button")).toEqual(expected);
+  });
+
+  test("by a conversation that is too long offers another one", async () => {
+    await play(...ending("model_context_window_exceeded"));
+    expect(texts(".streamchat-notice-remedies button")).toEqual(["New conversation"]);
+  });
+
+  test("where data was wanted is asked again, not continued", async () => {
+    const error = {
+      code: "output_invalid",
+      message: "No such shape.",
+      retryable: true,
+    };
+    const asked = { ...asks("u1", "As data"), output_schema: { type: "object" } };
+    const [, ...rest] = ending("", "failed", { error });
+    await play(asked, ...rest);
+    expect(texts(".streamchat-notice-remedies button")).toEqual(["Ask again"]);
+  });
+});
+
+test("a message that a ceiling refused is answered in a new conversation only", async () => {
+  const message = {
+    client_message_id: "w_1",
+    content: [{ type: "text", text: "More" }] as const,
+    status: "failed" as const,
+  };
+  const shown = () =>
+    all<HTMLButtonElement>(".streamchat-user-remedies button").filter(
+      ({ hidden }) => !hidden,
+    );
+  const labels = () => shown().map(({ textContent }) => textContent);
+  model.setOutbox([{ ...message, error: { code: "queue_full", message: "Later." } }]);
+  await paint();
+  expect(labels()).toEqual(["Send again", "Discard"]);
+  const error = { code: "budget_reached", message: "The ceiling is reached." };
+  model.setOutbox([{ ...message, error }]);
+  await paint();
+  expect(labels()).toEqual(["New conversation", "Discard"]);
+  shown()[0]?.click();
+  expect(opened).toHaveBeenCalledOnce();
 });
 
 describe("what an answer used", () => {
@@ -297,9 +366,22 @@ describe("what an answer used", () => {
     const turn = wholeTurn(1, "Hi", "Hello").slice(0, -1);
     await play(...turn, turnFinished("t1", "completed", { usage, cost: 0.0123 }));
     const [summary] = texts(".streamchat-usage-summary");
-    expect(summary).toMatch(/^1,243 tokens · \$0\.012 \(estimated\) · 0\.\d s$/);
+    expect(summary).toMatch(/^1,243 tokens · \$0\.01 \(estimated\) · 0\.\d s$/);
     expect(all<HTMLDetailsElement>(".streamchat-usage")[0]?.open).toBe(false);
     expect(texts(".streamchat-usage dd").slice(0, 3)).toEqual(["1,009", "9", "234"]);
+  });
+
+  test.each([
+    [0, "$0"],
+    [0.00001, "less than $0.0001"],
+    [0.004, "$0.0040"],
+    [0.0045, "$0.0045"],
+    [0.00996, "$0.01"],
+    [0.0123, "$0.01"],
+    [0.1, "$0.10"],
+    [12.345, "$12.35"],
+  ])("of %d dollars is written as %s", (dollars, expected) => {
+    expect(formatCost(dollars)).toBe(expected);
   });
 
   test("at a price that nobody knows is said to be", async () => {

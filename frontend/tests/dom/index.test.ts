@@ -165,6 +165,32 @@ describe("a widget", () => {
     expect(el.querySelectorAll("section")).toHaveLength(1);
   });
 
+  test("begins a new conversation where this one is at its ceiling", async () => {
+    const model = new Model();
+    const { el } = render(model);
+    await saw(el, "Live over WebSocket");
+    page.server.made = "c_2";
+    const turn = "t1";
+    const asked = { type: "message.created", message: "q1", role: "user", turn };
+    page.server.append({
+      ...{ ...asked, author: { id: "u", name: "You", kind: "user" } },
+      content: [{ type: "text", text: "More" }],
+    });
+    page.server.append({ type: "turn.started", message: "q1", agent: "a", turn });
+    const error = { code: "budget_reached", message: "It is reached." };
+    page.server.append({ type: "turn.finished", turn, status: "failed", error });
+    await saw(el, "It is reached.");
+
+    [...el.querySelectorAll("button")]
+      .find(({ textContent }) => textContent === "New conversation")
+      ?.click();
+
+    await vi.waitFor(() => expect(model.traits.conversation).toBe("c_2"), 5_000);
+    expect(model.saved).toContainEqual({ conversation: "c_2" });
+    await vi.waitFor(() => expect(el.contains(document.activeElement)).toBe(true));
+    expect(el.querySelectorAll("section")).toHaveLength(1);
+  });
+
   test("follows theme and height", async () => {
     const model = new Model();
     model.traits.height = "321px";

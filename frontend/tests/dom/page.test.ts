@@ -36,4 +36,16 @@ test("the page shows the conversation of its address, or makes one for the first
   await vi.waitFor(() => expect(document.title).toBe("Ada · streamchat"));
   const made = page.server.requests.filter((r) => r === "POST conversations");
   expect(made).toHaveLength(1);
+
+  const turn = "t2";
+  page.server.append({ type: "turn.started", message: "q1", agent: "a", turn });
+  const error = { code: "budget_reached", message: "It is reached." };
+  page.server.append({ type: "turn.finished", turn, status: "failed", error });
+  await saw("It is reached.");
+  const buttons = [...document.querySelectorAll("button")];
+  buttons.find(({ textContent }) => textContent === "New conversation")?.click();
+  await vi.waitFor(() => expect(document.title).toBe("streamchat"));
+  await saw("Ready");
+  expect(location.hash).toBe("");
+  expect((document.activeElement as HTMLElement).tagName).toBe("TEXTAREA");
 });
