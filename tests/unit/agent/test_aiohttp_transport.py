@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import ssl
+from collections.abc import Awaitable, Callable
 
 import aiohttp
 import httpx2
@@ -65,3 +68,193 @@ def test_transport_is_left_to_the_sdk_where_a_proxy_is_set(
     assert isinstance(direct_transport(), AiohttpTransport)
     monkeypatch.setenv(name, "http://127.0.0.1:1")
     assert direct_transport() is None
+
+
+# --- connections that a server closes
+
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: keep-alive\r\n\r\nok"
+END_S = 20.0
+
+
+class ClosingServer:
+    """Answers the first request of a connection, and promises to keep it.
+
+    Args:
+        end: Gets a connection after its first answer; it is closed when this returns.
+        refuses: From this connection on, none is answered.
+    """
+
+    def __init__(self, end: End, *, refuses: int = 1000) -> None:
+        self._end = end
+        self._refuses = refuses
+        self.connections = 0
+        self.requests: list[bytes] = []
+        self.closed = 0
+        self.closing = asyncio.Event()
+
+    async def all_closed(self) -> None:
+        while self.closed < self.connections:
+            self.closing.clear()
+            await self.closing.wait()
+
+    async def read(self, reader: asyncio.StreamReader) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
+        self.requests.append(await reader.readexactly(length))
+
+    async def serve(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self.connections += 1
+        number = self.connections
+        with contextlib.suppress(asyncio.IncompleteReadError, OSError):
+            await self.read(reader)
+            if number < self._refuses:
+                writer.write(ANSWER)
+                await writer.drain()
+                await self._end(self, reader, writer)
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+        self.closed += 1
+        self.closing.set()
+
+
+End = Callable[
+    [ClosingServer, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]
+]
+
+
+async def at_once(
+    _server: ClosingServer, _reader: asyncio.StreamReader, _: asyncio.StreamWriter
+) -> None:
+    """Close right after the answer."""
+
+
+async def unread(
+    _server: ClosingServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    """Close when the second request arrives, by a reset."""
+    await reader.read(1)
+    writer.transport.abort()
+
+
+async def read(
+    server: ClosingServer, reader: asyncio.StreamReader, _: asyncio.StreamWriter
+) -> None:
+    """Close when the second request was read."""
+    await server.read(reader)
+
+
+def answering(part: bytes) -> End:
+    """Return an end that answers a part of the second request's answer."""
+
+    async def end(
+        server: ClosingServer,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        await server.read(reader)
+        writer.write(part)
+        await writer.drain()
+
+    return end
+
+
+async def ask(client: httpx2.AsyncClient, url: str, words: str) -> str:
+    return (await client.post(url, content=words)).text
+
+
+def play(
+    server: ClosingServer,
+    scenario: Callable[[httpx2.AsyncClient, str], Awaitable[None]],
+) -> None:
+    async def run() -> None:
+        async with asyncio.timeout(END_S):
+            listening = await asyncio.start_server(server.serve, "127.0.0.1", 0)
+            host, port = listening.sockets[0].getsockname()
+            transport = AiohttpTransport()
+            async with listening, httpx2.AsyncClient(transport=transport) as client:
+                await scenario(client, f"http://{host}:{port}/")
+            await server.all_closed()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("turns", [None, 0, 1, 2, 3, 5])
+@pytest.mark.parametrize("end", [at_once, unread, read])
+def test_request_on_a_connection_that_was_closed_is_sent_on_a_fresh_one(
+    end: End, turns: int | None
+) -> None:
+    server = ClosingServer(end)
+
+    async def scenario(client: httpx2.AsyncClient, url: str) -> None:
+        for number in range(4):
+            assert await ask(client, url, f"{number}") == "ok"
+            if turns is None and end is at_once:
+                await server.all_closed()
+            for _ in range(turns or 0):
+                await asyncio.sleep(0)
+
+    play(server, scenario)
+    answered = list(dict.fromkeys(server.requests))
+    assert answered == [b"0", b"1", b"2", b"3"]
+    # What went into a closing connection may have been read there as well.
+    assert len(server.requests) <= 6
+
+
+def test_failure_of_a_fresh_connection_is_an_error_at_once() -> None:
+    server = ClosingServer(at_once, refuses=1)
+
+    async def scenario(client: httpx2.AsyncClient, url: str) -> None:
+        with pytest.raises(httpx2.RemoteProtocolError):
+            await ask(client, url, "a")
+
+    play(server, scenario)
+    assert server.requests == [b"a"]
+
+
+def test_request_is_sent_once_more_and_not_twice() -> None:
+    server = ClosingServer(read, refuses=2)
+
+    async def scenario(client: httpx2.AsyncClient, url: str) -> None:
+        assert await ask(client, url, "a") == "ok"
+        with pytest.raises(httpx2.RemoteProtocolError):
+            await ask(client, url, "b")
+
+    play(server, scenario)
+    assert server.requests == [b"a", b"b", b"b"]
+    assert server.connections == 2
+
+
+@pytest.mark.parametrize(
+    "part", [ANSWER[:1], ANSWER[:20], b"HTTP/1.1 100 Continue\r\n\r\n", ANSWER[:-1]]
+)
+def test_request_that_a_byte_answered_is_not_sent_again(part: bytes) -> None:
+    server = ClosingServer(answering(part))
+
+    async def scenario(client: httpx2.AsyncClient, url: str) -> None:
+        assert await ask(client, url, "a") == "ok"
+        with pytest.raises(httpx2.RemoteProtocolError):
+            await ask(client, url, "b")
+
+    play(server, scenario)
+    assert server.requests == [b"a", b"b"]
+
+
+def test_silence_of_a_reused_connection_is_a_timeout_and_not_sent_again() -> None:
+    async def never(
+        server: ClosingServer, reader: asyncio.StreamReader, _: asyncio.StreamWriter
+    ) -> None:
+        await server.read(reader)
+        await reader.read()
+
+    server = ClosingServer(never)
+
+    async def scenario(client: httpx2.AsyncClient, url: str) -> None:
+        assert await ask(client, url, "a") == "ok"
+        with pytest.raises(httpx2.ReadTimeout):
+            await client.post(url, content="b", timeout=httpx2.Timeout(20, read=0.2))
+
+    play(server, scenario)
+    assert server.connections == 1
