@@ -5,8 +5,8 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help lab test browser local-model coverage soak docs bench lint lint-python \
-  lint-imports lint-spelling lint-frontend types types-python types-frontend \
+.PHONY: help lab dev setup test browser local-model coverage soak docs bench lint \
+  lint-python lint-imports lint-spelling lint-frontend types types-python types-frontend \
   build package clean again
 
 VENV := .venv
@@ -37,6 +37,8 @@ PACKAGING := pyproject.toml hatch_build.py \
 
 help:
 	@echo 'make lab        open notebooks/quickstart.ipynb in JupyterLab (PORT=, LAB_ARGS=)'
+	@echo 'make dev        install the package and what its developers need'
+	@echo 'make setup      install that, a browser, npm packages and a small model'
 	@echo 'make test       run every test (PARTS="core integration faults browser notebooks frontend")'
 	@echo 'make browser    run the browser tests'
 	@echo 'make local-model  talk to a small language model on this machine'
@@ -94,6 +96,12 @@ frontend/node_modules/.complete: frontend/package.json frontend/package-lock.jso
 
 $(VENV)/browser-path: $(STAMPS)/test
 	$(PY) scripts/ensure_browser.py $@
+
+dev: $(STAMPS)/dev
+
+# All that tests and checks need. After `make dev`, nothing is installed twice.
+setup: $(STAMPS)/dev $(VENV)/browser-path frontend/node_modules/.complete \
+  $(STAMPS)/local-model
 
 # --- run -----------------------------------------------------------------------
 
