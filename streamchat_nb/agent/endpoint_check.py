@@ -64,6 +64,11 @@ _HINTS = {
     "another kind of service, set it to one that speaks the Messages API.",
     "tools": "Choose a model that can call tools, or go without them: chat works.",
 }
+_BROKE = "The endpoint answered before; then the connection to it broke."
+_BROKE_HINT = (
+    "Try again. If it breaks again, look into the log of the endpoint, and of a proxy "
+    "before it."
+)
 
 
 async def check_agent(agent: Agent, *, deadline_s: float = 28.0) -> list[Check]:
@@ -187,6 +192,9 @@ class _EndpointCheck:
         blamed = _BLAMED.get(error.code, self._trying)
         if blamed == "reachable" and error.code not in _BLAMED:
             blamed = "streams"  # it was reached, and said something else than an answer
+        if error.code == "model_unreachable" and blamed in self._done:
+            self._note(self._trying, "failed", _BROKE, _BROKE_HINT)
+            return
         if blamed in self._done:
             blamed = self._trying
         if blamed != "reachable" and error.code != "model_credential_missing":

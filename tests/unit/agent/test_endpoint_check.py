@@ -156,6 +156,13 @@ def test_check_blames_what_is_wrong(
     assert failed.name == blamed
 
 
+def test_check_says_that_the_connection_broke_where_it_was_reached_before() -> None:
+    checks, _ = check_answers(COUNTED, httpx2.ReadError("x"))
+    assert "connection to it broke" in checks[5].says
+    assert "Try again" in checks[5].hint
+    assert "Choose a model" not in checks[5].hint
+
+
 @pytest.mark.parametrize(
     ("answers", "expected"), [([None], "osfsss"), ([COUNTED, None], "ooooof")]
 )
