@@ -128,16 +128,16 @@ async def begin_run(
         after = entry.after
         if after is None:
             after = await _before_turn(log, entry.turn)
+        return Run(
+            log=log,
+            turn=entry.turn,
+            after=after,
+            translation=_translation(log, entry, request),
+            application=application,
+        )
     except BaseException:
         application.leave()
         raise
-    return Run(
-        log=log,
-        turn=entry.turn,
-        after=after,
-        translation=_translation(log, entry, request),
-        application=application,
-    )
 
 
 async def _open(

@@ -11,7 +11,7 @@ import pytest
 from streamchat_nb.errors import InvalidInput, NotFound, TooLarge
 from streamchat_nb.protocol.content import DataBlock, TextBlock
 from streamchat_nb.protocol.frames import CallTool, CancelTool
-from streamchat_nb.server import agui_input
+from streamchat_nb.server import agui_input, agui_run
 from streamchat_nb.server.agui_input import RunRequest, read_request
 from streamchat_nb.server.agui_run import begin_run, conversation_of, message_id_of
 from streamchat_nb.server.agui_tools import CLIENT, Applications
@@ -196,4 +196,20 @@ def test_refused_run_leaves_nothing_behind() -> None:
             await begin_run(service, applications, ADA, twice)
         assert len(applications) == 0
 
+    play(scenario)
+
+
+def test_run_that_cannot_be_told_leaves_nothing_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fails(*_: object) -> None:
+        raise ZeroDivisionError
+
+    async def scenario(service: Service, _: EchoAgent) -> None:
+        applications = Applications()
+        with pytest.raises(ZeroDivisionError):
+            await begin_run(service, applications, ADA, request(tools=[LEND]))
+        assert len(applications) == 0
+
+    monkeypatch.setattr(agui_run, "history_before", fails)
     play(scenario)
