@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Any, Literal
+from weakref import WeakValueDictionary
 
 import msgspec
 from typing_extensions import override
@@ -143,7 +144,10 @@ class Agents:
         self._find_names = names
         self._agents: dict[AgentChoice, Agent] = {}
         self._problems: dict[str, StreamchatError] = {}
-        self._making = asyncio.Lock()
+        # A lock is there as long as somebody makes this agent, or waits for it.
+        self._making: WeakValueDictionary[AgentChoice, asyncio.Lock] = (
+            WeakValueDictionary()
+        )
 
     async def open(self) -> Agent:
         """Make the default agent and return it.
@@ -163,12 +167,15 @@ class Agents:
     async def get(self, choice: AgentChoice) -> Agent:
         """Return the agent of a choice; what it does not take is passed over.
 
+        One that takes long to make keeps nobody waiting who asks for another one.
+
         Raises:
             InvalidInput: There is no such agent, or it cannot be had so.
             UsageError: The server's own settings cannot be used.
         """
         choice = self._effective(choice)
-        async with self._making:
+        making = self._making.setdefault(choice, asyncio.Lock())
+        async with making:
             agent = self._agents.pop(choice, None)
             if agent is None:
                 agent = await asyncio.to_thread(self._made, choice)
@@ -228,8 +235,10 @@ class Agents:
             for choice, agent in self._agents.items()
             if id(agent) not in used and choice != AgentChoice(agent=choice.agent)
         ]
-        for choice in idle[: max(0, excess)]:
-            await self._agents.pop(choice).close()
+        # Out of everybody's reach first: others may come here while one is closed.
+        unused = [self._agents.pop(choice) for choice in idle[: max(0, excess)]]
+        for agent in unused:
+            await agent.close()
 
     async def close(self) -> None:
         """Close all."""

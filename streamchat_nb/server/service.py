@@ -19,17 +19,9 @@ from streamchat_nb._version import __version__
 from streamchat_nb.conversation.artifacts import artifacts_beside
 from streamchat_nb.conversation.log import ConversationLog, LogWriter
 from streamchat_nb.conversation.store import ConversationRecord
-from streamchat_nb.errors import (
-    NotFound,
-    StoreError,
-    StreamchatError,
-    Unavailable,
-)
+from streamchat_nb.errors import NotFound, StoreError, StreamchatError, Unavailable
 from streamchat_nb.protocol.content import Author
-from streamchat_nb.protocol.events import (
-    ConversationCreated,
-    ConversationUpdated,
-)
+from streamchat_nb.protocol.events import ConversationCreated, ConversationUpdated
 from streamchat_nb.server.agents import BUILT_IN, AgentChoice, Agents
 from streamchat_nb.server.attachments import Attachments
 from streamchat_nb.server.choices import Choices
@@ -215,6 +207,7 @@ class Service:
         )
         log = await self._writer.create(record, created)
         self._keep(self._turns_of(log, agent))
+        await self._close_unused_agents()
         return log
 
     async def open(self, principal: Principal, conversation: str) -> ConversationLog:
@@ -284,7 +277,7 @@ class Service:
         update = ConversationUpdated(settings=changed, by=_author(principal))
         await asyncio.shield(turns.log.append(update, durable=True, rejectable=True))
         turns.agent = agent
-        await self._agents.close_unused({id(t.answering) for t in self._turns.values()})
+        await self._close_unused_agents()
         return turns.log
 
     async def delete(self, principal: Principal, conversation: str) -> None:
@@ -554,6 +547,9 @@ class Service:
     def _keep(self, turns: ConversationTurns) -> None:
         self._turns[turns.log.id] = turns
         self._unload_idle()
+
+    async def _close_unused_agents(self) -> None:
+        await self._agents.close_unused({id(t.answering) for t in self._turns.values()})
 
     def _unload_idle(self) -> None:
         """Forget the longest unused idle conversations over the bound."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 from dataclasses import replace
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,8 @@ from tests.unit.server.echo_service import ADA, EchoAgent, ended, send
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+END_S = 30.0
 
 
 async def says(turn: Any) -> AsyncIterator[str]:
@@ -66,7 +69,7 @@ def test_agent_is_loaded_from_what_it_is_or_what_makes_it(
     ("place", "why"),
     [
         ("fails", "ZeroDivisionError"),
-        ("number", "int is no agent"),
+        ("number", r"\(int\) is no agent"),
         ("nothing", "AttributeError"),
     ],
 )
@@ -137,6 +140,94 @@ def test_agents_of_old_choices_are_closed_and_named_ones_stay(
 
     monkeypatch.setattr(agents_module, "MOST_AGENTS", 2)
     asyncio.run(scenario())
+
+
+def test_agent_that_is_slow_to_make_is_made_once_and_keeps_no_other_waiting() -> None:
+    slow = AgentChoice(agent="slow")
+    finish = threading.Event()
+    made: list[AgentChoice] = []
+
+    def make(choice: AgentChoice) -> Closing:
+        made.append(choice)
+        if choice == slow:
+            assert finish.wait(END_S)
+        return Closing(choice.agent or "assistant")
+
+    async def scenario() -> None:
+        agents = Agents(make, lambda: ["slow", "other"])
+        default = await agents.open()
+        waiting = [asyncio.ensure_future(agents.get(slow)) for _ in range(3)]
+        try:
+            async with asyncio.timeout(END_S):
+                while slow not in made:
+                    await asyncio.sleep(0.001)
+                assert await agents.get(AgentChoice()) is default
+                assert (await agents.get(AgentChoice(agent="other"))).name == "other"
+                assert not any(task.done() for task in waiting)
+        finally:
+            finish.set()
+        assert len(set(await asyncio.gather(*waiting))) == 1
+        assert made.count(slow) == 1
+
+    asyncio.run(scenario())
+
+
+def test_agents_may_be_closed_by_two_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[str | None] = []
+
+    class Slow(Closing):
+        def __init__(self, choice: AgentChoice) -> None:
+            super().__init__("assistant")
+            self.model = choice.model
+
+        @override
+        async def close(self) -> None:
+            await asyncio.sleep(0)
+            closed.append(self.model)
+
+    async def scenario() -> None:
+        agents = Agents(Slow)
+        await agents.open()
+        for number in range(4):
+            await agents.get(AgentChoice(model=f"m{number}"))
+        await asyncio.gather(agents.close_unused(set()), agents.close_unused(set()))
+        assert closed == ["m0", "m1", "m2"]
+
+    monkeypatch.setattr(agents_module, "MOST_AGENTS", 2)
+    asyncio.run(scenario())
+
+
+def test_conversations_that_are_made_with_many_models_keep_few_agents(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[Closing] = []
+
+    def make(_: AgentChoice) -> Closing:
+        made.append(Closing("assistant"))
+        return made[-1]
+
+    async def scenario() -> None:
+        service = Service(
+            Settings(),
+            store=MemoryStore(),
+            make_agent=make,
+            make_tools=lambda: ToolSet([]),
+        )
+        await service.start()
+        try:
+            for number in range(4):
+                await service.create(ADA, choice=AgentChoice(model=f"m{number}"))
+            closed = [agent.closed for agent in made]
+        finally:
+            await service.stop()
+        assert closed == [False, True, True, True, False]
+
+    async def main() -> None:
+        async with asyncio.timeout(END_S):
+            await scenario()
+
+    monkeypatch.setattr(agents_module, "MOST_AGENTS", 2)
+    asyncio.run(main())
 
 
 @tool
