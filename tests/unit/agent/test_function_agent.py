@@ -305,7 +305,7 @@ class ChatModel:
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ("gpt", "A str is no agent"),
+        ("gpt", r"What is given \(str\) is no agent"),
         (Graph(), "graph.compile"),
         (ChatModel(), r"create_agent\(model"),
         (Graph, "Graph is a class"),
