@@ -75,6 +75,7 @@ export class UserMessageView {
   update(message: MessageState): void {
     this.#showText(writtenTextOf(message));
     this.#showAttachments(attachedTo(message));
+    this.#showRemedies(null);
     this.#showState("sent", "");
   }
 
@@ -82,11 +83,15 @@ export class UserMessageView {
     this.#clientMessageId = message.client_message_id;
     this.#showText(writtenText(message.content));
     this.#showAttachments(attachmentsOf(message.content));
-    this.#resend.hidden = !mayHelpAgain(message.error);
-    if (this.#fresh) this.#fresh.hidden = !needsNewConversation(message.error);
+    this.#showRemedies(message.error);
     if (message.status === "sending") this.#showState("sending", strings.sending);
     else
       this.#showState("failed", `${strings.notSent} ${message.error?.message ?? ""}`);
+  }
+
+  #showRemedies(error: OutgoingMessage["error"]): void {
+    this.#resend.hidden = !mayHelpAgain(error);
+    if (this.#fresh) this.#fresh.hidden = !needsNewConversation(error);
   }
 
   #showAttachments(attachments: readonly Attachment[]): void {
