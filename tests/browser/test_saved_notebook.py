@@ -35,7 +35,7 @@ REMOVALS = """(output) => {
   new MutationObserver((records) => {
     for (const record of records) {
       for (const node of record.removedNodes) {
-        if (node.nodeType !== Node.ELEMENT_NODE) continue;
+        if (node.nodeType !== Node.ELEMENT_NODE || node.hidden) continue;
         const within = record.target.closest(".streamchat-scroller") !== null;
         const isChat = node.matches(".streamchat") || node.querySelector(".streamchat");
         if (within || isChat) {

@@ -1,6 +1,6 @@
 /** What one answer used and cost, folded. */
 
-import { make } from "./element";
+import { arrange, make } from "./element";
 import { makeFold } from "./fold";
 import { formatDuration } from "./formats";
 import * as strings from "./strings";
@@ -32,6 +32,6 @@ export class UsageView {
     if (shown === this.#shown) return;
     this.#shown = shown;
     this.#words.textContent = words.join(" · ");
-    this.element.replaceChildren(this.#summary, makeRows(rows));
+    arrange(this.element, [this.#summary, makeRows(rows)]); // it keeps the focus
   }
 }
