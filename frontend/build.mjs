@@ -5,6 +5,7 @@
  *   page.js       the full page
  *   extras.js     what no first answer needs, fetched when it is first shown
  *   panel.js      the settings and the check, fetched when somebody opens them
+ *   language_de.js   the words in German, fetched where the chat speaks it
  *   highlight.js  colours for code, fetched when code is first shown
  *   widget.css    the look of both
  *   THIRD_PARTY_LICENSES.txt   licences of everything that was bundled
@@ -34,6 +35,7 @@ const entries = {
   highlight: join(here, "src/highlight.ts"),
   extras: join(here, "src/extras.ts"),
   panel: join(here, "src/panel.ts"),
+  language_de: join(here, "src/language_de.ts"),
 };
 
 /** The folder of the package that a bundled file belongs to, or null for our own. */
@@ -71,7 +73,7 @@ function writeLicences(inputs) {
 function checkSizes(outputs) {
   for (const [file, { bytes }] of Object.entries(outputs)) {
     const name = relative(output, join(here, file));
-    console.log(`${name.padEnd(14)} ${(bytes / 1000).toFixed(1)} kB`);
+    console.log(`${name.padEnd(16)} ${(bytes / 1000).toFixed(1)} kB`);
     if (name === "widget.js" && bytes >= WIDGET_BYTES_LIMIT) {
       throw new Error(
         `widget.js has ${bytes} bytes, its limit is ${WIDGET_BYTES_LIMIT}: ` +

@@ -2,7 +2,7 @@
 
 import type { KernelChannel } from "./kernel_channel";
 import { relayFetch } from "./transport/relay_fetch";
-import * as strings from "./view/strings";
+import { more } from "./view/more_strings";
 
 export const TRIAL_TIMEOUT_MS = 8_000;
 const SUBPROTOCOL = "streamchat.v1";
@@ -35,14 +35,14 @@ class TrialError extends Error {}
 export function transportTrials(options: TrialOptions): Promise<CheckResult>[] {
   const { conversation, channel } = options;
   return [
-    timed("websocket", strings.hintSocket, options, trySocket),
+    timed("websocket", more.hintSocket, options, trySocket),
     conversation === ""
-      ? skipped("sse", strings.trialNoConversation)
-      : timed("sse", strings.hintStream, options, tryStream),
-    timed("rest", strings.hintRequests, options, tryRequest),
+      ? skipped("sse", more.trialNoConversation)
+      : timed("sse", more.hintStream, options, tryStream),
+    timed("rest", more.hintRequests, options, tryRequest),
     channel === null
-      ? skipped("relay", strings.trialNoKernel)
-      : timed("relay", strings.hintKernel, options, (_, signal) =>
+      ? skipped("relay", more.trialNoKernel)
+      : timed("relay", more.hintKernel, options, (_, signal) =>
           tryKernel(channel, signal),
         ),
   ];
@@ -65,15 +65,15 @@ async function timed(
   const started = performance.now();
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
-    const why = strings.trialLate(Math.round(timeoutMs / 1000));
+    const why = more.trialLate(Math.round(timeoutMs / 1000));
     timer = setTimeout(() => reject(new TrialError(why)), timeoutMs);
   });
   try {
     await Promise.race([trial(options, lifetime.signal), late]);
-    const says = strings.trialOk(Math.round(performance.now() - started));
+    const says = more.trialOk(Math.round(performance.now() - started));
     return { name, status: "ok", says };
   } catch (error) {
-    const says = error instanceof TrialError ? error.message : strings.trialBroken;
+    const says = error instanceof TrialError ? error.message : more.trialBroken;
     return { name, status: "failed", says, hint };
   } finally {
     clearTimeout(timer);
@@ -91,7 +91,7 @@ function trySocket({ apiUrl }: TrialOptions, signal: AbortSignal): Promise<void>
   return new Promise((resolve, reject) => {
     socket.addEventListener("message", ({ data }) => {
       if (String(data).includes('"hello"')) resolve();
-      else reject(new TrialError(strings.trialWrong));
+      else reject(new TrialError(more.trialWrong));
     });
     socket.addEventListener("close", () => reject(new Error("closed")));
   });
@@ -106,12 +106,12 @@ async function tryStream(
   const response = await get(new URL(path, apiUrl), "text/event-stream", signal);
   const type = response.headers.get("Content-Type") ?? "";
   if (response.body === null || !type.startsWith("text/event-stream")) {
-    throw new TrialError(strings.trialWrong);
+    throw new TrialError(more.trialWrong);
   }
   const reader = response.body.getReader();
   const { done } = await reader.read();
   void reader.cancel().catch(() => undefined);
-  if (done) throw new TrialError(strings.trialBroken);
+  if (done) throw new TrialError(more.trialBroken);
 }
 
 async function tryRequest(
@@ -130,14 +130,14 @@ async function get(url: URL, accept: string, signal: AbortSignal): Promise<Respo
     ...{ signal, credentials: "same-origin", cache: "no-store", redirect: "manual" },
     headers: { Accept: accept },
   });
-  if (!response.ok) throw new TrialError(strings.trialRefused(response.status));
+  if (!response.ok) throw new TrialError(more.trialRefused(response.status));
   return response;
 }
 
 async function checkHealth(response: Response): Promise<void> {
-  if (!response.ok) throw new TrialError(strings.trialRefused(response.status));
+  if (!response.ok) throw new TrialError(more.trialRefused(response.status));
   const health: unknown = await response.json().catch(() => null);
   if (typeof (health as { status?: unknown } | null)?.status !== "string") {
-    throw new TrialError(strings.trialWrong);
+    throw new TrialError(more.trialWrong);
   }
 }

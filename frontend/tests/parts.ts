@@ -2,10 +2,16 @@
 
 import * as extras from "../src/extras";
 import * as highlight from "../src/highlight";
+import * as language_de from "../src/language_de";
 import * as panel from "../src/panel";
 import { type FileName, Parts } from "../src/view/part";
 
-const FILES: Readonly<Record<FileName, unknown>> = { extras, panel, highlight };
+const FILES: Readonly<Record<FileName, unknown>> = {
+  extras,
+  panel,
+  highlight,
+  language_de,
+};
 
 /** Loads from the sources at once. */
 export async function loadFromSources(name: FileName): Promise<unknown> {

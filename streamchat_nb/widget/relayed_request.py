@@ -35,7 +35,7 @@ _ONE = r"conversations/[A-Za-z0-9._:-]{1,64}"
 _QUERY = r"(\?[A-Za-z0-9%._~*'()!=&:-]*)?"
 _ALLOWED = {
     "GET": re.compile(
-        rf"(agents|models|health){_QUERY}|static/(extras|highlight|panel)\.js"
+        rf"(agents|models|health){_QUERY}|static/(extras|highlight|panel|language_[a-z]+)\.js"
         rf"|{_ONE}/artifacts/[A-Za-z0-9._:-]{{1,64}}"
     ),
     "POST": re.compile(rf"conversations|check|{_ONE}/artifacts{_QUERY}"),

@@ -1,6 +1,6 @@
 /** Blocks to elements, each kept for as long as its block stays of the same kind. */
 
-import * as strings from "../view/strings";
+import { strings } from "../view/strings";
 import type { Alignment, Block } from "./block";
 import { type CodeSurroundings, CodeView } from "./code_view";
 import type { Inline } from "./inline";

@@ -1,7 +1,7 @@
 /** A block of code: its language, a copy button, and groups of lines. */
 
 import { copyText } from "../view/clipboard";
-import * as strings from "../view/strings";
+import { strings } from "../view/strings";
 import { type Block, LINES_PER_CODE_GROUP } from "./block";
 import { removeHidden } from "./hidden";
 import { appendVisible } from "./inline_view";

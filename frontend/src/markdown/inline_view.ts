@@ -6,7 +6,7 @@
  * HTML string that could be read as something else.
  */
 
-import * as strings from "../view/strings";
+import { strings } from "../view/strings";
 import { isLocalImage, namesDestination, safeLink } from "./address";
 import { nameCharacters, removeHidden, splitHidden } from "./hidden";
 import { type Inline, plainText } from "./inline";

@@ -12,7 +12,7 @@ import { type NoticeContent, NoticeView, type Remedy } from "./notice";
 import type { Extras } from "./part";
 import { Slot } from "./slot";
 import { StatusView } from "./status";
-import * as strings from "./strings";
+import { strings } from "./strings";
 import type { Action, MessageState, TurnState } from "./types";
 import type { UsageView } from "./usage_view";
 

@@ -4,7 +4,8 @@ import type { Highlight } from "../markdown";
 import { removeHidden, showControls } from "../markdown/hidden";
 import { appendVisible } from "../markdown/inline_view";
 import { make, makeButton, setText } from "./element";
-import * as strings from "./strings";
+import { more } from "./more_strings";
+import { strings } from "./strings";
 import type { ApprovalAnswer, OutgoingRequest, ToolCallState } from "./types";
 import { waitsForAnswer } from "./waits";
 
@@ -61,38 +62,33 @@ export class ApprovalView {
     this.#code.tabIndex = 0;
     this.#field.hidden = true;
     this.#field.spellcheck = false;
-    this.#field.setAttribute("aria-label", strings.approvalEditLabel);
+    this.#field.setAttribute("aria-label", more.approvalEditLabel);
     this.#field.addEventListener("input", () => this.#showProblem(""), { signal });
     this.#problem.setAttribute("role", "alert");
     this.#problem.hidden = true;
     const allow = makeButton(
       "approval-allow",
-      strings.allow,
+      more.allow,
       () => this.#approve("once"),
       signal,
     );
     this.#remember = makeButton(
       "quiet-button",
-      strings.allowInConversation,
+      more.allowInConversation,
       () => this.#approve("conversation"),
       signal,
     );
-    this.#edit = makeButton(
-      "quiet-button",
-      strings.edit,
-      () => this.#beginEdit(),
-      signal,
-    );
+    this.#edit = makeButton("quiet-button", more.edit, () => this.#beginEdit(), signal);
     this.#leave = makeButton(
       "quiet-button",
-      strings.leaveEdit,
+      more.leaveEdit,
       () => this.#leaveEdit(),
       signal,
     );
     this.#leave.hidden = true;
     const deny = makeButton(
       "quiet-button",
-      strings.deny,
+      more.deny,
       () => this.#answer({ decision: "denied" }),
       signal,
     );
@@ -173,7 +169,7 @@ export class ApprovalView {
       return;
     }
     const editedInput = inputOf(this.#field.value, this.#language);
-    if (editedInput === null) this.#showProblem(strings.approvalNotJson);
+    if (editedInput === null) this.#showProblem(more.approvalNotJson);
     else this.#answer({ decision: "approved", remember, editedInput });
   }
 

@@ -6,8 +6,8 @@ import { appendVisible } from "../markdown/inline_view";
 import type { DataBlock, DocumentBlock, ImageBlock } from "../protocol";
 import { make, makeButton, setText } from "./element";
 import { makeIcon } from "./icon";
+import { more } from "./more_strings";
 import { drawPicture, enlarge } from "./picture";
-import * as strings from "./strings";
 
 /** What attachments need from the chat around them. */
 export interface AttachmentSurroundings {
@@ -51,19 +51,19 @@ export class AttachmentsView {
   #makePicture({ artifact, media_type, alt = "" }: ImageBlock): HTMLElement {
     const { signal } = this.#surroundings;
     const picture = make("img", "");
-    picture.alt = removeHidden(alt) || strings.imageAttachment;
+    picture.alt = removeHidden(alt) || more.imageAttachment;
     const button = makeButton(
       "thumbnail",
       picture,
       () => void this.#enlarge(picture, artifact, media_type),
       signal,
     );
-    button.setAttribute("aria-label", strings.enlarge(picture.alt));
+    button.setAttribute("aria-label", more.enlarge(picture.alt));
     button.title = picture.alt;
     void this.#draw(picture, artifact, media_type).then((isDrawn) => {
       if (isDrawn || signal.aborted) return;
       button.disabled = true;
-      button.replaceChildren(strings.pictureBroken);
+      button.replaceChildren(more.pictureBroken);
     });
     return button;
   }
@@ -89,7 +89,7 @@ export class AttachmentsView {
   }
 
   #makeDocument(block: DocumentBlock): HTMLElement {
-    const name = removeHidden(block.title ?? "") || strings.document;
+    const name = removeHidden(block.title ?? "") || more.document;
     const note = make("span", "chip-note", kindOf(block));
     const words = make("span", "chip-name", name);
     const button = makeButton(
@@ -99,7 +99,7 @@ export class AttachmentsView {
       this.#surroundings.signal,
     );
     button.append(words, note);
-    button.title = strings.download(name);
+    button.title = more.download(name);
     return button;
   }
 
@@ -107,7 +107,7 @@ export class AttachmentsView {
     const { signal } = this.#surroundings;
     const bytes = await this.#surroundings.attachedFile(artifact, signal);
     if (bytes === null) {
-      setText(note, strings.fileGone);
+      setText(note, more.fileGone);
       return;
     }
     // Without a type it is a file to keep, never a page to open.
@@ -143,10 +143,10 @@ function makeData({ name, text }: DataBlock, signal: AbortSignal): HTMLElement {
     "",
     makeIcon("data"),
     make("span", "chip-name", removeHidden(name)),
-    make("span", "chip-note", strings.characters(text.length)),
+    make("span", "chip-note", more.characters(text.length)),
     makeIcon("chevron"),
   );
-  summary.title = strings.sharedData;
+  summary.title = more.sharedData;
   element.append(summary);
   element.addEventListener(
     "toggle",
@@ -167,5 +167,5 @@ export function makeDigest(text: string): HTMLElement {
 }
 
 function kindOf({ media_type }: DocumentBlock): string {
-  return media_type === "application/pdf" ? "PDF" : strings.textFile;
+  return media_type === "application/pdf" ? "PDF" : more.textFile;
 }

@@ -1,7 +1,7 @@
 /** A badge in plain words; more words when it is pressed. */
 
 import { make, makeButton, setText } from "./element";
-import * as strings from "./strings";
+import { strings } from "./strings";
 import type { ConnectionStatus } from "./types";
 
 let nextId = 1;

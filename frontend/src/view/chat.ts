@@ -21,7 +21,7 @@ import type { QueueView } from "./queue";
 import { EndFollower } from "./scroll";
 import { SettingsButton } from "./settings_button";
 import { Slot } from "./slot";
-import * as strings from "./strings";
+import { strings } from "./strings";
 import { ThemeFollower } from "./theme";
 import { Transcript } from "./transcript";
 import type { Change, ChatModel, ChatViewOptions, Theme, TurnState } from "./types";

@@ -5,7 +5,8 @@ import { type CheckResult, transportTrials } from "../transport_trials";
 import { copyText } from "./clipboard";
 import { make, makeButton, setText } from "./element";
 import { type IconName, makeIcon } from "./icon";
-import * as strings from "./strings";
+import { more } from "./more_strings";
+import { strings } from "./strings";
 import type { ChatModel } from "./types";
 
 /** The endpoint is asked several questions, and may be slow. */
@@ -41,18 +42,18 @@ export class CheckView {
     const { signal } = options;
     this.#begin = makeButton(
       "quiet-button",
-      strings.check,
+      more.check,
       () => void this.#check(),
       signal,
     );
     this.#copy = makeButton(
       "quiet-button",
-      strings.copyCheck,
+      more.copyCheck,
       () => void this.#copyResults(),
       signal,
     );
     this.#copy.hidden = true;
-    setText(this.#summary, strings.checkDetail);
+    setText(this.#summary, more.checkDetail);
     this.#summary.setAttribute("role", "status");
     this.element.append(
       this.#summary,
@@ -69,7 +70,7 @@ export class CheckView {
   get text(): string {
     return this.#results
       .map(({ name, status, says, hint }) => {
-        const line = `${titleOf(name)}: ${strings.checkStates[status]}. ${says}`;
+        const line = `${titleOf(name)}: ${more.checkStates[status]}. ${says}`;
         return hint ? `${line} ${hint}` : line;
       })
       .join("\n")
@@ -86,7 +87,7 @@ export class CheckView {
     this.#found = [];
     this.#list.replaceChildren();
     this.#copy.hidden = true;
-    setText(this.#summary, strings.checking);
+    setText(this.#summary, more.checking);
     const { server, state } = model;
     const trials = transportTrials({
       ...{ apiUrl: server.apiUrl, channel: server.channel, signal },
@@ -100,11 +101,11 @@ export class CheckView {
     if (signal.aborted) return;
     this.element.removeAttribute("aria-busy");
     this.#begin.removeAttribute("aria-disabled");
-    setText(this.#begin, strings.checkAgain);
+    setText(this.#begin, more.checkAgain);
     this.#copy.hidden = false;
     const failed = this.#results.filter(({ status }) => status === "failed").length;
-    setText(this.#summary, strings.checkEnds(failed));
-    say(strings.checkEnds(failed));
+    setText(this.#summary, more.checkEnds(failed));
+    say(more.checkEnds(failed));
   }
 
   async #askServer(): Promise<readonly CheckResult[]> {
@@ -115,7 +116,7 @@ export class CheckView {
     if ("problem" in came) {
       const { code, message } = came.problem;
       const isOld = code === "not_found";
-      const says = isOld ? strings.checkOld : message;
+      const says = isOld ? more.checkOld : message;
       return [{ name: "server", status: isOld ? "skipped" : "failed", says }];
     }
     const { checks } = came.answer as { readonly checks?: unknown };
@@ -132,12 +133,12 @@ export class CheckView {
   async #copyResults(): Promise<void> {
     const isCopied = await copyText(this.text);
     setText(this.#copy, isCopied ? strings.copied : strings.copyFailed);
-    setTimeout(() => setText(this.#copy, strings.copyCheck), COPIED_SHOWN_MS);
+    setTimeout(() => setText(this.#copy, more.copyCheck), COPIED_SHOWN_MS);
   }
 }
 
 function titleOf(name: string): string {
-  return strings.checkNames[name] ?? removeHidden(name);
+  return more.checkNames[name] ?? removeHidden(name);
 }
 
 function makeItem({ name, status, says, hint }: CheckResult): HTMLElement {
@@ -145,7 +146,7 @@ function makeItem({ name, status, says, hint }: CheckResult): HTMLElement {
     "div",
     "check-words",
     make("strong", "", titleOf(name)),
-    make("span", "check-state", strings.checkStates[status]),
+    make("span", "check-state", more.checkStates[status]),
     make("span", "check-says", removeHidden(says)),
   );
   if (hint) words.append(make("span", "check-hint", removeHidden(hint)));

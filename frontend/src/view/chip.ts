@@ -4,7 +4,8 @@ import type { Attachment } from "../content";
 import { removeHidden } from "../markdown/hidden";
 import { make, makeButton, setText } from "./element";
 import { makeIcon } from "./icon";
-import * as strings from "./strings";
+import { more } from "./more_strings";
+import { strings } from "./strings";
 
 export type ChipState =
   /** Not there yet: it uploads, or the kernel is asked. */
@@ -55,9 +56,9 @@ export class ChipView {
     const shownName = removeHidden(name);
     this.#retry = makeButton("chip-retry", strings.tryAgain, options.retry, signal);
     const remove = makeButton("chip-remove", makeIcon("cross"), options.remove, signal);
-    remove.setAttribute("aria-label", strings.about(strings.remove, shownName));
+    remove.setAttribute("aria-label", more.about(strings.remove, shownName));
     remove.title = strings.remove;
-    this.#retry.setAttribute("aria-label", strings.about(strings.tryAgain, shownName));
+    this.#retry.setAttribute("aria-label", more.about(strings.tryAgain, shownName));
     label.append(this.#note);
     this.element.append(label, this.#retry, remove);
     this.element.setAttribute("role", "listitem");

@@ -2,7 +2,8 @@
 
 import { removeHidden } from "../markdown/hidden";
 import { make, makeButton, setText } from "./element";
-import * as strings from "./strings";
+import { more } from "./more_strings";
+import { strings } from "./strings";
 import type { ChatModel } from "./types";
 
 /** The agent that takes a model, an effort and whether to think. */
@@ -111,11 +112,11 @@ export class ChoiceForm {
     const { signal } = options;
     const set = (name: string) => (value: string) =>
       void this.#set({ [name]: value || null });
-    this.#agent = new Picker(strings.agent, (name) => this.#chooseAgent(name), signal);
-    this.#model = new Picker(strings.model, (id) => this.#chooseModel(id), signal);
-    this.#effort = new Picker(strings.effort, set("effort"), signal);
+    this.#agent = new Picker(more.agent, (name) => this.#chooseAgent(name), signal);
+    this.#model = new Picker(more.model, (id) => this.#chooseModel(id), signal);
+    this.#effort = new Picker(more.effort, set("effort"), signal);
     this.#thinking = new Picker(
-      strings.thinkingChoice,
+      more.thinkingChoice,
       (value) => void this.#set({ thinking: value === "" ? null : value === "on" }),
       signal,
     );
@@ -127,7 +128,7 @@ export class ChoiceForm {
     );
     this.#problem.setAttribute("role", "alert");
     this.#note.setAttribute("role", "status");
-    setText(this.#note, strings.fromNextTurn);
+    setText(this.#note, more.fromNextTurn);
     this.element.append(
       this.#agent.element,
       this.#model.element,
@@ -146,7 +147,7 @@ export class ChoiceForm {
     this.#loading?.abort();
     this.#loading = new AbortController();
     this.element.setAttribute("aria-busy", "true");
-    setText(this.#note, strings.fromNextTurn);
+    setText(this.#note, more.fromNextTurn);
     this.#showProblem("");
     void this.#load(this.#loading.signal);
   }
@@ -211,7 +212,7 @@ export class ChoiceForm {
     const found = this.#agents.find(({ name }) => name === this.#agentName);
     const options = this.#agents.map((agent) => ({
       value: agent.name,
-      label: agent.default === true ? strings.byDefault(agent.name) : agent.name,
+      label: agent.default === true ? more.byDefault(agent.name) : agent.name,
       disabled: agent.problem != null,
     }));
     this.#agent.show(options, this.#agentName, found && describe(found));
@@ -222,10 +223,9 @@ export class ChoiceForm {
     const byDefault = this.#models.find((model) => model.default);
     const options = this.#models.map(({ id, name }) => ({
       value: id === byDefault?.id ? "" : id,
-      label: id === byDefault?.id ? strings.byDefault(name || id) : name || id,
+      label: id === byDefault?.id ? more.byDefault(name || id) : name || id,
     }));
-    if (byDefault === undefined)
-      options.unshift({ value: "", label: strings.asServer });
+    if (byDefault === undefined) options.unshift({ value: "", label: more.asServer });
     const isChosen = typeof chosen === "string" && chosen !== byDefault?.id;
     // No endpoint is missed where the demo answers.
     const detail = this.#options.model.isOffline ? "" : this.#modelsDetail;
@@ -236,18 +236,18 @@ export class ChoiceForm {
     const options = efforts.map((value) => ({ value, label: value }));
     const chosen = this.#settings["effort"];
     this.#effort.show(
-      [{ value: "", label: strings.asServer }, ...options],
+      [{ value: "", label: more.asServer }, ...options],
       typeof chosen === "string" ? chosen : "",
-      strings.effortDetail,
+      more.effortDetail,
     );
   }
 
   #showThinking(): void {
     const chosen = this.#settings["thinking"];
     const options = [
-      { value: "", label: strings.asServer },
-      { value: "on", label: strings.on },
-      { value: "off", label: strings.off },
+      { value: "", label: more.asServer },
+      { value: "on", label: more.on },
+      { value: "off", label: more.off },
     ];
     const value = chosen === true ? "on" : chosen === false ? "off" : "";
     this.#thinking.show(options, value);
@@ -273,7 +273,7 @@ export class ChoiceForm {
 
   async #set(settings: { readonly [name: string]: unknown }): Promise<void> {
     const { model, say, signal } = this.#options;
-    setText(this.#note, strings.saving);
+    setText(this.#note, more.saving);
     this.#showProblem("");
     const came = await model.server.ask(
       (conversation) => `conversations/${encodeURIComponent(conversation)}`,
@@ -281,9 +281,9 @@ export class ChoiceForm {
     );
     if (signal.aborted) return;
     const hasFailed = "problem" in came;
-    setText(this.#note, hasFailed ? strings.fromNextTurn : strings.saved);
-    if (hasFailed) this.#showProblem(strings.notSaved(came.problem.message));
-    else say(strings.saved);
+    setText(this.#note, hasFailed ? more.fromNextTurn : more.saved);
+    if (hasFailed) this.#showProblem(more.notSaved(came.problem.message));
+    else say(more.saved);
     this.update(); // what was not saved is not shown as chosen
   }
 
@@ -299,8 +299,8 @@ function describe(agent: AgentChoice): string {
   if (agent.problem != null) return agent.problem;
   const notes = [
     agent.description ?? "",
-    agent.offline === true ? strings.offlineAgent : "",
-    agent.where === "kernel" ? strings.kernelAgent : "",
+    agent.offline === true ? more.offlineAgent : "",
+    agent.where === "kernel" ? more.kernelAgent : "",
     agent.name === BUILT_IN || agent.offline === true ? "" : (agent.model ?? ""),
   ];
   return notes.filter((note) => note !== "").join(" · ");
@@ -309,7 +309,7 @@ function describe(agent: AgentChoice): string {
 function remarkOf({ source, problem }: ModelsAnswer): string {
   const why = typeof problem === "string" ? problem : problem?.message;
   if (why) return why;
-  return source === "settings" ? strings.fromSettings : "";
+  return source === "settings" ? more.fromSettings : "";
 }
 
 /** The objects of a list in an answer that have a text as their `key`. */

@@ -1,6 +1,6 @@
 /** Pieces of text with what they cite, as one text with numbers in it. Pure. */
 
-import * as strings from "./strings";
+import { strings } from "./strings";
 import type { BlockState } from "./types";
 
 /** One thing that is cited, under its number. */

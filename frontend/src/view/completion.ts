@@ -4,7 +4,8 @@ import { removeHidden } from "../markdown/hidden";
 import { make, setText } from "./element";
 import { makeIcon } from "./icon";
 import { mentionAt } from "./mentions";
-import * as strings from "./strings";
+import { more } from "./more_strings";
+import { strings } from "./strings";
 import type { DataSource, Variable } from "./types";
 
 /** A kernel that takes longer is busy. */
@@ -116,7 +117,7 @@ export class Completion {
     this.#asking?.abort();
     const asking = new AbortController();
     this.#asking = asking;
-    const busy = setTimeout(() => this.#say(strings.kernelBusy), BUSY_AFTER_MS);
+    const busy = setTimeout(() => this.#say(more.kernelBusy), BUSY_AFTER_MS);
     asking.signal.addEventListener("abort", () => clearTimeout(busy), { once: true });
     const names = await this.#options.dataSource.names(prefix, asking.signal);
     clearTimeout(busy);
@@ -131,7 +132,7 @@ export class Completion {
       return;
     }
     if (variables.length === 0) {
-      this.#say(strings.noVariables);
+      this.#say(more.noVariables);
       return;
     }
     this.#variables = variables;

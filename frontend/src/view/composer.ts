@@ -7,7 +7,7 @@ import { makeIcon } from "./icon";
 import { finishedMentionsIn, mentionAt, mentionsIn, withoutMention } from "./mentions";
 import type { Extras, Parts } from "./part";
 import { Slot } from "./slot";
-import * as strings from "./strings";
+import { strings } from "./strings";
 import { TraySlot } from "./tray_slot";
 import type { ChatModel, DataSource } from "./types";
 

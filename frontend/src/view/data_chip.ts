@@ -5,7 +5,7 @@ import { type Chip, type ChipOptions, type ChipState, ChipView } from "./chip";
 import { DataPreview } from "./data_preview";
 import { make, makeButton } from "./element";
 import { makeIcon } from "./icon";
-import * as strings from "./strings";
+import { more } from "./more_strings";
 import type { DataDigest, DataSource, DigestChoice, Variable } from "./types";
 
 /** A kernel that takes longer is busy. */
@@ -56,7 +56,7 @@ export class DataChip implements Chip {
       make("span", "spinner"),
       make("span", "chip-name", source.name),
     );
-    this.#opener.title = strings.showPreview;
+    this.#opener.title = more.showPreview;
     this.#opener.setAttribute("aria-controls", this.preview.element.id);
     this.#view = new ChipView(this.#opener, source.name, {
       signal,
@@ -90,7 +90,7 @@ export class DataChip implements Chip {
   #restore(text: string): void {
     this.block = { type: "data", name: this.variable, text };
     this.state = "ready";
-    this.#view.show("ready", strings.characters(text.length));
+    this.#view.show("ready", more.characters(text.length));
     this.preview.showText(text);
   }
 
@@ -103,10 +103,7 @@ export class DataChip implements Chip {
     this.#choice = choice;
     this.#set("pending", kind);
     changed();
-    const busy = setTimeout(
-      () => this.#set("pending", strings.kernelBusy),
-      BUSY_AFTER_MS,
-    );
+    const busy = setTimeout(() => this.#set("pending", more.kernelBusy), BUSY_AFTER_MS);
     asking.signal.addEventListener("abort", () => clearTimeout(busy), { once: true });
     const digest = await dataSource.digest(this.variable, choice, asking.signal);
     clearTimeout(busy);
@@ -139,7 +136,7 @@ export class DataChip implements Chip {
 function describeShared(digest: DataDigest): string {
   const shared = digest.columns.filter(({ included }) => included).length;
   if (shared === digest.columns.length) return describe(digest);
-  const note = strings.columnsShared(shared);
+  const note = more.columnsShared(shared);
   return digest.shape === "" ? note : `${digest.shape} · ${note}`;
 }
 

@@ -4,7 +4,7 @@ import { removeHidden } from "../markdown/hidden";
 import { makeDigest } from "./attachments";
 import { make, makeButton, setText } from "./element";
 import { makeIcon } from "./icon";
-import * as strings from "./strings";
+import { more } from "./more_strings";
 import type { DataDigest, DigestChoice, DigestColumn } from "./types";
 
 const ROWS = [0, 5, 20] as const;
@@ -39,11 +39,11 @@ export class DataPreview {
     this.#options = options;
     const id = nextId++;
     this.element.id = `streamchat-preview-${id}`;
-    this.element.setAttribute("aria-label", strings.previewLabel(name));
+    this.element.setAttribute("aria-label", more.previewLabel(name));
     this.#problem.setAttribute("role", "alert");
     this.#again = makeButton(
       "quiet-button",
-      strings.readAgain,
+      more.readAgain,
       () => options.choose(this.#choice),
       options.signal,
     );
@@ -77,7 +77,7 @@ export class DataPreview {
   /** Show a text that was made before, as it will be sent. */
   showText(text: string): void {
     this.setState("ready", "");
-    setText(this.#size, strings.characters(text.length));
+    setText(this.#size, more.characters(text.length));
     this.#text.replaceChildren(makeDigest(text));
     this.#again.hidden = !this.#options.canAsk;
   }
@@ -86,7 +86,7 @@ export class DataPreview {
   setState(state: "pending" | "failed" | "ready", problem: string): void {
     this.element.dataset["state"] = state;
     this.element.setAttribute("aria-busy", String(state === "pending"));
-    if (state === "pending") setText(this.#size, strings.askingKernel);
+    if (state === "pending") setText(this.#size, more.askingKernel);
     if (state === "failed") setText(this.#size, "");
     setText(this.#problem, problem);
     this.#problem.hidden = problem === "";
@@ -100,14 +100,14 @@ export class DataPreview {
       this.#options.close,
       this.#options.signal,
     );
-    close.setAttribute("aria-label", strings.closePreview);
-    close.title = strings.close;
-    const title = make("h3", "preview-title", strings.previewTitle);
+    close.setAttribute("aria-label", more.closePreview);
+    close.title = more.close;
+    const title = make("h3", "preview-title", more.previewTitle);
     return make("div", "preview-head", title, this.#size, this.#again, close);
   }
 
   #makeRows(name: string): void {
-    this.#rows.append(make("legend", "", strings.firstRows));
+    this.#rows.append(make("legend", "", more.firstRows));
     for (const count of ROWS) {
       const button = make("input", "");
       button.type = "radio";
@@ -132,14 +132,10 @@ export class DataPreview {
     const buttons = make(
       "span",
       "preview-all",
-      makeButton(name, strings.allColumns, all(true), signal),
-      makeButton(name, strings.noColumns, all(false), signal),
+      makeButton(name, more.allColumns, all(true), signal),
+      makeButton(name, more.noColumns, all(false), signal),
     );
-    this.#columns.append(
-      make("legend", "", strings.columns),
-      buttons,
-      this.#columnList,
-    );
+    this.#columns.append(make("legend", "", more.columns), buttons, this.#columnList);
   }
 
   #showColumns(columns: readonly DigestColumn[]): void {
@@ -166,7 +162,7 @@ export class DataPreview {
     const words = make("span", "preview-column", removeHidden(name));
     const note = make("span", "preview-dtype", removeHidden(dtype));
     const label = make("label", "", box, words, note);
-    if (secret) label.append(make("span", "secret", strings.looksSecret));
+    if (secret) label.append(make("span", "secret", more.looksSecret));
     return label;
   }
 

@@ -4,7 +4,8 @@ import { showControls } from "../markdown/hidden";
 import { appendVisible } from "../markdown/inline_view";
 import { make } from "./element";
 import { makeFold } from "./fold";
-import * as strings from "./strings";
+import { more } from "./more_strings";
+import { strings } from "./strings";
 
 const MOST_ITEMS = 200;
 const MOST_COLUMNS = 12;
@@ -65,7 +66,7 @@ function makePlain(value: unknown): HTMLElement {
   const element = make("span", "data-value");
   element.dataset["kind"] = kind;
   const text = typeof value === "string" ? value : String(value);
-  appendVisible(element, showControls(text === "" ? strings.emptyText : text));
+  appendVisible(element, showControls(text === "" ? more.emptyText : text));
   return element;
 }
 
@@ -97,7 +98,7 @@ function makeFolded(value: unknown, depth: number): HTMLElement {
   const size = Array.isArray(value)
     ? value.length
     : Object.keys(value as Fields).length;
-  return make("details", "", makeFold(strings.entries(size)), inside);
+  return make("details", "", makeFold(more.entries(size)), inside);
 }
 
 /** The columns of rows that all have nothing but plain values; null for others. */
@@ -138,6 +139,6 @@ function makeTable(items: readonly Fields[], columns: readonly string[]): HTMLEl
 
 function withMore(element: HTMLElement, count: number): HTMLElement {
   if (count <= MOST_ITEMS) return element;
-  const more = make("p", "data-more", strings.tableMore(MOST_ITEMS, count));
-  return make("div", "", element, more);
+  const rest = make("p", "data-more", more.tableMore(MOST_ITEMS, count));
+  return make("div", "", element, rest);
 }

@@ -3,7 +3,7 @@
 import { showControls } from "../markdown/hidden";
 import { appendVisible } from "../markdown/inline_view";
 import { make } from "./element";
-import * as strings from "./strings";
+import { more } from "./more_strings";
 import type { Display } from "./types";
 
 const PICTURE_DATA = /^[A-Za-z0-9+/]+={0,2}$/;
@@ -55,16 +55,16 @@ function tableOf(display: Extract<Display, { type: "table" }>): HTMLElement {
   const scroller = make("div", "display-scroller", table);
   scroller.tabIndex = 0;
   const holder = make("figure", "display-table", scroller);
-  const more = display.total_rows - display.rows.length;
-  if (more > 0) {
-    const words = strings.tableMore(display.rows.length, display.total_rows);
+  const rest = display.total_rows - display.rows.length;
+  if (rest > 0) {
+    const words = more.tableMore(display.rows.length, display.total_rows);
     holder.append(make("figcaption", "", words));
   }
   return holder;
 }
 
 function pictureOf(display: Extract<Display, { type: "image" }>): HTMLElement {
-  if (!PICTURE_DATA.test(display.data)) return textOf(strings.pictureBroken);
+  if (!PICTURE_DATA.test(display.data)) return textOf(more.pictureBroken);
   const picture = make("img", "display-picture");
   picture.src = `data:${display.media_type};base64,${display.data}`;
   picture.alt = display.alt ?? "";

@@ -2,7 +2,7 @@
 
 import { make } from "./element";
 import { makeIcon } from "./icon";
-import * as strings from "./strings";
+import { strings } from "./strings";
 
 /** Say where files would go while they are held over `target`, and take them. */
 export function makeDropZone(

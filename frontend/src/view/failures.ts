@@ -1,6 +1,6 @@
 /** What a failed turn is called, and what can help. */
 
-import * as strings from "./strings";
+import { strings } from "./strings";
 import type { ErrorBody, TurnState } from "./types";
 
 /** Failures that the same question runs into again, however often it is asked. */

@@ -1,8 +1,8 @@
 /** Whether a file can be attached, said at once instead of after its upload. */
 
 import { formatBytes } from "./formats";
+import { more } from "./more_strings";
 import { isPicture } from "./picture";
-import * as strings from "./strings";
 
 /** So much of a file tells text from other bytes. */
 const LOOKED_AT_BYTES = 65_536;
@@ -13,12 +13,12 @@ export async function problemOfFile(
   bytesLimit: number,
 ): Promise<string | null> {
   const { name, size, type } = file;
-  if (size === 0) return strings.fileEmpty(name);
+  if (size === 0) return more.fileEmpty(name);
   if (size > bytesLimit) {
-    return strings.fileTooLarge(name, formatBytes(size), formatBytes(bytesLimit));
+    return more.fileTooLarge(name, formatBytes(size), formatBytes(bytesLimit));
   }
   if (isPicture(type) || type === "application/pdf") return null;
-  return (await isText(file)) ? null : strings.fileUnfit(name);
+  return (await isText(file)) ? null : more.fileUnfit(name);
 }
 
 /** Whether a file begins with text: UTF-8 without NUL. */

@@ -6,8 +6,8 @@ import { type Chip, type ChipOptions, type ChipState, ChipView } from "./chip";
 import { make } from "./element";
 import { formatBytes } from "./formats";
 import { makeIcon } from "./icon";
+import { more } from "./more_strings";
 import { drawPicture, isPicture } from "./picture";
-import * as strings from "./strings";
 import type { ChatModel } from "./types";
 
 export interface FileChipOptions extends ChipOptions {
@@ -72,7 +72,7 @@ export class FileChip implements Chip {
   async #upload(): Promise<void> {
     const source = this.#source;
     if (!(source instanceof File)) return;
-    this.#set("pending", strings.uploading);
+    this.#set("pending", more.uploading);
     this.#options.changed();
     const came = await this.#options.model.upload(source, this.#lifetime.signal);
     if (this.#lifetime.signal.aborted) return;
@@ -117,5 +117,5 @@ export class FileChip implements Chip {
 function nameOf(source: File | Exclude<Attachment, { readonly type: "data" }>): string {
   if (source instanceof File) return source.name;
   const name = source.type === "image" ? source.alt : source.title;
-  return name || (source.type === "image" ? strings.imageAttachment : strings.document);
+  return name || (source.type === "image" ? more.imageAttachment : more.document);
 }

@@ -20,7 +20,7 @@ import {
 } from "./message_parts";
 import type { Extras, Parts } from "./part";
 import { Slot } from "./slot";
-import * as strings from "./strings";
+import { strings } from "./strings";
 import type { BlockState, MessageState, OutgoingMessage } from "./types";
 
 interface UserSurroundings extends AttachmentSurroundings {

@@ -12,7 +12,7 @@ import { make } from "./element";
 import type { Extras, Parts } from "./part";
 import { Slot } from "./slot";
 import type { SourcesView } from "./sources";
-import * as strings from "./strings";
+import { strings } from "./strings";
 import { ThoughtView } from "./thought";
 import { ToolCard } from "./tool_card";
 import type { BlockState, ToolCallState } from "./types";

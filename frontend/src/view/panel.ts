@@ -4,7 +4,8 @@ import { CheckView } from "./check_view";
 import { ChoiceForm } from "./choice_form";
 import { make, makeButton, setText } from "./element";
 import { makeIcon } from "./icon";
-import * as strings from "./strings";
+import { more } from "./more_strings";
+import { strings } from "./strings";
 import type { ChatModel } from "./types";
 import { costWords, makeRows, usageRows } from "./usage_words";
 
@@ -30,14 +31,14 @@ export class PanelView {
     this.element.setAttribute("aria-label", strings.settings);
     this.#form = new ChoiceForm(options);
     const close = makeButton("panel-close", makeIcon("cross"), options.close, signal);
-    close.setAttribute("aria-label", strings.closeSettings);
-    close.title = strings.close;
+    close.setAttribute("aria-label", more.closeSettings);
+    close.title = more.close;
     this.element.append(
-      make("div", "panel-head", make("h3", "panel-title", strings.whoAnswers), close),
+      make("div", "panel-head", make("h3", "panel-title", more.whoAnswers), close),
       this.#form.element,
-      make("h3", "panel-title", strings.usage),
+      make("h3", "panel-title", more.usage),
       this.#usage,
-      make("h3", "panel-title", strings.checkTitle),
+      make("h3", "panel-title", more.checkTitle),
       new CheckView(options).element,
     );
     this.element.addEventListener("keydown", (event) => this.#onKey(event), { signal });
@@ -60,11 +61,11 @@ export class PanelView {
     const { usage, cost, unpriced_turns } = this.#options.model.state;
     const rows = usage == null ? [] : [...usageRows(usage)];
     const price = costWords(cost, unpriced_turns);
-    if (price !== "") rows.push([strings.usageCost, price]);
+    if (price !== "") rows.push([more.usageCost, price]);
     const shown = JSON.stringify(rows);
     if (shown === this.#shownUsage) return;
     this.#shownUsage = shown;
-    if (rows.length === 0) setText(this.#usage, strings.usageNone);
+    if (rows.length === 0) setText(this.#usage, more.usageNone);
     else this.#usage.replaceChildren(makeRows(rows));
   }
 

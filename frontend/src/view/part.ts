@@ -1,6 +1,7 @@
 /** Code that is loaded when it is first needed, from a file of its own. */
 
 import type { CodeRun, Highlight } from "../markdown";
+import type { Language } from "./language";
 
 /** What the file of seldom-needed views gives. */
 export type Extras = typeof import("../extras");
@@ -13,7 +14,11 @@ interface Highlighter {
 }
 
 /** The files that are loaded when they are needed. */
-export type FileName = "extras" | "panel" | "highlight";
+export type FileName =
+  | "extras"
+  | "panel"
+  | "highlight"
+  | `language_${Exclude<Language, "en">}`;
 
 /** Loads one of the files; rejects where it cannot be had. */
 export type LoadFile = (name: FileName) => Promise<unknown>;

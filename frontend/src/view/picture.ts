@@ -1,7 +1,7 @@
 /** Pictures whose bytes only a request with credentials can get. */
 
 import { make, makeButton } from "./element";
-import * as strings from "./strings";
+import { more } from "./more_strings";
 
 /** What a browser may draw: nothing that can hold a script. */
 const PICTURES = /^image\/(?:png|jpeg|gif|webp)$/;
@@ -41,9 +41,9 @@ export function enlarge(
   const picture = make("img", "enlarged-picture");
   picture.alt = thumbnail.alt;
   const close = (): void => dialog.close();
-  const button = makeButton("quiet-button", strings.close, close, signal);
+  const button = makeButton("quiet-button", more.close, close, signal);
   const dialog = make("dialog", "enlarged", picture, button);
-  dialog.setAttribute("aria-label", thumbnail.alt || strings.imageAttachment);
+  dialog.setAttribute("aria-label", thumbnail.alt || more.imageAttachment);
   const ended = new AbortController();
   dialog.addEventListener("click", close, { signal: ended.signal });
   dialog.addEventListener("keydown", (event) => event.stopPropagation(), {

@@ -3,7 +3,7 @@
 import { removeHidden } from "../markdown/hidden";
 import { BadgeView } from "./badge";
 import { make } from "./element";
-import * as strings from "./strings";
+import { strings } from "./strings";
 import type { Presence, Seat } from "./types";
 
 export class PresenceBadge extends BadgeView {

@@ -3,8 +3,9 @@
 import { attachmentNames, attachmentsOf, writtenText } from "../content";
 import { attachedTo, neverStarted, openTurns, writtenTextOf } from "../turns";
 import { arrange, make, setText } from "./element";
+import { more } from "./more_strings";
 import { QueuedMessageView, type QueueSurroundings } from "./queued_message";
-import * as strings from "./strings";
+import { strings } from "./strings";
 import type { OutgoingMessage, OutgoingRequest } from "./types";
 
 export class QueueView {
@@ -48,7 +49,7 @@ export class QueueView {
     elements.push(...this.#outgoingElements(isBusy ? model.outbox : []));
     arrange(this.#list, elements);
     this.element.hidden = elements.length === 0;
-    setText(this.#title, strings.queueTitle(elements.length));
+    setText(this.#title, more.queueTitle(elements.length));
     this.#announce(waiting.length);
     if (hadFocus && focused !== document.activeElement) this.#refocus(focused);
   }
@@ -97,11 +98,7 @@ export class QueueView {
     if (text.trim() === "" || text === written) return;
     const isGone = turn !== undefined && neverStarted(turn);
     const attachments = attachedTo(model.message(turn?.message ?? ""));
-    giveBack(
-      text,
-      attachments,
-      isGone ? strings.removedMeanwhile : strings.tooLateToChange,
-    );
+    giveBack(text, attachments, isGone ? more.removedMeanwhile : more.tooLateToChange);
   }
 
   #outgoingElements(outbox: readonly OutgoingMessage[]): HTMLElement[] {
@@ -124,7 +121,7 @@ export class QueueView {
 
   #announce(count: number): void {
     if (this.#announced !== count) {
-      this.#surroundings.say(strings.announceQueue(count));
+      this.#surroundings.say(more.announceQueue(count));
     }
     this.#announced = count;
   }

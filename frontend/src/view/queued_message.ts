@@ -5,7 +5,8 @@ import { removeHidden, showControls } from "../markdown/hidden";
 import { appendVisible } from "../markdown/inline_view";
 import { attachedTo, writtenTextOf } from "../turns";
 import { make, makeButton, setText } from "./element";
-import * as strings from "./strings";
+import { more } from "./more_strings";
+import { strings } from "./strings";
 import type { ChatModel, MessageState, OutgoingRequest } from "./types";
 
 /** What the queue needs from the chat around it. */
@@ -49,14 +50,12 @@ export class QueuedMessageView {
     this.#turn = turn;
     this.#surroundings = surroundings;
     const { model } = surroundings;
-    this.#sendNow = this.#makeButton(strings.sendNow, () => model.sendNow(turn));
-    this.#sendNow.title = strings.sendNowDetail;
-    this.#edit = this.#makeButton(strings.edit, () =>
-      this.#openEditor(this.#shownText),
-    );
+    this.#sendNow = this.#makeButton(more.sendNow, () => model.sendNow(turn));
+    this.#sendNow.title = more.sendNowDetail;
+    this.#edit = this.#makeButton(more.edit, () => this.#openEditor(this.#shownText));
     this.#remove = this.#makeButton(strings.remove, () => model.remove(turn));
-    this.#save = this.#makeButton(strings.save, () => this.#saveEdit());
-    const leave = this.#makeButton(strings.leaveEdit, () => this.#closeEditor());
+    this.#save = this.#makeButton(more.save, () => this.#saveEdit());
+    const leave = this.#makeButton(more.leaveEdit, () => this.#closeEditor());
     this.#shown = make(
       "div",
       "queued-shown",
@@ -93,12 +92,12 @@ export class QueuedMessageView {
     this.#written = written;
     if (before === null) this.#resumeEdit();
     else if (before !== written && this.#isEditing && this.#field.value !== written) {
-      this.#remark = strings.changedMeanwhile(written);
+      this.#remark = more.changedMeanwhile(written);
     }
     this.#showText(request?.kind === "edit" ? request.text : written);
     this.#sendNow.hidden = !canHurry;
     this.element.dataset["state"] = request === undefined ? "waiting" : "sending";
-    const doing = request === undefined ? "" : strings.requestSending[request.kind];
+    const doing = request === undefined ? "" : more.requestSending[request.kind];
     setText(this.#note, this.#remark || (this.#isEditing ? this.#editHint : doing));
     this.#note.hidden = this.#note.textContent === "";
   }
@@ -109,7 +108,7 @@ export class QueuedMessageView {
       this.#openEditor(text);
       this.#surroundings.model.keepDraft(text, this.#turn);
     }
-    this.#remark = `${strings.requestFailed[kind]} ${error?.message ?? ""}`.trim();
+    this.#remark = `${more.requestFailed[kind]} ${error?.message ?? ""}`.trim();
   }
 
   /** It waits no more: return what was being typed. */
@@ -129,13 +128,13 @@ export class QueuedMessageView {
   get #editHint(): string {
     const limit = this.#surroundings.model.messageBytesLimit;
     const excess = this.#excess;
-    return excess === null ? strings.editHint : strings.tooLong(excess, limit);
+    return excess === null ? more.editHint : strings.tooLong(excess, limit);
   }
 
   #listen(): void {
     const { signal, model } = this.#surroundings;
     this.#field.rows = 1;
-    this.#field.setAttribute("aria-label", strings.editLabel);
+    this.#field.setAttribute("aria-label", more.editLabel);
     this.#field.addEventListener("keydown", (event) => this.#onKey(event), { signal });
     this.#field.addEventListener(
       "input",
@@ -210,7 +209,7 @@ export class QueuedMessageView {
     this.#text.replaceChildren();
     appendVisible(this.#text, showControls(text));
     for (const button of [this.#sendNow, this.#edit, this.#remove]) {
-      const label = strings.about(button.textContent ?? "", text || names);
+      const label = more.about(button.textContent ?? "", text || names);
       button.setAttribute("aria-label", label);
     }
   }

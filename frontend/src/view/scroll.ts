@@ -2,7 +2,7 @@
 
 import { makeButton } from "./element";
 import { makeIcon } from "./icon";
-import * as strings from "./strings";
+import { strings } from "./strings";
 
 /** Pixels from the end that still count as being there. */
 const END_TOLERANCE = 32;

@@ -5,7 +5,7 @@ import { makeIcon } from "./icon";
 import type { PanelView } from "./panel";
 import type { Panel, Part } from "./part";
 import { Slot } from "./slot";
-import * as strings from "./strings";
+import { strings } from "./strings";
 import type { ChatModel } from "./types";
 
 export interface SettingsOptions {

@@ -3,7 +3,7 @@
 import { make } from "./element";
 import { NoticeView, type Remedy } from "./notice";
 import type { Part } from "./part";
-import * as strings from "./strings";
+import { strings } from "./strings";
 
 /** Loading that takes longer is said. */
 const SLOW_AFTER_MS = 400;

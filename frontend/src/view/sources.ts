@@ -6,7 +6,8 @@ import { makeAnchor } from "../markdown/inline_view";
 import { CITED, type Source } from "./citations";
 import { make, makeButton } from "./element";
 import { makeFold } from "./fold";
-import * as strings from "./strings";
+import { more } from "./more_strings";
+import { strings } from "./strings";
 
 /** The sources of one text. */
 export class SourcesView {
@@ -67,14 +68,14 @@ export class SourcesView {
       item?.focus();
     };
     const button = makeButton("cite", String(number), show, this.#signal);
-    button.setAttribute("aria-label", strings.source(number));
+    button.setAttribute("aria-label", more.source(number));
     return make("sup", "", button);
   }
 }
 
 function makeItem({ title, url, quotes, place }: Source): HTMLElement {
   const link = safeLink(url, location.origin);
-  const name = removeHidden(title) || link?.destination || strings.sourceUnnamed;
+  const name = removeHidden(title) || link?.destination || more.sourceUnnamed;
   const item = make("li", "source");
   item.tabIndex = -1;
   if (link === null) item.append(make("span", "source-title", name));

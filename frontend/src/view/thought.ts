@@ -4,7 +4,7 @@ import { showControls } from "../markdown/hidden";
 import { appendVisible } from "../markdown/inline_view";
 import { make, setText } from "./element";
 import { makeFold } from "./fold";
-import * as strings from "./strings";
+import { strings } from "./strings";
 
 export class ThoughtView {
   readonly element = make("details", "thought");

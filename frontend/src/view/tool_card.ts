@@ -6,7 +6,7 @@ import { ActionsView } from "./actions";
 import { make, setText } from "./element";
 import { formatDuration } from "./formats";
 import { type IconName, makeIcon } from "./icon";
-import * as strings from "./strings";
+import { strings } from "./strings";
 import type { ToolCallState } from "./types";
 import { waitsForAnswer } from "./waits";
 

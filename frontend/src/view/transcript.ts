@@ -10,7 +10,7 @@ import { type AnswerSurroundings, AnswerView } from "./answer";
 import { arrange, make } from "./element";
 import { UserMessageView } from "./message";
 import { answerIdOf, readingOrder } from "./order";
-import * as strings from "./strings";
+import { strings } from "./strings";
 import type {
   BlockState,
   ChatModel,

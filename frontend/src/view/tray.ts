@@ -6,7 +6,8 @@ import { DataChip } from "./data_chip";
 import { make } from "./element";
 import { problemOfFile } from "./file_check";
 import { FileChip } from "./file_chip";
-import * as strings from "./strings";
+import { more } from "./more_strings";
+import { strings } from "./strings";
 import type { ChatModel, DataSource, Variable } from "./types";
 
 const MOST_ATTACHMENTS = 16;
@@ -74,7 +75,7 @@ export class Tray {
       const problem = await problemOfFile(file, limit);
       if (this.#options.signal.aborted) return;
       if (problem !== null) problems.push(problem);
-      else if (!this.#hasRoom) problems.push(strings.tooManyAttached(MOST_ATTACHMENTS));
+      else if (!this.#hasRoom) problems.push(more.tooManyAttached(MOST_ATTACHMENTS));
       else this.#add(new FileChip(file, this.#chipOptions));
     }
     if (problems.length > 0) this.#options.refuse([...new Set(problems)].join(" "));
@@ -84,7 +85,7 @@ export class Tray {
   addVariable(variable: Variable): void {
     if (this.#has(variable.name)) return;
     if (this.#hasRoom) this.#add(this.#dataChip(variable));
-    else this.#options.refuse(strings.tooManyAttached(MOST_ATTACHMENTS));
+    else this.#options.refuse(more.tooManyAttached(MOST_ATTACHMENTS));
   }
 
   /** Look for variables that were typed by hand; what is none of them stays a word. */

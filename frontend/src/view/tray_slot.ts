@@ -4,7 +4,7 @@ import type { Attachment } from "../content";
 import type { ChipState } from "./chip";
 import type { Extras, Part } from "./part";
 import { Slot } from "./slot";
-import * as strings from "./strings";
+import { strings } from "./strings";
 import type { Tray, TrayOptions } from "./tray";
 import type { Variable } from "./types";
 

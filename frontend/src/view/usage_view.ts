@@ -3,7 +3,8 @@
 import { arrange, make } from "./element";
 import { makeFold } from "./fold";
 import { formatDuration } from "./formats";
-import * as strings from "./strings";
+import { more } from "./more_strings";
+import { strings } from "./strings";
 import type { TurnState } from "./types";
 import { costWords, makeRows, totalTokens, usageRows } from "./usage_words";
 
@@ -26,8 +27,8 @@ export class UsageView {
     const time = took > 0 ? formatDuration(took) : "";
     const words = [totalTokens(usage), price, time].filter((part) => part !== "");
     const rows = [...usageRows(usage)];
-    if (price !== "") rows.push([strings.usageCost, price]);
-    if (time !== "") rows.push([strings.usageTime, time]);
+    if (price !== "") rows.push([more.usageCost, price]);
+    if (time !== "") rows.push([more.usageTime, time]);
     const shown = JSON.stringify([words, rows]);
     if (shown === this.#shown) return;
     this.#shown = shown;

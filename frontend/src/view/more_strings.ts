@@ -1,0 +1,187 @@
+/** The words of parts that are loaded when they are needed. */
+
+import { formatNumber, plural } from "./formats";
+import { catalog } from "./language";
+
+const english = {
+  // Sharing and attaching
+  uploading: "Uploading…",
+  close: "Close",
+  fileEmpty: (name: string) => `${name} is empty.`,
+  fileTooLarge: (name: string, size: string, limit: string) =>
+    `${name} has ${size}; at most ${limit} can be attached.`,
+  fileUnfit: (name: string) =>
+    `${name} cannot be attached: only PNG, JPEG, GIF and WebP images, PDF and text files can.`,
+  tooManyAttached: (count: number) =>
+    `At most ${formatNumber(count)} things fit one message.`,
+  noVariables: "There are no variables yet.",
+  kernelBusy: "The kernel is busy; waiting…",
+  askingKernel: "Asking the kernel…",
+  sharedData: "Exactly what was shared of this variable",
+  showPreview: "See and choose exactly what is shared",
+  previewLabel: (name: string) => `What is shared of ${name}`,
+  previewTitle: "Exactly this is sent",
+  closePreview: "Close this preview",
+  readAgain: "Read it again",
+  firstRows: "First rows",
+  columns: "Columns",
+  allColumns: "All",
+  noColumns: "None",
+  columnsShared: (count: number) =>
+    plural(count, { one: "# column shared", other: "# columns shared" }),
+  looksSecret: "looks like a secret",
+  characters: (count: number) =>
+    plural(count, { one: "# character", other: "# characters" }),
+  enlarge: (name: string) => `Enlarge ${name}`,
+  download: (name: string) => `Download ${name}`,
+  fileGone: "cannot be read",
+  textFile: "Text",
+
+  // Messages
+  imageAttachment: "Image",
+  document: "Document",
+  source: (number: number) => `Source ${number}`,
+  sourceUnnamed: "Unnamed document",
+  entries: (count: number) => plural(count, { one: "# entry", other: "# entries" }),
+  emptyText: "(empty)",
+
+  // Queue
+  queueTitle: (count: number) => plural(count, { one: "# waits", other: "# wait" }),
+  sendNow: "Send now",
+  sendNowDetail: "Goes next: the running answer ends at its next step with a tool.",
+  edit: "Edit",
+  save: "Save",
+  leaveEdit: "Cancel",
+  editLabel: "Change the message that waits",
+  editHint: "Enter saves · Esc leaves it as it was",
+  /** A button's label with the message that it is about. */
+  about: (action: string, text: string) => `${action}: ${text}`,
+  requestSending: {
+    cancel: "Removing…",
+    edit: "Saving…",
+    send_now: "Goes next…",
+    approve: "Answering…",
+  },
+  requestFailed: {
+    cancel: "Not removed.",
+    edit: "Not changed.",
+    send_now: "Not moved.",
+    approve: "Not answered.",
+  },
+  changedMeanwhile: (text: string) => `Changed by somebody else meanwhile: ${text}`,
+  tooLateToChange: "It is being answered already. Your text is in the message field.",
+  removedMeanwhile: "It was taken out of the queue. Your text is in the message field.",
+
+  // Approvals
+  allow: "Allow",
+  allowInConversation: "Allow in this conversation",
+  deny: "Deny",
+  approvalEditLabel: "Change what runs",
+  approvalNotJson: "This is no JSON object; nothing was sent.",
+
+  // Tools
+  tableMore: (shown: number, total: number) =>
+    `${formatNumber(shown)} of ${formatNumber(total)} rows`,
+  pictureBroken: "This picture cannot be shown.",
+
+  // Announcements
+  announceQueue: (count: number) =>
+    count === 0
+      ? "No message waits."
+      : plural(count, {
+          one: "# message waits for the answer.",
+          other: "# messages wait for the answer.",
+        }),
+
+  // Settings
+  closeSettings: "Close the settings",
+  whoAnswers: "Who answers",
+  agent: "Agent",
+  model: "Model",
+  effort: "Effort",
+  effortDetail: "How much work goes into an answer.",
+  thinkingChoice: "Thinking",
+  asServer: "As the server says",
+  byDefault: (name: string) => `${name} (default)`,
+  on: "On",
+  off: "Off",
+  offlineAgent: "no language model runs",
+  kernelAgent: "runs in the notebook's kernel",
+  fromSettings: "The endpoint lists no models; these are the server's own.",
+  fromNextTurn: "A change counts from the next turn, for everybody here.",
+  saving: "Saving…",
+  saved: "Saved. It counts from the next turn.",
+  notSaved: (why: string) => `Not saved. ${why}`,
+
+  // Usage
+  usage: "Usage of this conversation",
+  usageNone: "Nothing was counted yet.",
+  usageIn: "Tokens in",
+  usageCacheRead: "of them read from the cache",
+  usageCacheWritten: "of them written to the cache",
+  usageOut: "Tokens out",
+  usageSearches: "Web searches",
+  usageCost: "Cost",
+  usageTime: "Time",
+  tokens: (count: number) => plural(count, { one: "# token", other: "# tokens" }),
+  unknownPrice: "unknown price",
+  lessThan: (cost: string) => `less than ${cost}`,
+  estimated: (cost: string) => `${cost} (estimated)`,
+  atLeast: (cost: string, turns: number) =>
+    plural(turns, {
+      one: `at least ${cost}; # answer has no known price`,
+      other: `at least ${cost}; # answers have no known price`,
+    }),
+
+  // The check
+  checkTitle: "Connection",
+  check: "Check connection",
+  checkAgain: "Check again",
+  checkDetail: "Tries every way to the server, and asks the model one short question.",
+  checking: "Checking…",
+  checkEnds: (failed: number) =>
+    failed === 0
+      ? "Everything that was tried works."
+      : plural(failed, {
+          one: "# thing does not work.",
+          other: "# things do not work.",
+        }),
+  checkStates: {
+    ok: "Works",
+    failed: "Does not work",
+    skipped: "Not tried",
+  },
+  checkNames: {
+    websocket: "WebSocket",
+    sse: "Event stream",
+    rest: "Plain requests",
+    relay: "Through the kernel",
+    server: "The server's own check",
+    address: "Endpoint address",
+    credential: "Credential",
+    reachable: "Endpoint reachable",
+    model: "Model",
+    streams: "Streamed answers",
+    tools: "Tools",
+  } as Readonly<Record<string, string>>,
+  copyCheck: "Copy as text",
+  trialOk: (milliseconds: number) => `Answered after ${formatNumber(milliseconds)} ms.`,
+  trialLate: (seconds: number) => `No answer within ${formatNumber(seconds)} s.`,
+  trialRefused: (status: number) => `The server refused it (${status}).`,
+  trialBroken: "It could not be opened.",
+  trialWrong: "Something answered that is not this chat's server.",
+  hintSocket:
+    "A proxy in between may not pass WebSockets on; the chat uses another way by itself.",
+  hintStream:
+    "A proxy in between may hold streams back; the chat uses another way by itself.",
+  hintRequests:
+    "Is the Jupyter server running, and are you signed in? Reload the page.",
+  hintKernel: "Is the kernel running and idle? Run the chat's cell again.",
+  trialNoConversation: "It is tried once the conversation has begun.",
+  trialNoKernel: "There is no notebook's kernel behind this chat.",
+  checkOld: "This server has no check of the endpoint.",
+};
+
+export type More = typeof english;
+
+export const more = catalog("more", english);
