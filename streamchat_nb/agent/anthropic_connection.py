@@ -13,6 +13,7 @@ from streamchat_nb.agent.anthropic_errors import SDK_ERRORS, translate_error
 from streamchat_nb.agent.aws_event_stream import AWS_EVENT_STREAM, server_sent
 from streamchat_nb.agent.endpoint import client_secrets
 from streamchat_nb.agent.model_errors import model_error, response_request_id
+from streamchat_nb.agent.request_trace import note_request
 from streamchat_nb.agent.wait_limit import WaitLimit
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from streamchat_nb.agent.endpoint import Endpoint
     from streamchat_nb.agent.message_reader import MessageReader
     from streamchat_nb.agent.model import ModelEvent
+    from streamchat_nb.agent.request_trace import Exchange
 
 __all__ = ["AnthropicConnection"]
 
@@ -66,9 +68,17 @@ class AnthropicConnection:
         return str(self._client.base_url)
 
     async def send(
-        self, parameters: dict[str, Any], stack: contextlib.AsyncExitStack
+        self,
+        parameters: dict[str, Any],
+        stack: contextlib.AsyncExitStack,
+        exchange: Exchange,
     ) -> httpx2.Response:
         """Send a request and return its response: open, to be closed by ``stack``.
+
+        Args:
+            parameters: Those of the request.
+            stack: Closes the response.
+            exchange: Notes what goes out and what comes.
 
         Raises:
             ModelError: There was no response within the time, or not a good one.
@@ -79,13 +89,22 @@ class AnthropicConnection:
         ):
             raise model_error("model_credential_missing")
         try:
-            async with asyncio.timeout(self._timeout_s):
-                response: AsyncAPIResponse[Any] = await stack.enter_async_context(
-                    cast("Any", self._create)(**parameters)
-                )
+            with exchange.listen():
+                async with asyncio.timeout(self._timeout_s):
+                    response: AsyncAPIResponse[Any] = await stack.enter_async_context(
+                        cast("Any", self._create)(**parameters)
+                    )
         except SDK_ERRORS as error:
+            if isinstance(error, anthropic.APIStatusError):
+                exchange.answered(error.response)
             raise translate_error(error, secrets=client_secrets(client)) from None
+        exchange.answered(response.http_response)
         return response.http_response
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The credentials in use."""
+        return client_secrets(self._client)
 
     async def list_models(self) -> list[object]:
         """Return the entries of the endpoint's list of models, as it gives them.
@@ -152,14 +171,18 @@ def _make_client(
     endpoint: Endpoint, transport: httpx2.AsyncBaseTransport | None
 ) -> anthropic.AsyncAnthropic:
     timeout = httpx2.Timeout(None, connect=_CONNECT_TIMEOUT_S)
+    hooks = {"request": [note_request]}
     # A redirect is not followed: it would carry the credential to another host.
     if transport is None:
         http_client = anthropic.DefaultAsyncHttpxClient(
-            timeout=timeout, follow_redirects=False
+            timeout=timeout, follow_redirects=False, event_hooks=hooks
         )
     else:
         http_client = httpx2.AsyncClient(
-            transport=transport, timeout=timeout, follow_redirects=False
+            transport=transport,
+            timeout=timeout,
+            follow_redirects=False,
+            event_hooks=hooks,
         )
     try:
         return anthropic.AsyncAnthropic(

@@ -26,6 +26,7 @@ from streamchat_nb.agent.model import (
 )
 from streamchat_nb.agent.model_errors import response_request_id
 from streamchat_nb.agent.request_parameters import parameters_of, refused_option
+from streamchat_nb.agent.request_trace import Exchange
 from streamchat_nb.errors import ModelError
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ class AnthropicModel(Model):
     async def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
         connection = await self._connection()
         async with AsyncExitStack() as stack:
-            response = await self._send(connection, stack, request)
+            response, exchange = await self._send(connection, stack, request)
             accumulator = MessageAccumulator(
                 lenient=self.profile.lenient,
                 request_id=response_request_id(response.headers),
@@ -148,7 +149,11 @@ class AnthropicModel(Model):
             )
             batches = connection.read(response, MessageReader(accumulator))
             await stack.enter_async_context(aclosing(batches))
+            is_first = True
             async for events in batches:
+                if is_first:
+                    is_first = False
+                    exchange.began()
                 for event in events:
                     yield event
 
@@ -176,8 +181,9 @@ class AnthropicModel(Model):
         connection: AnthropicConnection,
         stack: AsyncExitStack,
         request: ModelRequest,
-    ) -> httpx2.Response:
+    ) -> tuple[httpx2.Response, Exchange]:
         """Send a request; again where the endpoint refuses an option of it."""
+        source = "demo" if self.offline else "endpoint"
         while True:
             parameters = parameters_of(
                 request,
@@ -185,9 +191,12 @@ class AnthropicModel(Model):
                 profile=self.profile,
                 refused=self._refused_options,
             )
+            exchange = Exchange(source, secrets=connection.secrets)
+            stack.enter_context(exchange)
             try:
-                return await connection.send(parameters, stack)
+                return await connection.send(parameters, stack, exchange), exchange
             except ModelError as error:
+                exchange.end(error)
                 option = refused_option(error, parameters)
                 if option is None or option in self._refused_options:
                     raise

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, cast, get_args
 
 from typing_extensions import override
 
+from streamchat_nb.agent import request_trace
 from streamchat_nb.agent.cassette_exchange import Take
 from streamchat_nb.agent.cassette_file import CassetteFile, path_below
 from streamchat_nb.agent.cassette_request import (
@@ -157,7 +158,7 @@ class CassetteModel(Model):
         asked = await asyncio.to_thread(self._canon.request, request)
         exchange = await asyncio.to_thread(self._find, asked)
         if exchange is not None:
-            playing = self._play(exchange)
+            playing = self._play(exchange, asked)
         else:
             playing = self._record(request, asked)
         async with aclosing(playing):
@@ -191,15 +192,22 @@ class CassetteModel(Model):
 
     # --- playing -----------------------------------------------------------------
 
-    async def _play(self, exchange: Exchange) -> AsyncGenerator[ModelEvent]:
+    async def _play(
+        self, exchange: Exchange, asked: CanonicalRequest
+    ) -> AsyncGenerator[ModelEvent]:
         started = self._monotonic()
-        for event, offset_ms in zip(exchange.events, exchange.offsets_ms, strict=False):
-            await self._wait_until(started, offset_ms)
-            yield event
-        error = exchange.error()
-        if error is not None:
-            await self._wait_until(started, exchange.offsets_ms[-1])
-            raise error
+        offsets_ms = exchange.offsets_ms
+        with request_trace.Exchange("cassette") as noted:
+            noted.asked(asked.as_json)
+            for event, offset_ms in zip(exchange.events, offsets_ms, strict=False):
+                await self._wait_until(started, offset_ms)
+                if event is exchange.events[0]:
+                    noted.began()
+                yield event
+            error = exchange.error()
+            if error is not None:
+                await self._wait_until(started, offsets_ms[-1])
+                raise error
 
     async def _wait_until(self, started: float, offset_ms: int) -> None:
         """Wait for the moment of an event; at least let others of the loop run."""

@@ -94,6 +94,18 @@ class CanonicalRequest:
         single = [part for part in (self.system, self.options) if part is not None]
         return [*single, *self.tools, *self.messages]
 
+    def as_json(self) -> dict[str, Any]:
+        """Return it as JSON of the shape of a request."""
+        fields: dict[str, Any] = {
+            "max_tokens": self.max_tokens,
+            "system": None if self.system is None else self.system.value,
+            "messages": [part.value for part in self.messages],
+            "tools": [part.value for part in self.tools],
+            "tool_choice": self.tool_choice if self.tools else None,
+            **(self.options.value if self.options else {}),
+        }
+        return {name: value for name, value in fields.items() if value}
+
     def with_parts(self, of: Callable[[Part], Part]) -> CanonicalRequest:
         """Return this request with others in the place of its parts."""
         return replace(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, cast
 import msgspec
 
 from streamchat_nb.agent.closing import open_ends
+from streamchat_nb.agent.request_trace import recorded_by
 from streamchat_nb.conversation.state import summed_usage
 from streamchat_nb.errors import StoreError, StreamchatError
 from streamchat_nb.protocol.events import (
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from streamchat_nb.agent.agent import Agent, AgentEvent, Turn
+    from streamchat_nb.agent.request_trace import RequestRecorder
     from streamchat_nb.conversation.log import ConversationLog
     from streamchat_nb.protocol.content import ErrorBody, Usage
 
@@ -44,6 +46,7 @@ class TurnRunner:
         agent: Who answers.
         turn_id: Id of the turn.
         make_turn: Makes the turn, given this, once everything before it is committed.
+        recorder: Notes what is sent to models for it; ``None`` for nobody.
 
     Attributes:
         agent: Who answers.
@@ -57,12 +60,15 @@ class TurnRunner:
         agent: Agent,
         turn_id: str,
         make_turn: Callable[[TurnRunner], Awaitable[Turn]],
+        *,
+        recorder: RequestRecorder | None = None,
     ) -> None:
         self._log = log
         self.agent = agent
         self.turn_id = turn_id
         self.is_superseded = False
         self._make_turn = make_turn
+        self._recorder = recorder
         self._usage: Usage | None = None
         self._cost: float | None = None
         self._stop_reason: str | None = None
@@ -136,6 +142,7 @@ class TurnRunner:
                 return "failed", error_body(_agent_failed(failure))
 
     async def _consume(self) -> None:
+        recorded_by(self._recorder)
         await self._log.flushed()
         turn = await self._make_turn(self)
         if turn.output_schema is not None and not self.agent.shapes_answers:
