@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from streamchat_nb.client.answer import Answer, answer_of
 from streamchat_nb.client.answer_stream import AnswerStream
@@ -32,6 +32,7 @@ from streamchat_nb.protocol.content import (
     TextBlock,
     UserBlock,
 )
+from streamchat_nb.protocol.trace import TurnTrace
 
 if TYPE_CHECKING:
     import os
@@ -323,6 +324,18 @@ class ClientConversation:
             NotFound: The turn is not in the conversation any more.
         """
         return await self._log.finished(turn)
+
+    async def trace(self, turn: str) -> TurnTrace:
+        """Return where the time of a turn went, and what was sent to a model for it.
+
+        Of a turn that goes on it is what there is so far. Requests are kept for the
+        last turns only, and not over a restart: ``requests_kept`` says so.
+
+        Raises:
+            NotFound: There is no such turn.
+        """
+        path = f"conversations/{self.id}/turns/{quote(turn, safe='')}/trace"
+        return await self._host.http.get(path, TurnTrace)
 
     def events(self, since: Cursor | None = None) -> ConversationEvents:
         """Iterate over the events, each once and in order, without an end.

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from streamchat_nb.protocol.content import DocumentBlock, ImageBlock
     from streamchat_nb.protocol.events import ApprovalDecision, Event, UnknownEvent
     from streamchat_nb.protocol.frames import Participant
+    from streamchat_nb.protocol.trace import TurnTrace
     from streamchat_nb.tools.tool import Tool
 
 __all__ = [
@@ -262,6 +263,10 @@ class SyncConversation:
     def finished(self, turn: str, *, timeout_s: float | None = None) -> TurnState:
         """See ``ClientConversation.finished``."""
         return self._thread.wait(self._conversation.finished(turn), timeout_s=timeout_s)
+
+    def trace(self, turn: str) -> TurnTrace:
+        """See ``ClientConversation.trace``."""
+        return self._thread.wait(self._conversation.trace(turn))
 
     def events(
         self, since: Cursor | None = None, *, timeout_s: float | None = None
