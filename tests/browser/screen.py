@@ -119,6 +119,13 @@ def stop_button(scope: Page | Locator) -> Locator:
     return scope.get_by_role("button", name="Stop")
 
 
+def answered(page: Page, timeout: float = ANSWER_TIMEOUT_MS) -> None:
+    """All that was sent is in the log, and nothing runs."""
+    expect(page.locator(".streamchat-user-bubble").last).to_be_visible()
+    expect(page.get_by_text("Sending…")).to_have_count(0, timeout=timeout)
+    expect(stop_button(page)).not_to_be_visible(timeout=timeout)
+
+
 def connection(scope: Page | Locator) -> Locator:
     """The badge that says how the server is reached."""
     return scope.get_by_role("button", name="Connection:")

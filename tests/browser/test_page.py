@@ -10,6 +10,7 @@ from streamchat_nb.testing.fault_proxy import FaultProxy
 from streamchat_nb.testing.server_process import ServerProcess
 from tests.browser.screen import (
     ANSWER_TIMEOUT_MS,
+    answered,
     ask_server,
     composer,
     connection,
@@ -181,10 +182,11 @@ def test_page_is_ready_and_makes_no_conversation_before_there_is_a_message(
         expect(page.get_by_text("Offline demo").first).to_be_visible()
     composer(page).fill("A draft")
     page.reload()
-    assert composer(page).input_value() == "A draft"
+    expect(composer(page)).to_have_value("A draft")
     assert len(ask_server(page_server, "conversations")["conversations"]) == before
     composer(page).press("Enter")
     expect(connection(page)).to_contain_text("Live over WebSocket")
+    answered(page)
     assert questions_of(state_of(page_server, conversation_of(page))) == ["A draft"]
     assert len(ask_server(page_server, "conversations")["conversations"]) == before + 1
 

@@ -19,6 +19,7 @@ from streamchat_nb.testing.fault_proxy import (
 from streamchat_nb.testing.server_process import ServerProcess
 from tests.browser.screen import (
     ANSWER_TIMEOUT_MS,
+    answered,
     ask_server,
     composer,
     connection,
@@ -35,13 +36,6 @@ from tests.browser.screen import (
 
 LIVE = "Live over WebSocket"
 SLEEP_S = 13.0
-
-
-def answered(page: Page, timeout: float = ANSWER_TIMEOUT_MS) -> None:
-    """All that was sent is in the log, and nothing runs."""
-    expect(page.locator(".streamchat-user-bubble").last).to_be_visible()
-    expect(page.get_by_text("Sending…")).to_have_count(0, timeout=timeout)
-    expect(stop_button(page)).not_to_be_visible(timeout=timeout)
 
 
 def watcher_of(page: Page, browser: Browser, server: ServerProcess) -> Page:
