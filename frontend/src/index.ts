@@ -6,8 +6,9 @@ import { fileLoader } from "./lazy_files";
 import { type OpenedChat, openChat } from "./open_chat";
 import { SavedTranscript } from "./saved_transcript";
 import { ChatView } from "./view/chat";
-import { Parts } from "./view/part";
-import type { Theme } from "./view/types";
+import { onLanguage, speak } from "./view/language";
+import { type LoadFile, Parts } from "./view/part";
+import type { Direction, Theme } from "./view/types";
 
 /** The synced traits of `Chat` in Python; no secret is among them. */
 export interface Traits {
@@ -18,6 +19,9 @@ export interface Traits {
   /** Whether only the kernel reaches the server. */
   through_kernel: boolean;
   theme: Theme;
+  /** A language's tag, or `auto`; none where an older kernel has no such trait. */
+  language?: string;
+  direction?: Direction;
   /** A CSS length; empty for the usual one. */
   height: string;
   /** Set here, read in Python. */
@@ -45,6 +49,7 @@ export interface RenderContext {
 class SharedChat {
   readonly opened: OpenedChat;
   readonly dataSource: KernelData;
+  readonly loadFile: LoadFile;
   readonly parts: Parts;
   readonly #lifetime = new AbortController();
   readonly #model: WidgetModel;
@@ -71,7 +76,8 @@ class SharedChat {
       },
     });
     const { chat, staticUrl } = this.opened;
-    this.parts = new Parts(fileLoader(staticUrl, kernel));
+    this.loadFile = fileLoader(staticUrl, kernel);
+    this.parts = new Parts(this.loadFile);
     chat.subscribe(({ kind }) => {
       if (kind === "connection") {
         tell(model, "status", statusOf(chat.connection.transport));
@@ -142,7 +148,7 @@ function render({ model, el, signal }: RenderContext): () => void {
 
   const show = (): void => {
     const shared = sharedChatOf(model);
-    if (shared === shown) {
+    if (shared === shown || lifetime.signal.aborted) {
       return;
     }
     const viewLifetime = new AbortController();
@@ -153,6 +159,7 @@ function render({ model, el, signal }: RenderContext): () => void {
       chat: new ChatView(el, shared.opened.chat, {
         signal: viewLifetime.signal,
         theme: model.get("theme"),
+        direction: model.get("direction"),
         layout: "widget",
         dataSource: shared.dataSource,
         parts: shared.parts,
@@ -163,6 +170,21 @@ function render({ model, el, signal }: RenderContext): () => void {
     };
     setHeight();
   };
+  const showAnew = (): void => {
+    shown = undefined;
+    show();
+  };
+  const speakAndShow = (): void => {
+    const shared = sharedChatOf(model);
+    const speaking = speak(model.get("language") ?? "auto", shared.loadFile);
+    if (speaking === null) {
+      show();
+      return;
+    }
+    const waiting = new AbortController();
+    shared.hold(waiting.signal);
+    void speaking.then(show).finally(() => waiting.abort());
+  };
   const setTheme = (): void => view?.chat.setTheme(model.get("theme"));
   const setHeight = (): void => {
     if (view !== undefined) {
@@ -172,8 +194,11 @@ function render({ model, el, signal }: RenderContext): () => void {
   listen(model, "change:conversation", show, lifetime.signal);
   listen(model, "change:theme", setTheme, lifetime.signal);
   listen(model, "change:height", setHeight, lifetime.signal);
+  listen(model, "change:language", speakAndShow, lifetime.signal);
+  listen(model, "change:direction", showAnew, lifetime.signal);
+  onLanguage(showAnew, lifetime.signal);
   lifetime.signal.addEventListener("abort", () => view?.end(), { once: true });
-  show();
+  speakAndShow();
   return end;
 }
 

@@ -1,8 +1,10 @@
 /** The chat as a full page. The part of the address after # is the conversation's id. */
 
+import { discoverSite } from "./credentials";
 import { fileLoader } from "./lazy_files";
 import { openChat } from "./open_chat";
 import { ChatView } from "./view/chat";
+import { language, speak } from "./view/language";
 import { Parts } from "./view/part";
 
 const IDENTIFIER = /^[A-Za-z0-9._:-]{1,64}$/;
@@ -54,12 +56,23 @@ function dropTokenFromAddress(): void {
   }
 }
 
+/** Speak the language that the address names (`?language=de`), else the browser's. */
+async function speakForReader(): Promise<void> {
+  const { baseUrl } = discoverSite({ document, location });
+  const load = fileLoader(new URL("streamchat/static/", baseUrl).href);
+  const wanted = new URL(location.href).searchParams.get("language");
+  await speak(wanted ?? "auto", load);
+  document.documentElement.lang = language();
+}
+
 dropTokenFromAddress();
 document.body.style.margin = "0"; // the chat fills the window
-let lifetime = new AbortController();
-show(lifetime.signal);
-window.addEventListener("hashchange", () => {
-  lifetime.abort();
-  lifetime = new AbortController();
+void speakForReader().then(() => {
+  let lifetime = new AbortController();
   show(lifetime.signal);
+  window.addEventListener("hashchange", () => {
+    lifetime.abort();
+    lifetime = new AbortController();
+    show(lifetime.signal);
+  });
 });

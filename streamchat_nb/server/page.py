@@ -18,7 +18,7 @@ __all__ = ["STATIC_DIRECTORY", "PageHandler"]
 STATIC_DIRECTORY = Path(__file__).parent.parent / "widget" / "static"
 
 _PAGE = """<!doctype html>
-<html lang="en">
+<html>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -29,7 +29,7 @@ _PAGE = """<!doctype html>
 <script type="module" src="{static}page.js?v={version}"></script>
 </head>
 <body class="streamchat-page" data-base-url="{base_url}">
-<noscript>This page needs JavaScript.</noscript>
+<noscript lang="en">This page needs JavaScript.</noscript>
 </body>
 </html>
 """

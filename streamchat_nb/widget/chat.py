@@ -112,6 +112,9 @@ class Chat(anywidget.AnyWidget):
         cassette_mode: ``auto`` plays what is there and records the rest, ``replay``
             only plays, ``record`` asks again.
         theme: ``auto`` follows the page, or ``light``, ``dark``.
+        language: ``auto`` follows the page, then the browser; or a language's tag, for
+            example ``de``. English in place of one that there is not.
+        direction: Where lines begin: ``auto`` follows the page, or ``ltr``, ``rtl``.
         height: Height of the chat as a CSS length, for example ``"480px"``.
 
     Attributes:
@@ -120,6 +123,8 @@ class Chat(anywidget.AnyWidget):
             ``offline``.
         last_answer: ``{"text", "status", "turn"}`` of the last finished turn.
         theme: As above.
+        language: As above.
+        direction: As above.
         height: As above.
         base_url: Path of the server, a hint for the browser.
         through_kernel: Whether only the kernel reaches the server, and passes on what
@@ -133,6 +138,8 @@ class Chat(anywidget.AnyWidget):
     status = traitlets.Unicode("connecting").tag(sync=True)
     last_answer = traitlets.Dict().tag(sync=True)
     theme = traitlets.Enum(["auto", "light", "dark"], "auto").tag(sync=True)
+    language = traitlets.Unicode("auto").tag(sync=True)
+    direction = traitlets.Enum(["auto", "ltr", "rtl"], "auto").tag(sync=True)
     height = traitlets.Unicode("").tag(sync=True)
     base_url = traitlets.Unicode("").tag(sync=True)
     through_kernel = traitlets.Bool(default_value=False).tag(sync=True)
@@ -152,6 +159,8 @@ class Chat(anywidget.AnyWidget):
         cassette: str | os.PathLike[str] | None = None,
         cassette_mode: str = "auto",
         theme: str = "auto",
+        language: str = "auto",
+        direction: str = "auto",
         height: str = "",
     ) -> None:
         self._tools = {
@@ -188,6 +197,8 @@ class Chat(anywidget.AnyWidget):
         super().__init__(
             conversation=conversation or "",
             theme=theme,
+            language=language,
+            direction=direction,
             height=height,
             base_url=path,
             through_kernel=local,

@@ -14,6 +14,7 @@ import { makeDropZone } from "./drop_zone";
 import { make, setText } from "./element";
 import { failureWords } from "./failures";
 import { formatDuration } from "./formats";
+import { language } from "./language";
 import { NoticeView } from "./notice";
 import type { Extras } from "./part";
 import { PresenceBadge } from "./presence";
@@ -138,7 +139,7 @@ export class ChatView {
       ...{ part: parts.extras, name: strings.queue, signal },
       make: ({ QueueView }) => this.#makeQueue(QueueView, signal),
     });
-    this.#assemble(scroller, options.layout ?? "widget");
+    this.#assemble(scroller, options);
     this.#theme = new ThemeFollower(this.element, signal);
     this.#theme.setTheme(options.theme ?? "auto");
     container.append(this.element);
@@ -176,9 +177,14 @@ export class ChatView {
     return scroller;
   }
 
-  #assemble(scroller: HTMLElement, layout: string): void {
+  #assemble(
+    scroller: HTMLElement,
+    { layout = "widget", direction = "auto" }: ChatViewOptions,
+  ): void {
     this.element.className = "streamchat";
     this.element.dataset["layout"] = layout;
+    this.element.lang = language();
+    if (direction !== "auto") this.element.dir = direction;
     this.element.setAttribute("aria-label", strings.chat);
     // Lumino looks for this before it takes a key for one of its shortcuts.
     this.element.dataset["lmSuppressShortcuts"] = "true";

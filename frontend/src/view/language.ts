@@ -32,6 +32,8 @@ interface Catalog {
 /** Files of one build share it, though they share no modules. */
 interface Speech {
   language: Language;
+  /** The one that was asked for last. */
+  wanted: Language;
   /** Whether somebody asked for this language by name. */
   isChosen: boolean;
   translation: Partial<Catalogs>;
@@ -45,6 +47,7 @@ const registry = globalThis as unknown as Record<symbol, Speech | undefined>;
 const key = Symbol.for(`streamchat_nb.language.${build}`);
 registry[key] ??= {
   language: "en",
+  wanted: "en",
   isChosen: false,
   translation: {},
   catalogs: {},
@@ -85,13 +88,14 @@ export function speak(wanted: string, load: LoadFile): Promise<void> | null {
   if (wanted === "auto" && speech.isChosen) return null;
   const chosen = closest(wanted === "auto" ? languagesAround() : [wanted]);
   speech.isChosen = wanted !== "auto";
+  speech.wanted = chosen;
+  if (chosen === "en") show("en", {});
   if (chosen === speech.language) return null;
-  if (chosen === "en") {
-    show("en", {});
-    return null;
-  }
-  return loadWithin(load(`language_${chosen}`)).then(
-    (file) => show(chosen, (file as LanguageFile).catalogs),
+  return loadWithin(load(`language_${chosen as Exclude<Language, "en">}`)).then(
+    (file) => {
+      // Somebody may have asked for another one meanwhile.
+      if (speech.wanted === chosen) show(chosen, (file as LanguageFile).catalogs);
+    },
     () => undefined,
   );
 }
@@ -104,6 +108,7 @@ export function onLanguage(listener: () => void, signal: AbortSignal): void {
 }
 
 function show(chosen: Language, translation: Partial<Catalogs>): void {
+  if (chosen === speech.language) return;
   speech.language = chosen;
   speech.translation = translation;
   for (const [name, { english, shown }] of Object.entries(speech.catalogs)) {

@@ -401,11 +401,15 @@ export interface ChatModel {
 /** `auto` follows JupyterLab's theme, else the system's. */
 export type Theme = "auto" | "light" | "dark";
 
+/** Where lines begin; `auto`: as on the page around. */
+export type Direction = "auto" | "ltr" | "rtl";
+
 /** How the root view is made. */
 export interface ChatViewOptions {
   /** Ends the view: removes its listeners and its elements. */
   readonly signal: AbortSignal;
   readonly theme?: Theme | undefined;
+  readonly direction?: Direction | undefined;
   /** A widget has a bounded height, a page fills its window. */
   readonly layout?: "widget" | "page" | undefined;
   /** The notebook's data, to be shared; there is none on a page without a kernel. */
