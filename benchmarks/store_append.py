@@ -20,11 +20,11 @@ from pathlib import Path
 from statistics import quantiles
 from typing import TYPE_CHECKING
 
+from streamchat_nb.conversation.memory import MemoryStore
 from streamchat_nb.conversation.sqlite import SqliteStore
 from streamchat_nb.conversation.store import (
     Append,
     ConversationRecord,
-    MemoryStore,
     Store,
     StoredEvent,
 )

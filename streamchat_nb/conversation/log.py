@@ -24,6 +24,7 @@ import msgspec
 
 from streamchat_nb.conversation.compaction import Compaction
 from streamchat_nb.conversation.delta_merge import merge_deltas
+from streamchat_nb.conversation.message_texts import message_text
 from streamchat_nb.conversation.snapshot import SnapshotParts, encode_parts
 from streamchat_nb.conversation.state import Fold
 from streamchat_nb.conversation.store import Append, StoredEvent
@@ -568,6 +569,7 @@ class LogWriter:
             updated_ms=batch.events[-1].ts,
             open_turns=len(batch.open_turns),
             dropped=batch.dropped,
+            texts=[text for text in map(message_text, batch.events) if text],
         )
 
 

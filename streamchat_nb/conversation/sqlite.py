@@ -10,17 +10,25 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from typing_extensions import override
 
+from streamchat_nb.conversation.search import MessageText
 from streamchat_nb.conversation.sqlite_file import open_database, store_error
-from streamchat_nb.conversation.sqlite_tables import (
+from streamchat_nb.conversation.sqlite_queries import (
+    list_values,
+    read_deleted_before,
     read_events,
+    read_hits,
     read_list,
     read_record,
     read_unfinished,
+    read_unindexed,
 )
 from streamchat_nb.conversation.sqlite_writer import Change, SqliteWriter
 from streamchat_nb.conversation.store import (
     Append,
     ConversationRecord,
+    ListPosition,
+    Marks,
+    SearchHit,
     Store,
     StoredEvent,
     check_sequence,
@@ -37,7 +45,8 @@ T = TypeVar("T")
 class SqliteStore(Store):
     """Keeps conversations in a SQLite file that this process holds alone.
 
-    One thread writes, another one reads; the event loop never waits for the disk.
+    One thread writes, another one reads and a third one searches; the event loop never
+    waits for the disk, and no other reader for a search.
     What was accepted survives the end of the process, however it ends, and what is
     ``durable`` survives a loss of power.
 
@@ -73,6 +82,7 @@ class SqliteStore(Store):
         self._notices: tuple[str, ...] = ()
         self._writer: SqliteWriter | None = None
         self._reader: _Reader | None = None
+        self._searcher: _Reader | None = None
 
     @property
     @override
@@ -99,13 +109,15 @@ class SqliteStore(Store):
         )
         database = await self._writer.open()
         self._path, self._notices = database.path, database.notices
-        self._reader = _Reader(self._path, self._busy_timeout_s)
+        self._reader = _Reader("reader", self._path, self._busy_timeout_s)
+        self._searcher = _Reader("searcher", self._path, self._busy_timeout_s)
 
     @override
     async def close(self) -> None:
         # Readers first: the writer's connection, the last one, empties the log.
-        if self._reader is not None:
-            await self._reader.close(timeout_s=self._close_timeout_s)
+        for reader in (self._reader, self._searcher):
+            if reader is not None:
+                await reader.close(timeout_s=self._close_timeout_s)
         if self._writer is not None:
             await self._writer.close(timeout_s=self._close_timeout_s)
 
@@ -122,6 +134,7 @@ class SqliteStore(Store):
     @override
     async def append(self, batch: Sequence[Append]) -> None:
         size_bytes = sum(len(event.data) for part in batch for event in part.events)
+        size_bytes += sum(len(text.text) for part in batch for text in part.texts)
         durable = any(part.durable for part in batch)
         await self._write(
             lambda tables: tables.append(batch), size_bytes, durable=durable
@@ -154,6 +167,50 @@ class SqliteStore(Store):
     async def unfinished(self) -> list[str]:
         return await self._read(read_unfinished)
 
+    @override
+    async def mark(self, conversation: str, marks: Marks) -> bool:
+        return await self._write(
+            lambda tables: tables.mark(conversation, marks), 0, durable=True
+        )
+
+    @override
+    async def deleted_before(self, time_ms: int, *, limit: int = 100) -> list[str]:
+        return await self._read(read_deleted_before, time_ms, limit)
+
+    @override
+    async def unindexed(self, *, limit: int = 100) -> list[str]:
+        return await self._read(read_unindexed, limit)
+
+    @override
+    async def index(
+        self, conversation: str, texts: Sequence[MessageText], *, is_whole: bool
+    ) -> None:
+        await self._write(
+            lambda tables: tables.index(conversation, texts, is_whole=is_whole),
+            sum(len(text.text) for text in texts),
+            durable=False,
+        )
+
+    @override
+    async def search(
+        self,
+        owner: str,
+        text: str,
+        *,
+        archived: bool | None = None,
+        deleted: bool = False,
+        limit: int = 50,
+        before: ListPosition | None = None,
+    ) -> list[SearchHit]:
+        if self._searcher is None:
+            raise store_closed()
+        values = list_values(
+            owner, archived=archived, deleted=deleted, limit=limit, before=before
+        )
+        return await self._searcher.read(
+            lambda connection: read_hits(connection, text, values)
+        )
+
     async def _write(self, change: Change, size_bytes: int, *, durable: bool) -> bool:
         if self._writer is None:
             raise store_closed()
@@ -176,23 +233,27 @@ class SqliteStore(Store):
         self,
         owner: str,
         *,
-        search: str = "",
+        archived: bool | None = None,
+        deleted: bool = False,
         limit: int = 50,
-        before: tuple[int, str] | None = None,
+        before: ListPosition | None = None,
     ) -> list[ConversationRecord]:
-        return await self._read(read_list, owner, search, limit, before)
+        values = list_values(
+            owner, archived=archived, deleted=deleted, limit=limit, before=before
+        )
+        return await self._read(read_list, values)
 
 
 class _Reader:
     """Owns a connection that cannot write, on a thread of its own."""
 
-    def __init__(self, path: Path, busy_timeout_s: float) -> None:
+    def __init__(self, name: str, path: Path, busy_timeout_s: float) -> None:
         self._path = path
         self._busy_timeout_s = busy_timeout_s
         self._connection: sqlite3.Connection | None = None
         self._disconnected: asyncio.Future[None] | None = None
         self._thread = ThreadPoolExecutor(
-            1, thread_name_prefix="streamchat-store-reader"
+            1, thread_name_prefix=f"streamchat-store-{name}"
         )
 
     async def read(self, query: Callable[[sqlite3.Connection], T]) -> T:

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from streamchat_nb.conversation.file_lock import FileLock
-from streamchat_nb.conversation.sqlite_tables import (
+from streamchat_nb.conversation.sqlite_schema import (
     APPLICATION_ID,
     SCHEMA_VERSION,
     create_tables,
+    upgrade_tables,
 )
 from streamchat_nb.errors import StoreError, StreamchatError
 
@@ -197,6 +198,7 @@ def _connect_in_mode(
             create_tables(connection)
         else:
             _check_for_damage(connection)
+            upgrade_tables(connection)
     except BaseException:
         connection.close()
         raise

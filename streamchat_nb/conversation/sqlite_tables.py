@@ -1,9 +1,4 @@
-"""The tables of the SQLite store, and every statement that changes or reads them.
-
-New events go into ``recent`` in the order they come, whatever their conversation: a
-commit then touches one page, where a table sorted by conversation would have it touch
-one page for each conversation that streams. From time to time ``sort_in`` moves them
-into ``event``, all at once. ``conversation_now`` shows records as if that were done.
+"""Every statement that changes the tables of the SQLite store.
 
 Nothing here knows a thread or an event loop.
 """
@@ -11,88 +6,28 @@ Nothing here knows a thread or an event loop.
 import sqlite3
 from bisect import bisect_left
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from streamchat_nb.conversation.search import MessageText, folded
+from streamchat_nb.conversation.sqlite_schema import has_text_index
 from streamchat_nb.conversation.store import (
     Append,
     ConversationRecord,
+    Marks,
     StoredEvent,
     check_dropped,
     check_sequence,
     no_such_conversation,
-    searchable,
 )
 from streamchat_nb.errors import Conflict
 
-__all__ = [
-    "APPLICATION_ID",
-    "SCHEMA_VERSION",
-    "Tables",
-    "create_tables",
-    "read_events",
-    "read_list",
-    "read_record",
-    "read_unfinished",
-]
+__all__ = ["Tables"]
 
-APPLICATION_ID = 0x5C8A7B01
-"""Marks a file as ours, in SQLite's header."""
-SCHEMA_VERSION = 1
 RECENT_EVENTS = 2_000
 """How many events wait in ``recent`` before they are sorted in: each read looks
 through them, and sorting them in delays what is written meanwhile."""
 RECENT_BYTES = 4_194_304
 """The same by the size of their data."""
-
-_SCHEMA = (
-    """CREATE TABLE conversation (
-        key INTEGER PRIMARY KEY,
-        id TEXT NOT NULL UNIQUE,
-        log TEXT NOT NULL,
-        owner TEXT NOT NULL,
-        title TEXT NOT NULL,
-        searchable_title TEXT NOT NULL,
-        created_ms INTEGER NOT NULL,
-        updated_ms INTEGER NOT NULL,
-        head INTEGER NOT NULL,
-        open_turns INTEGER NOT NULL
-    )""",
-    "CREATE INDEX conversation_owner ON conversation (owner)",
-    """CREATE TABLE event (
-        conversation INTEGER NOT NULL,
-        seq INTEGER NOT NULL,
-        data BLOB NOT NULL,
-        PRIMARY KEY (conversation, seq)
-    ) WITHOUT ROWID""",
-    """CREATE TABLE recent (
-        position INTEGER PRIMARY KEY,
-        conversation INTEGER NOT NULL,
-        seq INTEGER NOT NULL,
-        data BLOB NOT NULL,
-        updated_ms INTEGER NOT NULL,
-        open_turns INTEGER NOT NULL
-    )""",
-    # Beside max(), SQLite takes the other columns from the row that has it.
-    """CREATE VIEW latest AS
-        SELECT conversation, max(seq) AS head, updated_ms, open_turns
-        FROM recent GROUP BY conversation""",
-    """CREATE VIEW conversation_now AS
-        SELECT key, id, log, owner, title, searchable_title, created_ms,
-            coalesce(latest.updated_ms, conversation.updated_ms) AS updated_ms,
-            coalesce(latest.head, conversation.head) AS head,
-            coalesce(latest.open_turns, conversation.open_turns) AS open_turns
-        FROM conversation LEFT JOIN latest ON latest.conversation = key""",
-    f"PRAGMA application_id = {APPLICATION_ID}",
-    f"PRAGMA user_version = {SCHEMA_VERSION}",
-)
-
-
-def create_tables(connection: sqlite3.Connection) -> None:
-    """Fill an empty database with empty tables, in one transaction."""
-    connection.execute("BEGIN IMMEDIATE")
-    for statement in _SCHEMA:
-        connection.execute(statement)
-    connection.execute("COMMIT")
 
 
 class _RecentRow(NamedTuple):
@@ -115,8 +50,8 @@ class _Place(NamedTuple):
 class Tables:
     """Changes the tables, for the one connection that may write.
 
-    ``create``, ``append`` and ``delete`` run in a transaction of the caller, who calls
-    ``forget`` after undoing any of it.
+    All that changes them runs in a transaction of the caller, who calls ``forget``
+    after undoing any of it.
 
     Args:
         connection: In autocommit mode.
@@ -128,6 +63,7 @@ class Tables:
         self._recent_bytes = 0
         # Of conversations with recent events: spares a query for each append.
         self._places: dict[str, _Place] = {}
+        self._texts = _Texts(connection)
 
     def create(self, record: ConversationRecord, events: Sequence[StoredEvent]) -> bool:
         """Add a conversation.
@@ -137,17 +73,22 @@ class Tables:
         """
         try:
             self.connection.execute(
-                "INSERT INTO conversation (id, log, owner, title, searchable_title, "
-                "created_ms, updated_ms, head, open_turns) VALUES (?,?,?,?,?,?,?,0,?)",
+                "INSERT INTO conversation (id, log, owner, title, created_ms, "
+                "updated_ms, head, open_turns, pinned, archived, deleted_ms, read_seq, "
+                "answer_seq) VALUES (?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?)",
                 (
                     record.id,
                     record.log,
                     record.owner,
                     record.title,
-                    searchable(record.title),
                     record.created_ms,
                     record.updated_ms,
                     record.open_turns,
+                    record.pinned,
+                    record.archived,
+                    record.deleted_ms,
+                    record.read_seq,
+                    record.answer_seq,
                 ),
             )
         except sqlite3.IntegrityError:
@@ -179,7 +120,40 @@ class Tables:
                 self._insert(rows)
                 rows = []
                 self._drop(key, part.dropped)
+            if part.texts:
+                self._texts.keep(key, part.texts)
+                self._set_answer(key, part.texts)
         self._insert(rows)
+        return True
+
+    def mark(self, conversation: str, marks: Marks) -> bool:
+        """Change a record beside its log; return whether there was one."""
+        changed = self.connection.execute(
+            "UPDATE conversation SET pinned = coalesce(?, pinned), "
+            "archived = coalesce(?, archived), deleted_ms = coalesce(?, deleted_ms), "
+            "read_seq = max(coalesce(?, 0), read_seq) WHERE id = ?",
+            (
+                marks.pinned,
+                marks.archived,
+                marks.deleted_ms,
+                marks.read_seq,
+                conversation,
+            ),
+        )
+        return changed.rowcount > 0
+
+    def index(
+        self, conversation: str, texts: Sequence[MessageText], *, is_whole: bool
+    ) -> bool:
+        """Let old messages be found; return whether there is such a conversation."""
+        place = self._find(conversation)
+        if place is None:
+            return False
+        self._texts.keep(place.key, texts)
+        if is_whole:
+            self.connection.execute(
+                "UPDATE conversation SET is_indexed = 1 WHERE key = ?", (place.key,)
+            )
         return True
 
     def delete(self, conversation: str) -> bool:
@@ -188,6 +162,7 @@ class Tables:
         if place is None:
             return False
         self._places.pop(conversation, None)
+        self._texts.delete(place.key)
         for table, column in (
             ("recent", "conversation"),
             ("event", "conversation"),
@@ -288,8 +263,68 @@ class Tables:
         )
         if part.title is not None:
             self.connection.execute(
-                "UPDATE conversation SET title = ?, searchable_title = ? WHERE key = ?",
-                (part.title, searchable(part.title), key),
+                "UPDATE conversation SET title = ? WHERE key = ?", (part.title, key)
+            )
+
+    def _set_answer(self, key: int, texts: Sequence[MessageText]) -> None:
+        answers = [text.seq for text in texts if text.is_answer]
+        if answers:
+            self.connection.execute(
+                "UPDATE conversation SET answer_seq = max(answer_seq, ?) WHERE key = ?",
+                (max(answers), key),
+            )
+
+
+class _Texts:
+    """The messages that can be searched, and their index where there is one."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._has_index = has_text_index(connection)
+
+    def keep(self, conversation: int, texts: Sequence[MessageText]) -> None:
+        """Add texts; each takes the place of an older one of its message."""
+        for text in texts:
+            old = self._connection.execute(
+                "SELECT key, seq, body, is_indexed FROM text "
+                "WHERE conversation = ? AND message = ?",
+                (conversation, text.message),
+            ).fetchone()
+            if old is not None:
+                key, seq, body, is_indexed = old
+                if seq > text.seq:
+                    continue
+                self._remove(key, body, is_indexed=is_indexed)
+            self._add(conversation, text)
+
+    def delete(self, conversation: int) -> None:
+        """Delete the texts of a conversation."""
+        rows = self._connection.execute(
+            "SELECT key, body, is_indexed FROM text WHERE conversation = ?",
+            (conversation,),
+        ).fetchall()
+        for key, body, is_indexed in rows:
+            self._remove(key, body, is_indexed=is_indexed)
+
+    def _add(self, conversation: int, text: MessageText) -> None:
+        added = self._connection.execute(
+            "INSERT INTO text (conversation, message, seq, body, is_indexed) "
+            "VALUES (?, ?, ?, ?, ?)",
+            (conversation, text.message, text.seq, text.text, self._has_index),
+        )
+        if self._has_index:
+            self._connection.execute(
+                "INSERT INTO text_index (rowid, folded) VALUES (?, ?)",
+                (added.lastrowid, folded(text.text)),
+            )
+
+    def _remove(self, key: int, body: str, *, is_indexed: bool) -> None:
+        self._connection.execute("DELETE FROM text WHERE key = ?", (key,))
+        if is_indexed and self._has_index:
+            self._connection.execute(
+                "INSERT INTO text_index (text_index, rowid, folded) "
+                "VALUES ('delete', ?, ?)",
+                (key, folded(body)),
             )
 
 
@@ -297,86 +332,3 @@ def _recent_rows(
     key: int, events: Sequence[StoredEvent], updated_ms: int, open_turns: int
 ) -> list[_RecentRow]:
     return [_RecentRow(key, seq, data, updated_ms, open_turns) for seq, data in events]
-
-
-_SELECT_RECORDS = (
-    "SELECT id, log, owner, title, created_ms, updated_ms, head, open_turns "
-    "FROM conversation_now "
-)
-_BEYOND_ALL = (2**63 - 1, "")
-
-
-def _record(row: tuple[Any, ...]) -> ConversationRecord:
-    identity, log, owner, title, created_ms, updated_ms, head, open_turns = row
-    return ConversationRecord(
-        id=identity,
-        log=log,
-        owner=owner,
-        title=title,
-        created_ms=created_ms,
-        updated_ms=updated_ms,
-        head=head,
-        open_turns=open_turns,
-    )
-
-
-def read_record(
-    connection: sqlite3.Connection, conversation: str
-) -> ConversationRecord | None:
-    """Return the record of a conversation; see ``Store.get``."""
-    row = connection.execute(
-        _SELECT_RECORDS + "WHERE id = ?", (conversation,)
-    ).fetchone()
-    return None if row is None else _record(row)
-
-
-def read_list(
-    connection: sqlite3.Connection,
-    owner: str,
-    search: str,
-    limit: int,
-    before: tuple[int, str] | None,
-) -> list[ConversationRecord]:
-    """Return records of an owner; see ``Store.list``."""
-    rows = connection.execute(
-        _SELECT_RECORDS + "WHERE owner = ? AND instr(searchable_title, ?) > 0 "
-        "AND (updated_ms, id) < (?, ?) ORDER BY updated_ms DESC, id DESC LIMIT ?",
-        (owner, searchable(search), *(before or _BEYOND_ALL), limit),
-    )
-    return [_record(row) for row in rows]
-
-
-def read_unfinished(connection: sqlite3.Connection) -> list[str]:
-    """Return ids of conversations with open turns; see ``Store.unfinished``."""
-    rows = connection.execute(
-        "SELECT id FROM conversation_now WHERE open_turns > 0 ORDER BY id"
-    )
-    return [identity for (identity,) in rows]
-
-
-def read_events(
-    connection: sqlite3.Connection,
-    conversation: str,
-    after: int,
-    limit_events: int,
-    limit_bytes: int,
-) -> list[StoredEvent]:
-    """Return events of a conversation; see ``Store.read``."""
-    rows = connection.execute(
-        "WITH wanted AS (SELECT key FROM conversation WHERE id = ?) "
-        "SELECT seq, data FROM event WHERE conversation = (SELECT key FROM wanted) "
-        "AND seq > ? "
-        "UNION ALL "
-        "SELECT seq, data FROM recent WHERE conversation = (SELECT key FROM wanted) "
-        "AND seq > ? ORDER BY seq LIMIT ?",
-        (conversation, after, after, limit_events),
-    )
-    events: list[StoredEvent] = []
-    total_bytes = 0
-    for seq, data in rows:
-        total_bytes += len(data)
-        if events and total_bytes > limit_bytes:
-            rows.close()
-            break
-        events.append(StoredEvent(seq, data))
-    return events

@@ -1,4 +1,4 @@
-"""Where conversations are kept: the interface, and the store in memory.
+"""Where conversations are kept: the interface of stores, and their values.
 
 A store keeps numbered events as bytes and one record for each conversation. It knows
 nothing of what an event says. The log above it hands out the numbers; the store makes
@@ -7,29 +7,36 @@ sure that none is skipped or used twice, and that what it has accepted is there.
 Another store passes ``streamchat_nb.testing.store_conformance`` to be usable here.
 """
 
-import unicodedata
 from abc import ABC, abstractmethod
-from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
-from typing_extensions import override
-
-from streamchat_nb.errors import Conflict, StoreError
+from streamchat_nb.conversation.search import MessageText, Search
+from streamchat_nb.errors import StoreError
 
 __all__ = [
     "Append",
     "ConversationRecord",
-    "MemoryStore",
+    "ListPosition",
+    "Marks",
+    "SearchHit",
     "Store",
     "StoredEvent",
     "check_dropped",
     "check_sequence",
+    "hit_of",
     "no_such_conversation",
-    "searchable",
     "store_closed",
 ]
+
+
+class ListPosition(NamedTuple):
+    """Where a conversation is in a list: these values, the highest first."""
+
+    pinned: bool
+    updated_ms: int
+    id: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +53,12 @@ class ConversationRecord:
         updated_ms: When it was last appended to, milliseconds since the epoch.
         head: ``seq`` of the last event, 0 when there is none.
         open_turns: How many turns were queued or running after the last append.
+        pinned: Whether it is listed before those that are not.
+        archived: Whether it is kept out of the usual list.
+        deleted_ms: When it was put into the trash, milliseconds since the epoch; 0
+            for one that is not there.
+        read_seq: Up to where its owner has read it.
+        answer_seq: ``seq`` of the last finished answer that has text, 0 before.
     """
 
     id: str
@@ -56,6 +69,55 @@ class ConversationRecord:
     updated_ms: int
     head: int = 0
     open_turns: int = 0
+    pinned: bool = False
+    archived: bool = False
+    deleted_ms: int = 0
+    read_seq: int = 0
+    answer_seq: int = 0
+
+    @property
+    def unread(self) -> bool:
+        """Whether there is an answer that its owner has not read."""
+        return self.answer_seq > self.read_seq
+
+    @property
+    def position(self) -> ListPosition:
+        """Where it is in a list."""
+        return ListPosition(self.pinned, self.updated_ms, self.id)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Marks:
+    """What changes of a record beside its log; ``None`` stays as it is.
+
+    Attributes:
+        pinned: See ``ConversationRecord``.
+        archived: See ``ConversationRecord``.
+        deleted_ms: See ``ConversationRecord``.
+        read_seq: A lower one than there is changes nothing.
+    """
+
+    pinned: bool | None = None
+    archived: bool | None = None
+    deleted_ms: int | None = None
+    read_seq: int | None = None
+
+
+class SearchHit(NamedTuple):
+    """A conversation that a search has found.
+
+    Attributes:
+        record: Its record.
+        title: Its title in pieces: outside of a hit, a hit, outside, and so on.
+        snippet: The same of a piece of the latest message that has all the words; empty
+            where only the title has them.
+        message: Id of that message; empty where there is none.
+    """
+
+    record: ConversationRecord
+    title: list[str]
+    snippet: list[str]
+    message: str
 
 
 class StoredEvent(NamedTuple):
@@ -81,6 +143,7 @@ class Append:
         dropped: First and last ``seq`` of events that need not be kept any longer, of
             this part or written before; in order, apart from each other, and never
             with the conversation's last event.
+        texts: Messages that are finished with these events, to be searched.
     """
 
     conversation: str
@@ -90,6 +153,7 @@ class Append:
     title: str | None = None
     open_turns: int = 0
     dropped: Sequence[tuple[int, int]] = ()
+    texts: Sequence[MessageText] = ()
 
 
 class Store(ABC):
@@ -187,31 +251,79 @@ class Store(ABC):
     async def unfinished(self) -> list[str]:
         """Return the ids of conversations with open turns, sorted."""
 
+    @abstractmethod
+    async def mark(self, conversation: str, marks: Marks) -> bool:
+        """Change a record beside its log, durably; return whether there was one."""
+
+    @abstractmethod
+    async def deleted_before(self, time_ms: int, *, limit: int = 100) -> list[str]:
+        """Return ids of what was put into the trash before a time, the oldest first."""
+
+    @abstractmethod
+    async def unindexed(self, *, limit: int = 100) -> list[str]:
+        """Return ids of conversations whose messages cannot be found yet, sorted.
+
+        Those are conversations of before there was a search; see ``index``.
+        """
+
+    @abstractmethod
+    async def index(
+        self, conversation: str, texts: Sequence[MessageText], *, is_whole: bool
+    ) -> None:
+        """Let old messages be found. A text that is newer than one of these stays.
+
+        Args:
+            conversation: Its id; nothing happens where there is none.
+            texts: Some of its messages, as far as they were read.
+            is_whole: Whether these were the last ones.
+        """
+
+    @abstractmethod
+    async def search(
+        self,
+        owner: str,
+        text: str,
+        *,
+        archived: bool | None = None,
+        deleted: bool = False,
+        limit: int = 50,
+        before: ListPosition | None = None,
+    ) -> list[SearchHit]:
+        """Return conversations whose title, or one of whose messages, ``text`` finds.
+
+        They are in the order of ``list``, whose other arguments are the same.
+
+        Args:
+            owner: Whose conversations.
+            text: What ``Search`` makes of it; any text at all.
+            archived: Whether they are archived; ``None`` for both.
+            deleted: Whether they are in the trash.
+            limit: Most conversations returned.
+            before: ``position`` of the last one of the page before.
+        """
+
     # Last in the class: below it, ``list`` is this method and no longer the type.
     @abstractmethod
     async def list(
         self,
         owner: str,
         *,
-        search: str = "",
+        archived: bool | None = None,
+        deleted: bool = False,
         limit: int = 50,
-        before: tuple[int, str] | None = None,
+        before: ListPosition | None = None,
     ) -> list[ConversationRecord]:
-        """Return an owner's records, the most recently updated first.
+        """Return an owner's records: the pinned first, then the last updated.
 
         Args:
             owner: Whose conversations.
-            search: Only those whose title contains this text, in any case.
+            archived: Whether they are archived; ``None`` for both.
+            deleted: Whether they are in the trash.
             limit: Most records returned.
             before: Continue a list after its last record, given by that record's
-                ``(updated_ms, id)``. A record that is not updated between two pages
-                is neither repeated nor left out.
+                ``position``. A record that does not change between two pages is
+                neither repeated nor left out.
         """
-
-
-def searchable(text: str) -> str:
-    """Return ``text`` in the form in which titles are compared for a search."""
-    return unicodedata.normalize("NFKC", text).casefold()
 
 
 def check_sequence(conversation: str, head: int, events: Sequence[StoredEvent]) -> None:
@@ -267,182 +379,19 @@ def store_closed() -> StoreError:
     return StoreError("The store is not open.", code="store_closed", retryable=False)
 
 
-EVENT_OVERHEAD_BYTES = 128
-"""What an event costs in memory beside its data."""
-RECORD_OVERHEAD_BYTES = 1_024
-"""What a conversation costs in memory beside its title and events."""
-
-
-class MemoryStore(Store):
-    """Keeps everything in this process and loses it with the process.
+def hit_of(
+    search: Search, record: ConversationRecord, latest: MessageText | None
+) -> SearchHit:
+    """Return a found conversation as it is shown.
 
     Args:
-        limit_bytes: Most memory used for conversations, 256 MiB by default. What
-            would exceed it is refused with ``store_full`` until something is deleted.
+        search: What found it.
+        record: Its record.
+        latest: The latest of its messages that were found, if there is one.
     """
-
-    def __init__(self, *, limit_bytes: int = 268_435_456) -> None:
-        self.limit_bytes = limit_bytes
-        self._is_open = False
-        self._used_bytes = 0
-        self._records: dict[str, ConversationRecord] = {}
-        self._events: dict[str, list[StoredEvent]] = {}
-
-    @property
-    @override
-    def location(self) -> str:
-        return "memory"
-
-    @override
-    async def open(self) -> None:
-        self._is_open = True
-
-    @override
-    async def close(self) -> None:
-        self._is_open = False
-
-    @override
-    async def create(
-        self, record: ConversationRecord, events: Sequence[StoredEvent]
-    ) -> None:
-        self._check_open()
-        if record.id in self._records:
-            raise Conflict("A conversation with this id exists already.")
-        check_sequence(record.id, 0, events)
-        record = replace(record, head=len(events))
-        self._reserve(_record_bytes(record) + _events_bytes(events))
-        self._records[record.id] = record
-        self._events[record.id] = _copies(events)
-
-    @override
-    async def append(self, batch: Sequence[Append]) -> None:
-        self._check_open()
-        records: dict[str, ConversationRecord] = {}
-        growth_bytes = 0
-        for part in batch:
-            old = records.get(part.conversation, self._records.get(part.conversation))
-            if old is None:
-                raise no_such_conversation(part.conversation)
-            check_sequence(part.conversation, old.head, part.events)
-            head = old.head + len(part.events)
-            check_dropped(part.conversation, head, part.dropped)
-            new = replace(
-                old,
-                head=head,
-                updated_ms=part.updated_ms,
-                title=old.title if part.title is None else part.title,
-                open_turns=part.open_turns,
-            )
-            growth_bytes += _events_bytes(part.events)
-            growth_bytes += _record_bytes(new) - _record_bytes(old)
-            records[part.conversation] = new
-        self._reserve(growth_bytes)
-        self._records.update(records)
-        for part in batch:
-            self._events[part.conversation].extend(_copies(part.events))
-            for first, last in part.dropped:
-                self._drop(part.conversation, first, last)
-
-    @override
-    async def read(
-        self,
-        conversation: str,
-        after: int,
-        *,
-        limit_events: int = 2_000,
-        limit_bytes: int = 1_048_576,
-    ) -> list[StoredEvent]:
-        self._check_open()
-        events = self._events.get(conversation, [])
-        start = _position(events, after + 1)
-        events = events[start : start + limit_events]
-        total_bytes = 0
-        for count, event in enumerate(events):
-            total_bytes += len(event.data)
-            if count and total_bytes > limit_bytes:
-                return events[:count]
-        return events
-
-    @override
-    async def get(self, conversation: str) -> ConversationRecord | None:
-        self._check_open()
-        return self._records.get(conversation)
-
-    @override
-    async def delete(self, conversation: str) -> bool:
-        self._check_open()
-        record = self._records.pop(conversation, None)
-        if record is None:
-            return False
-        events = self._events.pop(conversation)
-        self._used_bytes -= _record_bytes(record) + _events_bytes(events)
-        return True
-
-    @override
-    async def unfinished(self) -> list[str]:
-        self._check_open()
-        return sorted(
-            record.id for record in self._records.values() if record.open_turns
-        )
-
-    def _check_open(self) -> None:
-        if not self._is_open:
-            raise store_closed()
-
-    def _drop(self, conversation: str, first: int, last: int) -> None:
-        events = self._events[conversation]
-        found = slice(_position(events, first), _position(events, last + 1))
-        self._used_bytes -= _events_bytes(events[found])
-        del events[found]
-
-    def _reserve(self, growth_bytes: int) -> None:
-        if growth_bytes > 0 and self._used_bytes + growth_bytes > self.limit_bytes:
-            raise StoreError(
-                f"The store in memory is full ({self.limit_bytes} bytes); nothing was "
-                "written. Delete conversations, or keep them in a file.",
-                code="store_full",
-                details={"limit_bytes": self.limit_bytes},
-            )
-        self._used_bytes += growth_bytes
-
-    @override
-    async def list(
-        self,
-        owner: str,
-        *,
-        search: str = "",
-        limit: int = 50,
-        before: tuple[int, str] | None = None,
-    ) -> list[ConversationRecord]:
-        self._check_open()
-        wanted = searchable(search)
-        found = [
-            record
-            for record in self._records.values()
-            if record.owner == owner
-            and (before is None or _recency(record) < before)
-            and wanted in searchable(record.title)
-        ]
-        return sorted(found, key=_recency, reverse=True)[:limit]
-
-
-def _recency(record: ConversationRecord) -> tuple[int, str]:
-    return record.updated_ms, record.id
-
-
-def _position(events: Sequence[StoredEvent], seq: int) -> int:
-    """Return the index of the first event numbered ``seq`` or higher."""
-    return bisect_left(events, seq, key=lambda event: event.seq)
-
-
-def _copies(events: Sequence[StoredEvent]) -> list[StoredEvent]:
-    """Return events that share nothing mutable with the caller's."""
-    return [StoredEvent(seq, bytes(data)) for seq, data in events]
-
-
-def _events_bytes(events: Sequence[StoredEvent]) -> int:
-    return sum(len(event.data) + EVENT_OVERHEAD_BYTES for event in events)
-
-
-def _record_bytes(record: ConversationRecord) -> int:
-    return len(record.title) * 4 + RECORD_OVERHEAD_BYTES
+    return SearchHit(
+        record,
+        search.marked(record.title),
+        [] if latest is None else search.snippet(latest.text),
+        "" if latest is None else latest.message,
+    )

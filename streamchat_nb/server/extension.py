@@ -26,8 +26,8 @@ from traitlets import (
 )
 from typing_extensions import override
 
+from streamchat_nb.conversation.memory import MemoryStore
 from streamchat_nb.conversation.sqlite import SqliteStore
-from streamchat_nb.conversation.store import MemoryStore
 from streamchat_nb.errors import StreamchatError, UsageError
 from streamchat_nb.protocol.limits import Limits
 from streamchat_nb.server.agent_catalog import AGENT_NAME
@@ -61,6 +61,7 @@ from streamchat_nb.server.rest import (
     SendNowHandler,
     SessionHandler,
     TokenHandler,
+    TraceHandler,
     TurnHandler,
 )
 from streamchat_nb.server.service import Service
@@ -367,6 +368,7 @@ class StreamchatExtension(ExtensionApp):
             (f"{one}/turns/{_ID}", TurnHandler, {}),
             (f"{one}/turns/{_ID}/send-now", SendNowHandler, {}),
             (f"{one}/turns/{_ID}/cancel", CancelHandler, {}),
+            (f"{one}/turns/{_ID}/trace", TraceHandler, {}),
             (f"{one}/approvals/{_ID}", ApprovalHandler, {}),
             (f"{one}/artifacts", ArtifactsHandler, {}),
             (f"{one}/artifacts/{_ID}", ArtifactHandler, {}),

@@ -19,7 +19,8 @@ from streamchat_nb.agent.repair import repair
 from streamchat_nb.agent.runner import TurnRunner
 from streamchat_nb.client.answer import answer_of
 from streamchat_nb.conversation.log import LogWriter
-from streamchat_nb.conversation.store import ConversationRecord, MemoryStore
+from streamchat_nb.conversation.memory import MemoryStore
+from streamchat_nb.conversation.store import ConversationRecord
 from streamchat_nb.errors import ModelError, UsageError
 from streamchat_nb.protocol.content import Author, TextBlock
 from streamchat_nb.protocol.events import (

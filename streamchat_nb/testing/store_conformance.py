@@ -22,9 +22,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
-from streamchat_nb.conversation.store import Append, Store, StoredEvent
+from streamchat_nb.conversation.store import Append, Marks, Store, StoredEvent
 from streamchat_nb.errors import Conflict, StoreError
-from streamchat_nb.testing import store_dropping, store_listing
+from streamchat_nb.testing import (
+    store_dropping,
+    store_listing,
+    store_reading,
+    store_search,
+)
 from streamchat_nb.testing.store_listing import listed
 from streamchat_nb.testing.store_model import StoreModel
 from streamchat_nb.testing.store_samples import (
@@ -361,59 +366,15 @@ class StoreConformance(ABC):
 
     def test_read_begins_after_a_number(self, tmp_path: Path) -> None:
         """The cursor is the last event a reader has; beyond the head is nothing."""
-
-        async def scenario(store: Store) -> None:
-            await store.create(record_of("a"), events_of(1, 10))
-            for after in range(13):
-                assert await store.read("a", after) == events_of(after + 1, 10)
-
-        self.run(tmp_path, scenario)
+        self.run(tmp_path, store_reading.after_a_number)
 
     def test_read_stops_at_its_limits(self, tmp_path: Path) -> None:
         """Neither limit is exceeded, except by a first event that is too large."""
-
-        async def scenario(store: Store) -> None:
-            await store.create(record_of("a"), events_of(1, 10, size=100))
-            for limit_bytes, expected in (
-                *((1, 1), (99, 1), (100, 1), (199, 1), (200, 2), (999, 9)),
-                *((1_000, 10), (5_000, 10)),
-            ):
-                events = await store.read("a", 0, limit_bytes=limit_bytes)
-                assert events == events_of(1, expected, size=100)
-            for limit_events in (1, 4, 10, 11):
-                events = await store.read("a", 2, limit_events=limit_events)
-                last = min(2 + limit_events, 10)
-                assert events == events_of(3, last, size=100)
-
-        self.run(tmp_path, scenario)
+        self.run(tmp_path, store_reading.to_its_limits)
 
     def test_long_conversation_is_read_whole(self, tmp_path: Path) -> None:
         """Thousands of events, written in groups of many sizes, keep their order."""
-        random_sizes = random.Random(7)  # noqa: S311 - the same on each run
-        length = 12_000
-
-        async def scenario(store: Store) -> None:
-            await store.create(record_of("a"), [])
-            await store.create(record_of("beside"), [])
-            head = beside = 0
-            while head < length:
-                last = min(head + random_sizes.choice((1, 2, 30, 700)), length)
-                beside += 1
-                await store.append(
-                    [
-                        append_of("a", head + 1, last),
-                        append_of("beside", beside, beside),
-                    ]
-                )
-                head = last
-            assert await read_all(store, "a") == events_of(1, length)
-            assert await read_all(store, "beside") == events_of(1, beside)
-            assert await store.read("a", 0) == events_of(1, 2_000)
-            for after in range(0, length, 1_777):
-                page = await store.read("a", after, limit_events=5)
-                assert page == events_of(after + 1, min(after + 5, length))
-
-        self.run(tmp_path, scenario)
+        self.run(tmp_path, store_reading.long_conversation)
 
     # Dropping
 
@@ -443,9 +404,47 @@ class StoreConformance(ABC):
         """Whatever is written meanwhile, what was not written to appears once."""
         self.run(tmp_path, store_listing.stable_pages)
 
+    def test_pinned_come_first(self, tmp_path: Path) -> None:
+        """Pinned ones lead; archived and deleted ones are lists of their own."""
+        self.run(tmp_path, store_listing.pinned_first)
+
+    def test_marks_change_nothing_else(self, tmp_path: Path) -> None:
+        """Marks are beside the log, and reading goes forward only."""
+        self.run(tmp_path, store_listing.kept_marks)
+
+    # Search
+
     def test_search_finds_titles_in_any_case(self, tmp_path: Path) -> None:
-        """A search is for a part of the title as it reads."""
-        self.run(tmp_path, store_listing.search_in_any_case)
+        """A search is for parts of the title as it reads."""
+        self.run(tmp_path, store_search.titles_in_any_case)
+
+    def test_search_finds_messages_in_any_script(self, tmp_path: Path) -> None:
+        """A message is found by parts of its words."""
+        self.run(tmp_path, store_search.texts_in_any_script)
+
+    def test_search_has_no_syntax(self, tmp_path: Path) -> None:
+        """Whatever is typed, there is an answer and no error."""
+        self.run(tmp_path, store_search.odd_searches)
+
+    def test_hits_show_where_they_are(self, tmp_path: Path) -> None:
+        """A hit comes with the piece of text that has it."""
+        self.run(tmp_path, store_search.snippets)
+
+    def test_hits_come_as_a_list(self, tmp_path: Path) -> None:
+        """Pinned first, in pages, by their marks."""
+        self.run(tmp_path, store_search.search_pages)
+
+    def test_search_follows_changes(self, tmp_path: Path) -> None:
+        """A later text replaces one; what is deleted is not found."""
+        self.run(tmp_path, store_search.changing_texts)
+
+    def test_old_messages_can_be_added(self, tmp_path: Path) -> None:
+        """Messages of before there was a search are found, too."""
+        self.run(tmp_path, store_search.old_texts)
+
+    def test_answers_are_unread_at_first(self, tmp_path: Path) -> None:
+        """An answer is unread until its owner has read as far."""
+        self.run(tmp_path, store_search.answers_unread)
 
     # Turns and deletion
 
@@ -501,6 +500,11 @@ class StoreConformance(ABC):
                 store.list("ada"),
                 store.delete("a"),
                 store.unfinished(),
+                store.search("ada", "a"),
+                store.mark("a", Marks(pinned=True)),
+                store.deleted_before(1),
+                store.unindexed(),
+                store.index("a", [], is_whole=True),
             ):
                 error = await refusal(attempt)
                 assert error.code == "store_closed"

@@ -16,7 +16,7 @@ from tests.soak.outcome import Fault, Outcome
 from tests.soak.witness import Witness
 
 if TYPE_CHECKING:
-    from streamchat_nb.conversation.store import ConversationRecord, Store
+    from streamchat_nb.conversation.store import ConversationRecord, ListPosition, Store
 
 __all__ = ["FAULT", "jump_clocks"]
 
@@ -98,10 +98,10 @@ async def _jump(
 async def _check_list(store: Store, dice: random.Random) -> list[str]:
     """Check that a list shows each conversation once, by the time of its last event."""
     listed: list[ConversationRecord] = []
-    before: tuple[int, str] | None = None
+    before: ListPosition | None = None
     while page := await store.list("ada", limit=dice.randrange(1, 4), before=before):
         listed += page
-        before = (page[-1].updated_ms, page[-1].id)
+        before = page[-1].position
     found: list[str] = []
     if len({record.id for record in listed}) != len(listed) or (
         len(listed) != CONVERSATIONS

@@ -14,7 +14,8 @@ from streamchat_nb.agent.agent import Agent, Turn, TurnLimits
 from streamchat_nb.agent.history import history_of
 from streamchat_nb.agent.runner import TurnRunner
 from streamchat_nb.conversation.log import LogWriter
-from streamchat_nb.conversation.store import ConversationRecord, MemoryStore
+from streamchat_nb.conversation.memory import MemoryStore
+from streamchat_nb.conversation.store import ConversationRecord
 from streamchat_nb.protocol import events as e
 from streamchat_nb.protocol.content import Author, TextBlock
 from streamchat_nb.testing.request_validation import check_request

@@ -16,6 +16,7 @@ import pytest
 from streamchat_nb.conversation import file_lock, sqlite_file
 from streamchat_nb.conversation.sqlite import SqliteStore
 from streamchat_nb.conversation.sqlite_file import network_mount, store_error
+from streamchat_nb.conversation.sqlite_schema import SCHEMA_VERSION
 from streamchat_nb.errors import StoreError, UsageError
 from streamchat_nb.testing.store_samples import (
     events_of,
@@ -242,7 +243,7 @@ def test_other_programs_database_is_refused_untouched(tmp_path: Path) -> None:
 def test_newer_schema_is_refused_untouched(tmp_path: Path) -> None:
     run(SqliteStore(tmp_path / NAME), fill)
     with sqlite3.connect(tmp_path / NAME) as connection:
-        connection.execute("PRAGMA user_version = 2")
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
     connection.close()
     before = (tmp_path / NAME).read_bytes()
     error = open_error(tmp_path / NAME)

@@ -21,7 +21,8 @@ from streamchat_nb.agent.anthropic_model import AnthropicModel, EndpointProfile
 from streamchat_nb.agent.retry import RetryPolicy
 from streamchat_nb.agent.runner import TurnRunner
 from streamchat_nb.conversation.log import LogWriter
-from streamchat_nb.conversation.store import ConversationRecord, MemoryStore
+from streamchat_nb.conversation.memory import MemoryStore
+from streamchat_nb.conversation.store import ConversationRecord
 from streamchat_nb.protocol import events as e
 from streamchat_nb.protocol.codec import decode_frame
 from streamchat_nb.protocol.content import Author, TextBlock

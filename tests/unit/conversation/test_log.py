@@ -15,13 +15,9 @@ from streamchat_nb.conversation.log import (
     LogWriter,
     grouping_delay_s,
 )
+from streamchat_nb.conversation.memory import MemoryStore
 from streamchat_nb.conversation.state import ConversationState, Fold
-from streamchat_nb.conversation.store import (
-    Append,
-    ConversationRecord,
-    MemoryStore,
-    StoredEvent,
-)
+from streamchat_nb.conversation.store import Append, ConversationRecord, StoredEvent
 from streamchat_nb.conversation.tail import TAIL_EVENTS
 from streamchat_nb.errors import StoreError
 from streamchat_nb.protocol.codec import decode_event, encode

@@ -1,16 +1,16 @@
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 from typing_extensions import override
 
-from streamchat_nb.conversation.store import (
+from streamchat_nb.conversation.memory import (
     EVENT_OVERHEAD_BYTES,
     RECORD_OVERHEAD_BYTES,
-    Append,
     MemoryStore,
-    Store,
-    searchable,
 )
+from streamchat_nb.conversation.search import MessageText
+from streamchat_nb.conversation.store import Append, Store
 from streamchat_nb.testing.store_conformance import StoreConformance
 from streamchat_nb.testing.store_samples import (
     append_of,
@@ -85,6 +85,19 @@ def test_memory_store_refused_batch_takes_no_room() -> None:
     asyncio.run(scenario())
 
 
-def test_searchable_folds_case_and_compatible_characters() -> None:
-    assert searchable("Straße") == searchable("STRASSE")
-    assert searchable("\ufb01ne \uff38") == "fine x"
+def test_memory_store_counts_texts_and_lets_them_go() -> None:
+    async def scenario() -> None:
+        text = MessageText("m1", 1, "x" * 1_000)
+        store = MemoryStore(limit_bytes=2 * RECORD_OVERHEAD_BYTES + 6_000)
+        await store.open()
+        await store.create(record_of("a"), [])
+        for seq in range(1, 9):  # each takes the place of the one before
+            part = append_of("a", seq, seq)
+            await store.append([replace(part, texts=[text._replace(seq=seq)])])
+        more = replace(append_of("a", 9, 9), texts=[text._replace(message="m2")])
+        assert (await refusal(store.append([more]))).code == "store_full"
+        assert await store.delete("a")
+        await store.create(record_of("a"), [])
+        await store.append([replace(append_of("a", 1, 1), texts=[text])])
+
+    asyncio.run(scenario())

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from typing_extensions import override
 
 from streamchat_nb.agent.agent import Agent, AgentEvent, Turn
-from streamchat_nb.conversation.store import Append, MemoryStore
+from streamchat_nb.conversation.memory import MemoryStore
+from streamchat_nb.conversation.store import Append
 from streamchat_nb.errors import ModelError, StoreError
 from streamchat_nb.protocol.content import Author, TextBlock, ToolUseBlock, Usage
 from streamchat_nb.protocol.events import (
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from streamchat_nb.conversation.log import ConversationLog
     from streamchat_nb.conversation.store import Store
-    from streamchat_nb.server.turns import Receipt
+    from streamchat_nb.server.sent_messages import Receipt
 
 ADA = Principal(id="ada", name="Ada")
 EVE = Principal(id="eve", name="Eve")

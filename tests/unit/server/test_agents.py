@@ -14,7 +14,7 @@ from typing_extensions import override
 
 from streamchat_nb.agent.agent import Agent
 from streamchat_nb.agent.anthropic_agent import AnthropicAgent
-from streamchat_nb.conversation.store import MemoryStore
+from streamchat_nb.conversation.memory import MemoryStore
 from streamchat_nb.errors import InvalidInput, UsageError
 from streamchat_nb.protocol.content import ProviderBlock, TextBlock, ThinkingBlock
 from streamchat_nb.server import agents as agents_module

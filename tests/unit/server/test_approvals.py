@@ -11,7 +11,7 @@ import pytest
 from streamchat_nb.agent.anthropic_agent import AnthropicAgent
 from streamchat_nb.agent.approvals import input_hash
 from streamchat_nb.agent.offline_model import OfflineModel
-from streamchat_nb.conversation.store import MemoryStore
+from streamchat_nb.conversation.memory import MemoryStore
 from streamchat_nb.errors import Conflict, InvalidInput, NotFound
 from streamchat_nb.protocol.content import Author, TextBlock
 from streamchat_nb.protocol.events import ToolApprovalResolved

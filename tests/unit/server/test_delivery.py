@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pytest
 
 from streamchat_nb.conversation.log import ConversationLog, LogWriter
-from streamchat_nb.conversation.store import ConversationRecord, MemoryStore
+from streamchat_nb.conversation.memory import MemoryStore
+from streamchat_nb.conversation.store import ConversationRecord
 from streamchat_nb.errors import StoreError
 from streamchat_nb.protocol.codec import decode_frame, encode
 from streamchat_nb.protocol.commands import Cursor

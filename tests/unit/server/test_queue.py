@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from typing_extensions import override
 
-from streamchat_nb.conversation.store import Append, MemoryStore
+from streamchat_nb.conversation.memory import MemoryStore
+from streamchat_nb.conversation.store import Append
 from streamchat_nb.errors import Conflict, InvalidInput, NotFound, Unavailable
 from streamchat_nb.protocol.content import TextBlock
 from streamchat_nb.server import turns as turns_module

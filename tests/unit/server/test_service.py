@@ -8,12 +8,9 @@ import pytest
 from typing_extensions import override
 
 from streamchat_nb.conversation.log import LogWriter
+from streamchat_nb.conversation.memory import MemoryStore
 from streamchat_nb.conversation.sqlite import SqliteStore
-from streamchat_nb.conversation.store import (
-    ConversationRecord,
-    MemoryStore,
-    StoredEvent,
-)
+from streamchat_nb.conversation.store import ConversationRecord, StoredEvent
 from streamchat_nb.errors import (
     Conflict,
     InvalidInput,

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
-from streamchat_nb.conversation.store import Append, MemoryStore
+from streamchat_nb.conversation.memory import MemoryStore
+from streamchat_nb.conversation.store import Append
 from streamchat_nb.protocol.commands import Cursor
 from streamchat_nb.protocol.content import TextBlock
 from streamchat_nb.protocol.frames import Ack

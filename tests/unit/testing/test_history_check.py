@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
+from streamchat_nb.conversation.memory import MemoryStore
 from streamchat_nb.conversation.state import Fold
-from streamchat_nb.conversation.store import MemoryStore
 from streamchat_nb.protocol.codec import decode_event, encode
 from streamchat_nb.protocol.commands import Cursor
 from streamchat_nb.protocol.content import Author, TextBlock
