@@ -57,6 +57,8 @@ export class Block {
   marker: Marker | null = null;
   /** List: its items are separated by blank lines. */
   loose = false;
+  /** List: it goes on with the items of the one before. */
+  continues = false;
   /** Item: columns that its later lines are indented by. */
   contentIndent = 0;
   /** Item: null, or whether the box of a task is ticked. */

@@ -9,7 +9,7 @@ import { parseInlines } from "./inlines";
 import type { References } from "./reference";
 
 /** Children of the document that one element holds: keeps layout local. */
-const BLOCKS_PER_SECTION = 32;
+const BLOCKS_PER_SECTION = 8;
 /** A growing text longer than this is parsed anew only when it grew by a share. */
 const PARSED_AT_ONCE = 2_000;
 const REPARSED_SHARE = 1 / 24;
@@ -296,6 +296,7 @@ class ListView extends ContainerView {
     if (this.#ordered && this.#start !== 1) {
       (this.element as HTMLOListElement).start = this.#start;
     }
+    if (block.continues) this.element.className = "streamchat-continues";
   }
 
   fits(block: Block): boolean {

@@ -14,6 +14,8 @@ import { type References, readDefinition } from "./reference";
 import { parseDelimiterRow, splitRow } from "./table";
 
 const DEEPEST_NESTING = 40;
+/** A longer list of the document goes on in another one: keeps layout local. */
+const ITEMS_PER_LIST = 32;
 const ATX_HEADING = /^(#{1,6})(?:[ \t]+|$)/;
 const CLOSING_HASHES = /(?:^|[ \t]+)#+[ \t]*$/;
 const FENCE = /^(?:(`{3,})([^`]*)|(~{3,})(.*))$/;
@@ -217,17 +219,26 @@ export class BlockParser {
 
   #openItem(marker: Marker, contentIndent: number): void {
     if (this.#container.kind === "paragraph") this.#closeBeyond(--this.#depth);
-    if (
-      this.#container.kind !== "list" ||
-      !sameMarker(this.#container.marker, marker)
-    ) {
+    const before = this.#container;
+    if (before.kind !== "list" || !sameMarker(before.marker, marker)) {
       const list = new Block("list");
       list.marker = marker;
       this.#open(list);
+    } else if (this.#depth === 2 && before.children.length >= ITEMS_PER_LIST) {
+      this.#continueList(before);
     }
     const item = new Block("item");
     item.contentIndent = contentIndent;
     this.#open(item);
+  }
+
+  #continueList(before: Block): void {
+    const marker = before.marker as Marker;
+    const list = new Block("list");
+    list.marker = { ...marker, start: marker.start + before.children.length };
+    list.continues = true;
+    list.loose = before.loose || before.blankLine === this.#lineNumber - 1;
+    this.#open(list);
   }
 
   #startIndentedCode(line: Line): Start {
