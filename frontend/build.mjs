@@ -3,9 +3,12 @@
  *
  *   widget.js     the notebook widget; travels with every widget, so it is bounded
  *   page.js       the full page
+ *   lab.js        what JupyterLab's extension shows
  *   extras.js     what no first answer needs, fetched when it is first shown
  *   panel.js      the settings and the check, fetched when somebody opens them
+ *   timing.js     where an answer's time went, fetched when somebody asks
  *   language_de.js   the words in German, fetched where the chat speaks it
+ *   math.js       formulas, fetched when one is first shown
  *   highlight.js  colours for code, fetched when code is first shown
  *   widget.css    the look of both
  *   THIRD_PARTY_LICENSES.txt   licences of everything that was bundled
@@ -32,9 +35,12 @@ const WIDGET_BYTES_LIMIT = 150_000;
 const entries = {
   widget: join(here, "src/index.ts"),
   page: join(here, "src/page.ts"),
+  lab: join(here, "src/lab.ts"),
   highlight: join(here, "src/highlight.ts"),
+  math: join(here, "src/math.ts"),
   extras: join(here, "src/extras.ts"),
   panel: join(here, "src/panel.ts"),
+  timing: join(here, "src/timing.ts"),
   language_de: join(here, "src/language_de.ts"),
 };
 

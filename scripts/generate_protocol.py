@@ -46,6 +46,7 @@ from streamchat_nb.protocol import (
     events,
     frames,
     limits,
+    trace,
 )
 
 if TYPE_CHECKING:
@@ -282,6 +283,7 @@ def reference() -> str:
         *section("Events of agents", agent_events),
         *section("Content", content),
         *section("State", state),
+        *section("Traces", trace),
         *section("Limits", limits),
         "## Close codes",
         "",

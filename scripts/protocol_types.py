@@ -25,17 +25,18 @@ from streamchat_nb.protocol import (
     events,
     frames,
     limits,
+    trace,
 )
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-MODULES = (content, events, agent_events, limits, commands, frames, state)
+MODULES = (content, events, agent_events, limits, commands, frames, state, trace)
 """In the order in which a reader meets them; each needs only those before it."""
 
 
 IDENTIFIER = "Identifier"
-"""The one kind of string with a pattern."""
+"""The kind of string with a pattern; ``Parent`` is the one that may be empty."""
 
 
 @dataclass(frozen=True)
@@ -181,8 +182,8 @@ def member_keys(type_: types.Type) -> frozenset[str]:
             return frozenset[str]().union(*map(member_keys, members))
         case types.StructType(cls=cls):
             return frozenset({cls.__name__})
-        case types.StrType(pattern=str()):
-            return frozenset({IDENTIFIER})
+        case types.StrType(pattern=str(pattern)):
+            return frozenset({string_name(pattern)})
         case _:
             return frozenset({type(type_).__name__})
 
@@ -202,6 +203,11 @@ def spell(type_: types.Type, dialect: Dialect) -> str:
     return dialect.separator.join(spell(member, dialect) for member in type_.types)
 
 
+def string_name(pattern: str) -> str:
+    """Return the name of the kind of string with a pattern."""
+    return "Parent" if re.fullmatch(pattern, "") else IDENTIFIER
+
+
 def spell_single(type_: types.Type, dialect: Dialect) -> str:
     """Return a type that is no union in a dialect."""
     match type_:
@@ -215,8 +221,8 @@ def spell_single(type_: types.Type, dialect: Dialect) -> str:
         case types.StructType(cls=cls):
             is_state = cls.__module__ == state.__name__
             return f"{dialect.state_prefix if is_state else ''}{cls.__name__}"
-        case types.StrType(pattern=str()):
-            return IDENTIFIER
+        case types.StrType(pattern=str(pattern)):
+            return string_name(pattern)
         case _:
             return spell_scalar(type_, dialect)
 

@@ -4,12 +4,13 @@
  */
 
 export { build } from "./build";
+export { AnswerFacts } from "./view/answer_facts";
 export { ApprovalView } from "./view/approval";
 export { AttachmentsView } from "./view/attachments";
-export { Completion } from "./view/completion";
 export { DataTreeView, DetailsView } from "./view/data_tree";
 export { DisplayView } from "./view/display";
 export { QueueView } from "./view/queue";
 export { SourcesView } from "./view/sources";
+export { Steering } from "./view/steering";
 export { Tray } from "./view/tray";
-export { UsageView } from "./view/usage_view";
+export { WritingAid } from "./view/writing_aid";

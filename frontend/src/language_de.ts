@@ -1,5 +1,6 @@
 /** German: a file of its own, fetched where the chat speaks it. */
 
+import { connection } from "./language_de_connection";
 import { formatNumber, plural } from "./view/formats";
 import type { Catalogs } from "./view/language";
 
@@ -16,6 +17,8 @@ const strings: Catalogs["strings"] = {
   copyCode: "Diesen Code kopieren",
   taskDone: "erledigt",
   taskOpen: "offen",
+  footnote: (label) => `Fußnote ${label}`,
+  footnoteBack: (label) => `Fußnote ${label}: zurück zum Text`,
 
   // Frame
   chat: "Chat",
@@ -56,8 +59,7 @@ const strings: Catalogs["strings"] = {
   sendWaits: "Sendet, sobald alles da ist",
   chipFailed:
     "Ein Anhang ließ sich nicht vorbereiten: noch einmal versuchen oder entfernen.",
-  variables: "Variablen des Notebooks",
-  noDataHere: "Variablen teilt nur der Chat in einem Notebook; hier ist @ bloß Text.",
+  writingAid: "Vorschläge",
 
   // Messages
   you: "Du",
@@ -182,6 +184,8 @@ const more: Catalogs["more"] = {
     `${name} lässt sich nicht anhängen: nur Bilder (PNG, JPEG, GIF, WebP), PDF und Textdateien.`,
   tooManyAttached: (count) =>
     `Eine Nachricht fasst höchstens ${formatNumber(count)} Anhänge.`,
+  variables: "Variablen des Notebooks",
+  noDataHere: "Variablen teilt nur der Chat in einem Notebook; hier ist @ bloß Text.",
   noVariables: "Es gibt noch keine Variablen.",
   kernelBusy: "Der Kernel ist beschäftigt; bitte warten…",
   askingKernel: "Der Kernel wird gefragt…",
@@ -293,6 +297,43 @@ const more: Catalogs["more"] = {
   usageSearches: "Websuchen",
   usageCost: "Kosten",
   usageTime: "Zeit",
+
+  // Timing of an answer
+  timing: "Ablauf",
+  timingHint: "Wo die Zeit dieser Antwort blieb, und was dafür gesendet wurde",
+  noTiming: "Der Ablauf dieser Antwort war nicht zu lesen.",
+  timingWhat: "Was",
+  timingWhen: "Wann",
+  timingTook: "Dauer",
+  timingTotal: (time) => `${time} insgesamt`,
+  timingFirst: (time) => `erstes Wort nach ${time}`,
+  timingWaited: (time) => `${time} bis zum ersten Wort`,
+  timingFrom: (time) => `ab ${time}`,
+  tokensInto: (count) => `${count} Tokens hinein`,
+  tokensOutOf: (count) => `${count} heraus`,
+  requests: (count) => plural(count, { one: "# Anfrage", other: "# Anfragen" }),
+  spans: {
+    queue: "Wartete, bis es dran war",
+    step: "Modell",
+    retry: "Wartete auf neuen Versuch",
+    tool: "Werkzeug",
+    approval: "Wartete auf Erlaubnis",
+    kernel: "Kernel beschäftigt",
+    run: "Lief",
+  },
+  requestsTitle: "Was gesendet wurde",
+  requestsNote: "So, wie es hinausging, ohne Schlüssel und Dateien.",
+  forgotten:
+    "Die Anfragen dieser Antwort sind nicht mehr da: Nur die der letzten Antworten werden behalten, bis der Server endet. Die Zeiten oben kommen aus dem Gespräch selbst.",
+  unseen:
+    "Von dieser Antwort war keine Anfrage zu sehen: Es ging keine hinaus, oder der Agent sendet sie selbst.",
+  requestNumber: (number) => `Anfrage ${number}`,
+  requestWaits: "noch kein Wort",
+  requestId: "Kennung der Anfrage",
+  requestCut: "Was gesendet wurde, ist zu groß, um es zu behalten.",
+  copyRequest: "Als JSON kopieren",
+  sources: { endpoint: "Endpunkt", demo: "Offline-Demo", cassette: "Kassette" },
+  moreEntries: (count) => plural(count, { one: "# weiterer", other: "# weitere" }),
   tokens: (count) => plural(count, { one: "# Token", other: "# Tokens" }),
   unknownPrice: "Preis unbekannt",
   lessThan: (cost) => `unter ${cost}`,
@@ -348,6 +389,70 @@ const more: Catalogs["more"] = {
   trialNoConversation: "Wird versucht, sobald das Gespräch begonnen hat.",
   trialNoKernel: "Hinter diesem Chat steht kein Kernel eines Notebooks.",
   checkOld: "Dieser Server kennt keine Prüfung des Endpunkts.",
+
+  // Keys and commands
+  shortcuts: "Tasten und Befehle",
+  shortcutScopes: {
+    field: "Beim Schreiben",
+    choices: "Wenn etwas zur Wahl steht",
+    change: "Beim Ändern einer wartenden Nachricht",
+    chat: "Überall im Chat",
+    reading: "Wo nichts geschrieben wird",
+  },
+  shortcutWords: {
+    send: "Senden",
+    newLine: "Neue Zeile",
+    earlier: "Am Anfang: eine frühere Nachricht",
+    later: "Am Ende: eine spätere Nachricht, dann das Angefangene",
+    waitWithSending: "Noch nicht senden, solange ein Anhang unterwegs ist",
+    previousChoice: "Der Vorschlag darüber",
+    nextChoice: "Der Vorschlag darunter",
+    choose: "Nehmen",
+    complete: "Hinschreiben",
+    declineChoices: "Nichts vorschlagen",
+    saveChange: "Speichern",
+    leaveChange: "Lassen, wie es war",
+    stop: "Die Antwort stoppen, und alle, die warten",
+    focusField: "Schreiben",
+    previousMessage: "Die Nachricht davor",
+    nextMessage: "Die Nachricht danach",
+    copyAnswer: "Die Antwort kopieren",
+    copyCode: "Den letzten Code kopieren",
+    newConversation: "Neues Gespräch",
+    settings: "Einstellungen",
+    help: "Diese Liste",
+  },
+  keyNames: {
+    Mod: "Strg",
+    Alt: "Alt",
+    Shift: "Umschalt",
+    Enter: "Enter",
+    Tab: "Tab",
+    Escape: "Esc",
+    ArrowUp: "↑",
+    ArrowDown: "↓",
+  },
+  commandsTitle: "Befehle, als Nachricht",
+  commandWords: {
+    new: "Ein neues Gespräch beginnen",
+    stop: "Die Antwort stoppen, und alle, die warten",
+    copy: "Die letzte Antwort kopieren",
+    rename: "Dem Gespräch einen anderen Titel geben",
+    model: "Das Modell wählen",
+    agent: "Wählen, wer antwortet",
+    effort: "Wählen, wie gründlich das Modell nachdenkt",
+    settings: "Die Einstellungen öffnen",
+    check: "Die Verbindung prüfen",
+    help: "Tasten und Befehle zeigen",
+  },
+  commandNeeds: (command) => `Hinter /${command} fehlt noch, was es werden soll.`,
+  choices: (count) => plural(count, { one: "# Vorschlag", other: "# Vorschläge" }),
+  pastedFile: "eingefügt.txt",
+  pastedAsFile: "Zu lang für eine Nachricht: Das Eingefügte hängt als Datei an.",
+  nothingRuns: "Gerade läuft keine Antwort.",
+  noAnswerToCopy: "Es gibt keine Antwort zum Kopieren.",
+  noCodeToCopy: "Es gibt keinen Code zum Kopieren.",
+  renamed: "Umbenannt.",
 };
 
-export const catalogs: Catalogs = { strings, more };
+export const catalogs: Catalogs = { strings, more, connection };

@@ -127,6 +127,9 @@ export interface ErrorBody {
 /** An id on the wire: 1 to 64 characters of `[A-Za-z0-9._:-]`. */
 export type Identifier = string;
 
+/** The id of the user's message that another one follows; empty: none. */
+export type Parent = string;
+
 export type UserBlock = TextBlock | ImageBlock | DocumentBlock | DataBlock;
 
 export type AssistantBlock = TextBlock | ThinkingBlock | ToolUseBlock | ProviderBlock;
@@ -168,18 +171,25 @@ export interface ConversationCreated extends EventBase {
   readonly by?: Author | null;
 }
 
-/** A new title or new settings; a field that is absent did not change. */
+/**
+ * A new title or new settings; a field that is absent did not change.
+ *
+ * `tip`: a user's message whose branch is shown and continued from now on.
+ */
 export interface ConversationUpdated extends EventBase {
   readonly type: "conversation.updated";
   readonly title?: string | null;
   readonly settings?: Readonly<Record<string, unknown>> | null;
   readonly by?: Author | null;
+  readonly tip?: string | null;
 }
 
 /**
  * A message begins. A user's comes whole (`content`), an agent's is empty.
  *
- * `output_schema`: the JSON Schema of the answer that a user's message wants.
+ * `parent`: the user's message that a user's message follows in its branch; empty:
+ * none; absent: the one at which the conversation is shown. `output_schema`: the
+ * JSON Schema of the answer that a user's message wants.
  */
 export interface MessageCreated extends EventBase {
   readonly type: "message.created";
@@ -536,7 +546,9 @@ export interface Unsubscribe {
  *
  * `if_active` says what happens when a turn runs: wait for it (`queue`), refuse
  * (`reject`), or cancel it and go on with this one (`interrupt`). `output_schema`
- * is a JSON Schema: the answer is then one JSON text of that shape.
+ * is a JSON Schema: the answer is then one JSON text of that shape. `parent` is the
+ * user's message that this one follows: that of an earlier message begins another
+ * branch beside it. Absent: the conversation goes on as it is shown.
  */
 export interface Send {
   readonly type: "send";
@@ -544,9 +556,21 @@ export interface Send {
   readonly conversation: Identifier;
   readonly client_message_id: Identifier;
   readonly content: readonly UserBlock[];
-  readonly parent?: Identifier | null;
+  readonly parent?: Parent | null;
   readonly if_active?: "interrupt" | "queue" | "reject";
   readonly output_schema?: Readonly<Record<string, unknown>> | null;
+}
+
+/**
+ * Show a conversation at a branch, to all seats, and go on there.
+ *
+ * `message` is one of the user's; of what follows it the newest is shown.
+ */
+export interface SelectBranch {
+  readonly type: "select_branch";
+  readonly id: CommandId;
+  readonly conversation: Identifier;
+  readonly message: Identifier;
 }
 
 /**
@@ -770,6 +794,7 @@ export type Command =
   | Send
   | EditQueued
   | SendNow
+  | SelectBranch
   | Cancel
   | Approve
   | OfferTools
@@ -1071,7 +1096,8 @@ export interface WireMessageState {
 /**
  * One message. A user's is complete from the start.
  *
- * `edited`: it was changed while it waited for its turn.
+ * `edited`: it was changed while it waited for its turn. `parent`: the user's
+ * message that a user's message follows; empty: none.
  */
 export interface MessageState {
   message: string;
@@ -1318,13 +1344,15 @@ export interface WireConversationState {
   readonly usage?: Usage | null;
   readonly cost?: number | null;
   readonly unpriced_turns?: number;
+  readonly tip?: string | null;
 }
 
 /**
  * All that a screen shows, at one `seq`.
  *
  * `usage` and `cost` (US dollars, estimated) are sums over the turns that ended;
- * `unpriced_turns` counts those among them whose cost is not known.
+ * `unpriced_turns` counts those among them whose cost is not known. `tip`: the
+ * user's message at which the conversation is shown and continued.
  */
 export interface ConversationState {
   conversation: string;
@@ -1338,6 +1366,7 @@ export interface ConversationState {
   usage: Usage | null;
   cost: number | null;
   unpriced_turns: number;
+  tip: string | null;
 }
 
 /** Put the defaults back that the wire left off a `ConversationState`. */
@@ -1350,6 +1379,7 @@ export function fillConversationState(wire: WireConversationState): Conversation
     usage: null,
     cost: null,
     unpriced_turns: 0,
+    tip: null,
     ...wire,
     settings: { ...wire.settings },
     messages: (wire.messages ?? []).map(fillMessageState),
@@ -1357,6 +1387,116 @@ export function fillConversationState(wire: WireConversationState): Conversation
     turns: (wire.turns ?? []).map(fillTurnState),
   };
 }
+
+/** One stretch of a turn. Times are milliseconds since the message was sent. */
+export interface TraceSpan {
+  /** Unique in its trace. */
+  readonly id: string;
+  /** What it was spent on. */
+  readonly kind: SpanKind;
+  /** For people: of a tool its name. */
+  readonly name: string;
+  /** When it began. */
+  readonly start_ms: number;
+  /** When it ended; absent: it goes on. */
+  readonly end_ms?: number | null;
+  /** Id of the span that it is a part of. */
+  readonly parent?: string | null;
+  /** Of a step, when the first of its answer came. */
+  readonly first_ms?: number | null;
+  /** How it ended, as its events say; empty while it goes on. */
+  readonly status?: string;
+  /** More about that, in a line. */
+  readonly detail?: string;
+  /** Of a step, what it used. */
+  readonly usage?: Usage | null;
+  /** Of a step, in US dollars, estimated; absent: not known. */
+  readonly cost?: number | null;
+  /** Of a step, the message that it wrote. */
+  readonly message?: string | null;
+  /** Of a tool call and its parts, its id. */
+  readonly tool_call?: string | null;
+  /** Of a tool call, who runs it. */
+  readonly where?: "kernel" | "provider" | "server" | null;
+}
+
+/** One request to a model, as it went out, without any credential. */
+export interface TracedRequest {
+  /** Who answered it. */
+  readonly source: RequestSource;
+  /** When it went out; times as in `TraceSpan`. */
+  readonly start_ms: number;
+  /** Of HTTP; empty where a cassette answered. */
+  readonly method?: string;
+  /** Where to, without user name, password and values of its query. */
+  readonly url?: string;
+  /** By name; the value of one that may be secret is `[hidden]`. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /**
+   * What was sent, from JSON. Secrets are `[removed]`, and of files and pictures
+   * there stands how large they were.
+   */
+  readonly body?: unknown;
+  /** Its size as it went out. */
+  readonly body_bytes?: number;
+  /** When the head of a response came. */
+  readonly response_ms?: number | null;
+  /** When the first of the answer came. */
+  readonly first_ms?: number | null;
+  /** When the answer was whole, or broke off. */
+  readonly end_ms?: number | null;
+  /** Of the response. */
+  readonly status?: number | null;
+  /** The endpoint's own id of it. */
+  readonly request_id?: string | null;
+  /** Why there is no whole answer. */
+  readonly error?: ErrorBody | null;
+  /** The body was too large to be kept. */
+  readonly is_cut?: boolean;
+}
+
+/** Where the time of a turn went. */
+export interface TurnTrace {
+  /** Id of the conversation. */
+  readonly conversation: string;
+  /** Id of the turn. */
+  readonly turn: string;
+  /** When its message was sent, in milliseconds since the epoch. */
+  readonly sent_ts: number;
+  /** How long ago that was, by the clock of the server. */
+  readonly now_ms: number;
+  /** As of a `TurnState`. */
+  readonly status: string;
+  /** Who answers. */
+  readonly agent?: string;
+  /** With which model; empty when it has none. */
+  readonly model?: string;
+  /** In the order in which they began, each after the one it is a part of. */
+  readonly spans?: readonly TraceSpan[];
+  /** In the order in which they went out. */
+  readonly requests?: readonly TracedRequest[];
+  /** Whether `requests` has them. */
+  readonly requests_kept?: RequestsKept;
+}
+
+/** What a turn spent time on; the last three are parts of a tool call. */
+export type SpanKind =
+  | "queue"
+  | "step"
+  | "retry"
+  | "tool"
+  | "approval"
+  | "kernel"
+  | "run";
+
+/** Who answered a request: an endpoint, the offline demo, or a cassette. */
+export type RequestSource = "endpoint" | "demo" | "cassette";
+
+/**
+ * Whether there are requests: they are kept, are not kept any more, or went out
+ * where they cannot be seen (or none did).
+ */
+export type RequestsKept = "kept" | "forgotten" | "unseen";
 
 /** The known types of events; others come from newer peers. */
 export const EVENT_TYPES: ReadonlySet<string> = new Set([

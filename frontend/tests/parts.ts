@@ -3,13 +3,17 @@
 import * as extras from "../src/extras";
 import * as highlight from "../src/highlight";
 import * as language_de from "../src/language_de";
+import * as math from "../src/math";
 import * as panel from "../src/panel";
+import * as timing from "../src/timing";
 import { type FileName, Parts } from "../src/view/part";
 
 const FILES: Readonly<Record<FileName, unknown>> = {
   extras,
   panel,
+  timing,
   highlight,
+  math,
   language_de,
 };
 
@@ -21,6 +25,6 @@ export async function loadFromSources(name: FileName): Promise<unknown> {
 /** Parts that were loaded before. */
 export async function loadedParts(): Promise<Parts> {
   const parts = new Parts(loadFromSources);
-  await Promise.all([parts.extras.load(), parts.panel.load()]);
+  await Promise.all([parts.extras.load(), parts.panel.load(), parts.timing.load()]);
   return parts;
 }

@@ -3,6 +3,7 @@
 import { removeHidden } from "../markdown/hidden";
 import { neverStarted } from "../turns";
 import { ActionsView } from "./actions";
+import type { AnswerFacts, FactsSurroundings } from "./answer_facts";
 import { copyText } from "./clipboard";
 import { arrange, make, makeButton, setText } from "./element";
 import { failureWords, mayHelpAgain, needsNewConversation } from "./failures";
@@ -14,13 +15,12 @@ import { Slot } from "./slot";
 import { StatusView } from "./status";
 import { strings } from "./strings";
 import type { Action, MessageState, TurnState } from "./types";
-import type { UsageView } from "./usage_view";
 
 /** Phases that the frame itself makes plain: the text grows, or a card turns. */
 const SHOWN_BY_CONTENT = new Set(["responding", "using_tool"]);
 const COPIED_SHOWN_MS = 1_500;
 
-export interface AnswerSurroundings extends MessageSurroundings {
+export interface AnswerSurroundings extends MessageSurroundings, FactsSurroundings {
   act(action: Action): void;
   retry(turn: string): void;
   send(text: string): void;
@@ -43,9 +43,11 @@ export class AnswerView {
   readonly #copy: HTMLButtonElement;
   readonly #actions: ActionsView;
   readonly #notice: NoticeView;
-  readonly #usage: Slot<Extras, UsageView>;
+  readonly #facts: Slot<Extras, AnswerFacts>;
   readonly #views = new Map<string, AgentMessageView>();
   #states: MessageState[] = [];
+  /** Once they are shown, they stay. */
+  #showsFacts = false;
 
   constructor(surroundings: AnswerSurroundings) {
     this.#surroundings = surroundings;
@@ -57,11 +59,11 @@ export class AnswerView {
       () => void this.#copyAnswer(),
       signal,
     );
-    this.#usage = new Slot({
+    this.#facts = new Slot({
       ...{ part: surroundings.parts.extras, name: strings.usageTitle, signal },
-      make: ({ UsageView }) => new UsageView(),
+      make: ({ AnswerFacts }) => new AnswerFacts(surroundings),
     });
-    this.#foot.append(this.#status.element, this.#copy, this.#usage.element);
+    this.#foot.append(this.#status.element, this.#copy, this.#facts.element);
     this.#bubble.append(this.#by, this.#messages, this.#foot);
     this.#actions = new ActionsView((action) => surroundings.act(action), signal);
     this.#notice = new NoticeView(signal);
@@ -108,12 +110,13 @@ export class AnswerView {
     const by = turn === undefined ? "" : this.#surroundings.answeredBy(turn);
     setText(this.#by, removeHidden(by));
     this.#by.hidden = by === "";
-    this.#usage.show(!running && turn?.usage != null, (usage) => {
-      if (turn !== undefined) usage.update(turn);
+    this.#showsFacts ||= turn !== undefined && hasFacts(turn);
+    this.#facts.show(this.#showsFacts, (facts) => {
+      if (turn !== undefined) facts.update(turn);
     });
     const text = this.text;
     this.#copy.hidden = running || text === "";
-    this.#bubble.hidden = !running && this.#isEmpty();
+    this.#bubble.hidden = !running && this.#isEmpty() && !this.#showsFacts;
     this.#notice.update(running || !turn ? null : this.#noticeFor(turn, text !== ""));
     this.#actions.update(this.#states[this.#states.length - 1]?.actions ?? []);
   }
@@ -228,6 +231,12 @@ function noticeOfEnd(reason: string, { onward, fresh }: WaysOn): NoticeContent |
 function statusLabel(turn: TurnState | undefined): string {
   if (turn === undefined || SHOWN_BY_CONTENT.has(turn.phase ?? "")) return "";
   return turn.label || strings.working;
+}
+
+/** Whether there is more to say of a turn: it has ended, or takes its time. */
+function hasFacts({ status, phase, started_ts }: TurnState): boolean {
+  const isSlow = phase != null && phase !== "thinking" && phase !== "responding";
+  return started_ts != null && (status !== "running" || isSlow);
 }
 
 /** Why a message was not answered at all. */

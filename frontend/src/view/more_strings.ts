@@ -1,7 +1,7 @@
 /** The words of parts that are loaded when they are needed. */
 
+import { catalog } from "../catalog";
 import { formatNumber, plural } from "./formats";
-import { catalog } from "./language";
 
 const english = {
   // Sharing and attaching
@@ -14,6 +14,8 @@ const english = {
     `${name} cannot be attached: only PNG, JPEG, GIF and WebP images, PDF and text files can.`,
   tooManyAttached: (count: number) =>
     `At most ${formatNumber(count)} things fit one message.`,
+  variables: "Variables of the notebook",
+  noDataHere: "Variables can be shared from a notebook's chat; here @ is only text.",
   noVariables: "There are no variables yet.",
   kernelBusy: "The kernel is busy; waiting…",
   askingKernel: "Asking the kernel…",
@@ -123,6 +125,43 @@ const english = {
   usageSearches: "Web searches",
   usageCost: "Cost",
   usageTime: "Time",
+
+  // Timing of an answer
+  timing: "Timing",
+  timingHint: "Where the time of this answer went, and what was sent for it",
+  noTiming: "The timing of this answer could not be read.",
+  timingWhat: "What",
+  timingWhen: "When",
+  timingTook: "Took",
+  timingTotal: (time: string) => `${time} in all`,
+  timingFirst: (time: string) => `first word after ${time}`,
+  timingWaited: (time: string) => `${time} to the first word`,
+  timingFrom: (time: string) => `from ${time}`,
+  tokensInto: (count: string) => `${count} tokens in`,
+  tokensOutOf: (count: string) => `${count} out`,
+  requests: (count: number) => plural(count, { one: "# request", other: "# requests" }),
+  spans: {
+    queue: "Waited for its turn",
+    step: "Model",
+    retry: "Waited to try again",
+    tool: "Tool",
+    approval: "Waited for you",
+    kernel: "Kernel busy",
+    run: "Ran",
+  },
+  requestsTitle: "What was sent",
+  requestsNote: "As it went out, but for keys and files.",
+  forgotten:
+    "The requests of this answer are not kept any more: only those of the last answers are, until the server stops. The times above come from the conversation itself.",
+  unseen:
+    "No request of this answer was seen: none went out, or the agent sends them itself.",
+  requestNumber: (number: number) => `Request ${number}`,
+  requestWaits: "no word yet",
+  requestId: "Request id",
+  requestCut: "What was sent is too large to be kept.",
+  copyRequest: "Copy as JSON",
+  sources: { endpoint: "endpoint", demo: "offline demo", cassette: "cassette" },
+  moreEntries: (count: number) => plural(count, { one: "# more", other: "# more" }),
   tokens: (count: number) => plural(count, { one: "# token", other: "# tokens" }),
   unknownPrice: "unknown price",
   lessThan: (cost: string) => `less than ${cost}`,
@@ -180,6 +219,72 @@ const english = {
   trialNoConversation: "It is tried once the conversation has begun.",
   trialNoKernel: "There is no notebook's kernel behind this chat.",
   checkOld: "This server has no check of the endpoint.",
+
+  // Keys and commands
+  shortcuts: "Keys and commands",
+  shortcutScopes: {
+    field: "While writing",
+    choices: "While something is offered",
+    change: "While changing a message that waits",
+    chat: "Anywhere in the chat",
+    reading: "Where nothing is written",
+  },
+  shortcutWords: {
+    send: "Send",
+    newLine: "New line",
+    earlier: "At the start: an earlier message",
+    later: "At the end: a later message, then what you had begun",
+    waitWithSending: "Do not send yet, while something attached is on its way",
+    previousChoice: "The one above",
+    nextChoice: "The one below",
+    choose: "Take it",
+    complete: "Write it",
+    declineChoices: "Offer nothing",
+    saveChange: "Save",
+    leaveChange: "Leave it as it was",
+    stop: "Stop the answer and all that wait",
+    focusField: "Write",
+    previousMessage: "The message before",
+    nextMessage: "The message after",
+    copyAnswer: "Copy the answer",
+    copyCode: "Copy the last code",
+    newConversation: "New conversation",
+    settings: "Settings",
+    help: "This list",
+  },
+  keyNames: {
+    Mod: "Ctrl",
+    Alt: "Alt",
+    Shift: "Shift",
+    Enter: "Enter",
+    Tab: "Tab",
+    Escape: "Esc",
+    ArrowUp: "↑",
+    ArrowDown: "↓",
+  },
+  commandsTitle: "Commands, as a message",
+  commandWords: {
+    new: "Begin a new conversation",
+    stop: "Stop the answer and all that wait",
+    copy: "Copy the last answer",
+    rename: "Give this conversation another title",
+    model: "Choose the model",
+    agent: "Choose who answers",
+    effort: "Choose how hard the model thinks",
+    settings: "Open the settings",
+    check: "Check the connection",
+    help: "Show keys and commands",
+  },
+  /** A command stands alone that needs something after it. */
+  commandNeeds: (command: string) => `Write what it is to be after /${command}.`,
+  choices: (count: number) =>
+    plural(count, { one: "# thing to choose", other: "# things to choose from" }),
+  pastedFile: "pasted.txt",
+  pastedAsFile: "Too long for a message: what was pasted is attached as a file.",
+  nothingRuns: "There is no answer to stop.",
+  noAnswerToCopy: "There is no answer to copy.",
+  noCodeToCopy: "There is no code to copy.",
+  renamed: "Renamed.",
 };
 
 export type More = typeof english;

@@ -1,10 +1,16 @@
 /** Code that is loaded when it is first needed, from a file of its own. */
 
+import type { Language } from "../catalog";
 import type { CodeRun, Highlight } from "../markdown";
-import type { Language } from "./language";
 
 /** What the file of seldom-needed views gives. */
 export type Extras = typeof import("../extras");
+
+/** What the file of the waterfall gives. */
+export type Timing = typeof import("../timing");
+
+/** What the file of the typesetter gives. */
+export type MathFile = typeof import("../math");
 
 /** What the file of the settings gives. */
 export type Panel = typeof import("../panel");
@@ -17,7 +23,9 @@ interface Highlighter {
 export type FileName =
   | "extras"
   | "panel"
+  | "timing"
   | "highlight"
+  | "math"
   | `language_${Exclude<Language, "en">}`;
 
 /** Loads one of the files; rejects where it cannot be had. */
@@ -60,12 +68,18 @@ export class Parts {
   readonly extras: Part<Extras>;
   /** The settings. */
   readonly panel: Part<Panel>;
+  /** Where the time of an answer went. */
+  readonly timing: Part<Timing>;
+  /** Formulas; where the typesetter cannot be had, they stay as they were written. */
+  readonly math: Part<MathFile>;
   /** Colours code; where the highlighter cannot be had, code stays plain. */
   readonly highlight: Highlight;
 
   constructor(load: LoadFile) {
     this.extras = new Part(async () => (await load("extras")) as Extras);
     this.panel = new Part(async () => (await load("panel")) as Panel);
+    this.timing = new Part(async () => (await load("timing")) as Timing);
+    this.math = new Part(async () => (await load("math")) as MathFile);
     this.highlight = makeHighlight(load);
   }
 }

@@ -56,6 +56,7 @@ export class Transcript {
     this.#surroundings = {
       ...base,
       highlight: base.parts.highlight,
+      server: model.server,
       attachedFile: (artifact, signal) => model.attachedFile(artifact, signal),
       findCall: (message, block) => this.#findCall(message, block),
       answer: (turn, approval, answer) => model.approve(turn, approval, answer),
