@@ -51,7 +51,14 @@ class Recorder:
 
     # pieces of a conversation
 
-    def ask(self, message: str, text: str, *, turn: str | None = None) -> None:
+    def ask(
+        self,
+        message: str,
+        text: str,
+        *,
+        turn: str | None = None,
+        parent: str | None = None,
+    ) -> None:
         """Append a user's message."""
         self.add(
             e.MessageCreated(
@@ -61,6 +68,7 @@ class Recorder:
                 client_message_id=f"w-{message}",
                 content=[TextBlock(text=text)],
                 turn=turn,
+                parent=parent,
             )
         )
 

@@ -1,7 +1,8 @@
 """Write the recorded logs that the folds of both languages are tested with.
 
-Each ``tests/fixtures/logs/*.json`` is ``{"description", "events", "state"}``: events as
-they travel, and the state that the Python fold makes of them, defaults left off.
+Each ``tests/fixtures/logs/*.json`` is ``{"description", "events", "state", "shown",
+"siblings"}``: events as they travel, and what the Python fold makes of them: the state,
+defaults left off, the path that is shown, and the versions of each message of a user.
 Run it again after a deliberate change of the fold, and read the difference.
 """
 
@@ -11,8 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+from branch_logs import branches, grown_tree, queued_branches
 from log_recorder import ADA, Recorder
 
+from streamchat_nb.conversation.branches import Branches
 from streamchat_nb.conversation.state import Fold
 from streamchat_nb.protocol import events as e
 from streamchat_nb.protocol.codec import decode_event
@@ -478,6 +481,9 @@ LOGS: tuple[Callable[[Recorder], None], ...] = (
     settings_and_titles,
     compacted,
     priced_turns,
+    branches,
+    queued_branches,
+    grown_tree,
 )
 
 
@@ -492,9 +498,14 @@ def render(record: Callable[[Recorder], None]) -> str:
     events = ",\n".join(f"    {line.decode()}" for line in lines)
     state = msgspec.json.format(msgspec.json.encode(fold.state), indent=2).decode()
     indented = state.replace("\n", "\n  ")
+    tree = Branches(fold.state)
+    shown = msgspec.json.encode(tree.shown).decode()
+    asked = [m.message for m in fold.state.messages if m.role == "user"]
+    siblings = msgspec.json.encode({one: tree.siblings(one) for one in asked}).decode()
     return (
         f'{{\n  "description": {head},\n  "events": [\n{events}\n  ],\n'
-        f'  "state": {indented}\n}}\n'
+        f'  "state": {indented},\n'
+        f'  "shown": {shown},\n  "siblings": {siblings}\n}}\n'
     )
 
 

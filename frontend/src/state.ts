@@ -9,10 +9,14 @@
  * - `turns` are in the order in which they run: `turn.queued` with `ahead` moves a turn
  *   that waits before all others that wait.
  * - `tool.completed` clears the progress: rows of progress may be gone from the log.
+ * - A user's message without a `parent` that is there follows the `tip`, and becomes it.
+ *   A state of before there were branches is one branch.
+ * - Another branch is shown at its newest message; so is a tip's that is taken back.
  *
  * No clock, no I/O; constant time per event.
  */
 
+import { Branches } from "./branches";
 import {
   type BlockCompleted,
   type BlockDelta,
@@ -72,6 +76,9 @@ export class Fold {
       for (const block of message.blocks) {
         this.#blocks.set(blockKey(message.message, block.block), block);
       }
+    }
+    if (this.state.tip === null) {
+      this.#makeOneBranch();
     }
   }
 
@@ -184,6 +191,10 @@ export class Fold {
       edited: false,
       output_schema: event.output_schema ?? null,
     };
+    if (event.role === "user") {
+      message.parent = this.#parentOf(event);
+      this.state.tip = event.message;
+    }
     this.state.messages.push(message);
     this.#messages.set(event.message, message);
     if (event.content) {
@@ -191,6 +202,25 @@ export class Fold {
       message.status = "complete";
     }
     return { kind: "message", message: event.message };
+  }
+
+  #parentOf({ parent }: MessageCreated): string {
+    const isKnown = this.#messages.get(parent ?? "")?.role === "user";
+    return (isKnown ? parent : parent === "" ? "" : this.state.tip) ?? "";
+  }
+
+  /** Let each message of a user follow the one before. */
+  #makeOneBranch(): void {
+    for (const message of this.state.messages) {
+      if (message.role === "user") {
+        message.parent = this.state.tip ?? "";
+        this.state.tip = message.message;
+      }
+    }
+  }
+
+  #showBranch(message: string): void {
+    this.state.tip = new Branches(this.state).newest(message) || null;
   }
 
   #editMessage({ message, content }: MessageEdited): Change | null {
@@ -333,15 +363,18 @@ export class Fold {
           known.retry_in_ms = event.retry_in_ms ?? null;
         } else {
           finishTurn(known, event);
-          this.#sumUp(known);
+          this.#takeEnd(known);
         }
     }
     return { kind: "turn", turn };
   }
 
-  /** Add what a turn used to what the conversation used. */
-  #sumUp(turn: TurnState): void {
+  /** Add what a turn used to what the conversation used; show what is left. */
+  #takeEnd(turn: TurnState): void {
     const { state } = this;
+    if (turn.message === state.tip) {
+      this.#showBranch(turn.message);
+    }
     state.usage = summedUsage(state.usage, turn.usage);
     if (turn.cost !== null) {
       state.cost = (state.cost ?? 0) + turn.cost;
@@ -376,6 +409,11 @@ export class Fold {
       state.title = event.title ?? state.title;
     }
     state.settings = event.settings ? { ...event.settings } : state.settings;
+    const tip = event.type === "conversation.updated" ? event.tip : null;
+    if (tip != null && this.#messages.get(tip)?.role === "user") {
+      this.#showBranch(tip);
+      return { kind: "branch" };
+    }
     return { kind: "conversation" };
   }
 }

@@ -9,6 +9,10 @@ export interface RecordedLog {
   readonly description: string;
   readonly events: readonly Event[];
   readonly state: WireConversationState;
+  /** The user's messages of the branch that is shown. */
+  readonly shown: readonly string[];
+  /** The versions of each user's message. */
+  readonly siblings: Readonly<Record<string, readonly string[]>>;
 }
 
 const folder = resolve(import.meta.dirname, "../../tests/fixtures/logs");

@@ -33,6 +33,9 @@ class Turn:
         tools: The tools of this turn; does not change while it runs.
         limits: Where it stops by itself.
         spent: What the conversation used before, for the ceilings.
+        thread: Names the branch for agents that remember by themselves: turns of one
+            thread go on with each other, and a new one begins with all of ``history``.
+            The conversation's id on its first branch; empty where nobody said.
         output_schema: JSON Schema of an object that the answer is to be; ``None`` for
             prose.
         new_message_id: Gives a fresh id for each message the agent creates.
@@ -57,6 +60,7 @@ class Turn:
     approval_timeout_s: float | None = None
     is_superseded: Callable[[], bool] = lambda: False
     spent: Spent = field(default_factory=Spent)
+    thread: str = ""
     output_schema: dict[str, Any] | None = None
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from streamchat_nb.agent.media import file_block, pictures_of, tagged
 from streamchat_nb.agent.repair import INTERRUPTED, repair
+from streamchat_nb.conversation.branches import Branches, shown_messages
 from streamchat_nb.protocol.content import (
     DataBlock,
     DocumentBlock,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from streamchat_nb.protocol.content import ContentBlock, Display
     from streamchat_nb.protocol.events import ToolStatus
 
-__all__ = ["content_of", "history_of", "tool_result"]
+__all__ = ["content_of", "history_of", "thread_of", "tool_result"]
 
 _NEVER_RAN = "The call was interrupted before it ran."
 
@@ -48,7 +49,8 @@ def history_of(
 ) -> list[dict[str, Any]]:
     """Return the messages that a model needs to go on with the conversation.
 
-    Turns stand one after the other in the order in which they ran, each with its
+    Those of one branch: what another version of a message led to is left out. Turns
+    stand one after the other in the order in which they ran, each with its
     user's message first; turns that wait or never began are left out. Discarded
     messages are left out, partial ones are not. Tool results follow the message that
     asked for them, in its order; a call without an end gets an error result.
@@ -59,8 +61,8 @@ def history_of(
 
     Args:
         state: The fold's state; not changed.
-        until_turn: The turn to answer: its user's message comes last. The whole
-            conversation when ``None``.
+        until_turn: The turn to answer: its user's message comes last. The whole branch
+            that is shown when ``None``.
         model_tool_output_bytes: Largest tool output, as ``cut_middle`` takes it.
         artifacts: The attached files by id; a note stands for one that is not here.
 
@@ -86,6 +88,21 @@ def history_of(
         if results:
             history.append({"role": "user", "content": results})
     return repair(history)
+
+
+def thread_of(state: ConversationState, turn: str) -> str:
+    """Return the name of what an agent with a memory of its own goes on with.
+
+    That is the conversation's id, as long as no earlier message was asked once more or
+    in other words; each such branch has a name of its own, and begins with no memory.
+
+    Args:
+        state: The fold's state; not changed.
+        turn: The turn to answer.
+    """
+    asked = _question_of(state, turn)
+    left_at = "" if asked is None else Branches(state).left_line_at(asked)
+    return f"{state.conversation}:{left_at}" if left_at else state.conversation
 
 
 def content_of(
@@ -172,9 +189,15 @@ def _foreign(blocks: Iterable[ContentBlock]) -> list[ContentBlock]:
 
 def _in_order(state: ConversationState, until_turn: str | None) -> list[MessageState]:
     turns = {turn.turn: turn for turn in state.turns}
+    asked = _question_of(state, until_turn)
+    if asked is None or state.tip is None:
+        line = shown_messages(state)
+    else:
+        branches = Branches(state)
+        line = branches.messages_of(branches.line_to(asked))
     begun = [
         message
-        for message in state.messages
+        for message in line
         if message.status != "discarded"
         and (message.turn == until_turn or _has_begun(turns.get(message.turn or "")))
     ]
@@ -183,6 +206,13 @@ def _in_order(state: ConversationState, until_turn: str | None) -> list[MessageS
     if until_turn is not None:
         places[until_turn] = len(places)
     return sorted(begun, key=lambda message: places.get(message.turn or "", -1))
+
+
+def _question_of(state: ConversationState, turn: str | None) -> str | None:
+    for message in state.messages:
+        if turn is not None and message.turn == turn and message.role == "user":
+            return message.message
+    return None
 
 
 def _has_begun(turn: TurnState | None) -> bool:

@@ -46,7 +46,8 @@ _LONGEST_REPAIR_S = 10.0
 class LangGraphAgent(Agent):
     """Answers with a compiled graph, for example of ``create_agent``.
 
-    The conversation's id is the graph's ``thread_id``. With a checkpointer the graph
+    The conversation's id is the graph's ``thread_id``; each further branch of it has a
+    thread of its own. With a checkpointer the graph
     remembers the conversation and is sent what is new in it; without one it is sent the
     whole history each time, and what it has to remember between a question to a person
     and the answer is kept in memory.
@@ -112,6 +113,7 @@ class _GraphRun:
         self._writer = AnswerWriter(turn, name=agent.name)
         self._reader = GraphReader(self._writer)
         self._config = _merged(agent.config, turn)
+        self._thread = str(self._config["configurable"]["thread_id"])
         self._values: Any = None
         self._command: object = None
         self._stopped_early = False
@@ -164,7 +166,7 @@ class _GraphRun:
         history = self._turn.history
         metadata = self._config["metadata"]
         if self._remembers:
-            await self._over(self._agent.repairs.get(self._turn.conversation))
+            await self._over(self._agent.repairs.get(self._thread))
             known, seen = await remembered(self._graph, self._config)
             if known:
                 metadata[QUESTIONS] = seen
@@ -353,13 +355,13 @@ class _GraphRun:
 
     async def _repair(self) -> None:
         """Repair the graph's memory, also when this is cancelled again meanwhile."""
-        conversation, repairs = self._turn.conversation, self._agent.repairs
+        thread, repairs = self._thread, self._agent.repairs
         task = asyncio.create_task(self._repair_within())
-        repairs[conversation] = task
+        repairs[thread] = task
 
         def over(done: asyncio.Task[None]) -> None:
-            if repairs.get(conversation) is done:
-                del repairs[conversation]
+            if repairs.get(thread) is done:
+                del repairs[thread]
 
         task.add_done_callback(over)
         await asyncio.shield(task)
@@ -425,7 +427,8 @@ class _AsItIs:
 
 
 def _merged(config: Mapping[str, Any], turn: Turn) -> dict[str, Any]:
-    configurable = {"thread_id": turn.conversation, **config.get("configurable", {})}
+    thread = turn.thread or turn.conversation
+    configurable = {"thread_id": thread, **config.get("configurable", {})}
     metadata = dict(config.get("metadata", {}))
     return {**config, "configurable": configurable, "metadata": metadata}
 

@@ -18,7 +18,7 @@ import msgspec
 
 from streamchat_nb.agent.agent import Turn, TurnLimits
 from streamchat_nb.agent.budget import Spent
-from streamchat_nb.agent.history import history_of
+from streamchat_nb.agent.history import history_of, thread_of
 from streamchat_nb.errors import StreamchatError, UsageError
 from streamchat_nb.protocol.agent_events import AgentEvent
 from streamchat_nb.protocol.codec import carriable, encode
@@ -157,6 +157,7 @@ class AgentRun:
         return Turn(
             conversation=frame.conversation,
             turn=frame.turn,
+            thread=thread_of(state, frame.turn),
             history=history_of(
                 state,
                 until_turn=frame.turn,

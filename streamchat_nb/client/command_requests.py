@@ -8,6 +8,7 @@ from streamchat_nb.protocol.commands import (
     Approve,
     Cancel,
     EditQueued,
+    SelectBranch,
     Send,
     SendNow,
 )
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ConversationCommand", "perform_by_request"]
 
-ConversationCommand = Send | Cancel | EditQueued | SendNow | Approve
+ConversationCommand = Send | Cancel | EditQueued | SendNow | SelectBranch | Approve
 """What may be asked of a conversation."""
 
 
@@ -39,6 +40,8 @@ async def perform_by_request(http: HttpApi, command: ConversationCommand) -> Ack
             }
             if command.output_schema is not None:
                 body["output_schema"] = command.output_schema
+            if command.parent is not None:
+                body["parent"] = command.parent
             # An answer at once: the message is in the log, its turn goes on.
             headers = {"Prefer": "respond-async"}
             answer = await http.request(
@@ -59,6 +62,9 @@ async def perform_by_request(http: HttpApi, command: ConversationCommand) -> Ack
         case SendNow():
             body = {}
             method, path = "POST", f"turns/{command.turn}/send-now"
+        case SelectBranch():
+            answer = await http.request("PATCH", conversation, {"tip": command.message})
+            return Ack(re=command.id, seq=answer.get("head"))
         case Approve():
             body = {
                 "decision": command.decision,

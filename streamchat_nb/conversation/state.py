@@ -16,6 +16,9 @@ Rules every implementation follows (``frontend/src/state.ts`` is the other one):
 - ``turns`` are in the order in which they run: ``turn.queued`` with ``ahead`` moves a
   turn that waits before all others that wait.
 - ``tool.completed`` clears the progress: rows of progress may be gone from the log.
+- A user's message without a ``parent`` that is there follows the ``tip``, and becomes
+  it. A state of before there were branches is one branch.
+- Another branch is shown at its newest message; so is a tip's that is taken back.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from typing import Any, Literal, assert_never
 
 from msgspec import Struct
 
+from streamchat_nb.conversation.message_tree import newest_in_branch
 from streamchat_nb.protocol.content import (
     Action,
     Author,
@@ -73,6 +77,7 @@ __all__ = [
     "ToolCallState",
     "TurnState",
     "final_message",
+    "is_removed",
     "summed_usage",
 ]
 
@@ -94,7 +99,8 @@ class BlockState(Struct, kw_only=True, omit_defaults=True):
 class MessageState(Struct, kw_only=True, omit_defaults=True):
     """One message. A user's is complete from the start.
 
-    ``edited``: it was changed while it waited for its turn.
+    ``edited``: it was changed while it waited for its turn. ``parent``: the user's
+    message that a user's message follows; empty: none.
     """
 
     message: str
@@ -193,7 +199,8 @@ class ConversationState(Struct, kw_only=True, omit_defaults=True):
     """All that a screen shows, at one ``seq``.
 
     ``usage`` and ``cost`` (US dollars, estimated) are sums over the turns that ended;
-    ``unpriced_turns`` counts those among them whose cost is not known.
+    ``unpriced_turns`` counts those among them whose cost is not known. ``tip``: the
+    user's message at which the conversation is shown and continued.
     """
 
     conversation: str = ""
@@ -207,6 +214,7 @@ class ConversationState(Struct, kw_only=True, omit_defaults=True):
     usage: Usage | None = None
     cost: float | None = None
     unpriced_turns: int = 0
+    tip: str | None = None
 
 
 def summed_usage(one: Usage | None, other: Usage | None) -> Usage | None:
@@ -219,6 +227,11 @@ def summed_usage(one: Usage | None, other: Usage | None) -> Usage | None:
         if known != [None, None]:
             counts[field] = sum(count or 0 for count in known)
     return Usage(**counts)
+
+
+def is_removed(turn: TurnState) -> bool:
+    """Say whether a turn was taken out of the queue before it began."""
+    return turn.stop_reason == "removed" and turn.started_ts is None
 
 
 def final_message(state: ConversationState, turn: str) -> MessageState | None:
@@ -250,6 +263,8 @@ class Fold:
         self._blocks = {
             (m.message, b.block): b for m in self._state.messages for b in m.blocks
         }
+        if self._state.tip is None:
+            self._make_one_branch()
 
     @property
     def seq(self) -> int:
@@ -373,11 +388,29 @@ class Fold:
             parent=event.parent,
             output_schema=event.output_schema,
         )
+        if event.role == "user":
+            message.parent = self._parent_of(event)
+            self._state.tip = event.message
         self._state.messages.append(message)
         self._messages[event.message] = message
         if event.content is not None:
             self._replace_blocks(message, event.content)
             message.status = "complete"
+
+    def _parent_of(self, event: MessageCreated) -> str:
+        known = event.parent == "" or self._is_users(event.parent)
+        return (event.parent if known else self._state.tip) or ""
+
+    def _is_users(self, message: str | None) -> bool:
+        state = self._messages.get(message or "")
+        return state is not None and state.role == "user"
+
+    def _make_one_branch(self) -> None:
+        """Let each message of a user follow the one before."""
+        for message in self._state.messages:
+            if message.role == "user":
+                message.parent = self._state.tip or ""
+                self._state.tip = message.message
 
     def _replace_blocks(
         self, message: MessageState, content: list[ContentBlock]
@@ -503,6 +536,8 @@ class Fold:
                 turn.cost = event.cost
                 turn.finished_ts = event.ts
                 self._sum_up(turn)
+                if turn.message == self._state.tip:
+                    self._show_branch(turn.message)
             case _:
                 pass
 
@@ -540,10 +575,20 @@ class Fold:
         if isinstance(event, ConversationCreated):
             self._state.conversation = event.conversation
             self._state.created_ts = event.ts
+        elif event.tip is not None and self._is_users(event.tip):
+            self._show_branch(event.tip)
         if event.title is not None:
             self._state.title = event.title
         if event.settings is not None:
             self._state.settings = event.settings
+
+    def _show_branch(self, message: str) -> None:
+        state = self._state
+        parents = {
+            m.message: m.parent or "" for m in state.messages if m.role == "user"
+        }
+        removed = {turn.message for turn in state.turns if is_removed(turn)}
+        state.tip = newest_in_branch(parents, removed, message) or None
 
 
 def _kind_of(content: ContentBlock) -> BlockKind:

@@ -16,6 +16,7 @@ from streamchat_nb.protocol.content import (
     Display,
     ErrorBody,
     Identifier,
+    Parent,
     UserBlock,
 )
 from streamchat_nb.protocol.events import ApprovalDecision, Risk
@@ -42,6 +43,7 @@ __all__ = [
     "Ping",
     "ReportAgent",
     "ReportTool",
+    "SelectBranch",
     "Send",
     "SendNow",
     "Subscribe",
@@ -105,15 +107,28 @@ class Send(CommandBase, frozen=True, kw_only=True, tag="send"):
     ``if_active`` says what happens when a turn runs: wait for it (``queue``),
     refuse (``reject``), or cancel it and go on with this one (``interrupt``).
     ``output_schema`` is a JSON Schema: the answer is then one JSON text of that shape.
+    ``parent`` is the user's message that this one follows: that of an earlier message
+    begins another branch beside it. Absent: the conversation goes on as it is shown.
     """
 
     id: CommandId
     conversation: Identifier
     client_message_id: Identifier
     content: list[UserBlock]
-    parent: Identifier | None = None
+    parent: Parent | None = None
     if_active: Literal["queue", "reject", "interrupt"] = "queue"
     output_schema: dict[str, Any] | None = None
+
+
+class SelectBranch(CommandBase, frozen=True, kw_only=True, tag="select_branch"):
+    """Show a conversation at a branch, to all seats, and go on there.
+
+    ``message`` is one of the user's; of what follows it the newest is shown.
+    """
+
+    id: CommandId
+    conversation: Identifier
+    message: Identifier
 
 
 class Cancel(CommandBase, frozen=True, kw_only=True, tag="cancel"):
@@ -325,6 +340,7 @@ Command = (
     | Send
     | EditQueued
     | SendNow
+    | SelectBranch
     | Cancel
     | Approve
     | OfferTools

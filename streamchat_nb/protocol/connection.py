@@ -37,6 +37,7 @@ from streamchat_nb.protocol.commands import (
     LendingCommand,
     Ping,
     Send,
+    SelectBranch,
     SendNow,
     Subscribe,
     Unsubscribe,
@@ -118,6 +119,7 @@ Performed = (
     | Send
     | EditQueued
     | SendNow
+    | SelectBranch
     | Cancel
     | Approve
     | LendingCommand

@@ -23,6 +23,7 @@ __all__ = [
     "Identifier",
     "ImageBlock",
     "ImageDisplay",
+    "Parent",
     "ProviderBlock",
     "TableDisplay",
     "TextBlock",
@@ -37,6 +38,9 @@ Identifier = Annotated[
     str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._:-]+\Z")
 ]
 """An id on the wire: 1 to 64 characters of ``[A-Za-z0-9._:-]``."""
+
+Parent = Annotated[str, Meta(max_length=64, pattern=r"^[A-Za-z0-9._:-]*\Z")]
+"""The id of the user's message that another one follows; empty: none."""
 
 
 class Value(Struct, frozen=True, kw_only=True, omit_defaults=True):

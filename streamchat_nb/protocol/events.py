@@ -112,17 +112,23 @@ class ConversationCreated(
 class ConversationUpdated(
     EventBase, frozen=True, kw_only=True, tag="conversation.updated"
 ):
-    """A new title or new settings; a field that is absent did not change."""
+    """A new title or new settings; a field that is absent did not change.
+
+    ``tip``: a user's message whose branch is shown and continued from now on.
+    """
 
     title: str | None = None
     settings: dict[str, Any] | None = None
     by: Author | None = None
+    tip: str | None = None
 
 
 class MessageCreated(EventBase, frozen=True, kw_only=True, tag="message.created"):
     """A message begins. A user's comes whole (``content``), an agent's is empty.
 
-    ``output_schema``: the JSON Schema of the answer that a user's message wants.
+    ``parent``: the user's message that a user's message follows in its branch; empty:
+    none; absent: the one at which the conversation is shown. ``output_schema``: the
+    JSON Schema of the answer that a user's message wants.
     """
 
     message: str

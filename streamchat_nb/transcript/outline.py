@@ -1,8 +1,8 @@
 """What a transcript shows, from top to bottom, whatever it is written in.
 
 The order is that of the chat: each question where its turn ran and under it what was
-answered. Messages that wait, or were taken back while they did, are left out, and so
-is what a retry replaced.
+answered, on the branch that is shown. Messages that wait, or were taken back while they
+did, are left out, and so is what a retry replaced.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from streamchat_nb.conversation.branches import shown_messages
 from streamchat_nb.protocol.content import (
     Action,
     DataBlock,
@@ -140,6 +141,7 @@ def title_of(state: ConversationState) -> str:
 class _Outline:
     def __init__(self, state: ConversationState, *, thinking: bool) -> None:
         self._state = state
+        self._messages = shown_messages(state)
         self._thinking = thinking
         self._turns = {turn.turn: turn for turn in state.turns}
         self._asked: dict[str, list[TurnState]] = {}
@@ -168,10 +170,15 @@ class _Outline:
 
     def _grouped_answers(self) -> dict[str, list[MessageState]]:
         """Return the messages of each answer, also of those that have none."""
-        answers: dict[str, list[MessageState]] = {
-            turn.turn: [] for turn in self._state.turns if _is_shown(turn)
+        hidden = {message.message for message in self._state.messages} - {
+            message.message for message in self._messages
         }
-        for message in self._state.messages:
+        answers: dict[str, list[MessageState]] = {
+            turn.turn: []
+            for turn in self._state.turns
+            if _is_shown(turn) and turn.message not in hidden
+        }
+        for message in self._messages:
             if message.role == "assistant":
                 answers.setdefault(_answer_id(message), []).append(message)
         return answers
@@ -183,7 +190,7 @@ class _Outline:
             ranks.setdefault(turn.message, rank)
         ranked: list[tuple[int, MessageState]] = []
         rank = -1
-        for message in self._state.messages:
+        for message in self._messages:
             key = message.message if message.role == "user" else message.turn or ""
             rank = ranks.get(key, rank)  # one without a turn stays where it was said
             ranked.append((rank, message))

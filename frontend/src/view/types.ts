@@ -45,6 +45,8 @@ export interface MessageState {
   readonly status: "streaming" | "complete" | "partial" | "discarded";
   readonly turn?: string | null | undefined;
   readonly client_message_id?: string | null | undefined;
+  /** The user's message that a user's message follows; empty: none. */
+  readonly parent?: string | null | undefined;
   readonly blocks: readonly BlockState[];
   readonly stop_reason?: string | null | undefined;
   readonly actions: readonly Action[];
@@ -163,6 +165,8 @@ export interface ConversationState {
   readonly cost?: number | null | undefined;
   /** Turns that ended whose cost is not known. */
   readonly unpriced_turns: number;
+  /** The user's message at which it is shown and continued. */
+  readonly tip?: string | null | undefined;
 }
 
 /** How the screen reaches the server now. */
@@ -321,6 +325,8 @@ export type Change =
   | { readonly kind: "turn"; readonly turn: string }
   /** The title or the settings. */
   | { readonly kind: "conversation" }
+  /** Another branch is shown; the title and the settings may differ, too. */
+  | { readonly kind: "branch" }
   /** How the server is reached, or who would answer. */
   | { readonly kind: "connection" }
   /** What was asked for and is not in the log yet: messages, requests. */
@@ -410,8 +416,8 @@ export interface ChatViewOptions {
   readonly signal: AbortSignal;
   readonly theme?: Theme | undefined;
   readonly direction?: Direction | undefined;
-  /** A widget has a bounded height, a page fills its window. */
-  readonly layout?: "widget" | "page" | undefined;
+  /** A widget has a bounded height, a page fills its window, a panel its container. */
+  readonly layout?: "widget" | "page" | "panel" | undefined;
   /** The notebook's data, to be shared; there is none on a page without a kernel. */
   readonly dataSource?: DataSource | undefined;
   /** What is loaded when it is first needed; one for all views of a chat. */

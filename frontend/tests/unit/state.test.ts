@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { Branches } from "../../src/branches";
 import {
   EVENT_TYPES,
   type Event,
@@ -30,8 +31,17 @@ test("there are recorded logs and together they hold every event type", () => {
   );
 });
 
-describe.each(recordedLogs)("recorded log $name", ({ events, state }) => {
+describe.each(recordedLogs)("recorded log $name", (log) => {
+  const { events, state } = log;
   const expected = fillConversationState(state);
+
+  test("has the branches that the Python fold has", () => {
+    const branches = new Branches(foldOf(events).state);
+    const siblings = Object.keys(log.siblings).map((one) => branches.siblings(one));
+
+    expect(branches.shown).toEqual(log.shown);
+    expect(siblings).toEqual(Object.values(log.siblings));
+  });
 
   test("gives the state that the Python fold gives", () => {
     expect(foldOf(events).state).toEqual(expected);
@@ -77,7 +87,12 @@ function without(state: WireConversationState, change: Change | null): unknown {
   const kind = change?.kind;
   const changed = { message: "", tool_call: "", turn: "", ...change };
   return {
-    ...(kind === "conversation" ? {} : { title: state.title, set: state.settings }),
+    ...(kind === "conversation" || kind === "branch"
+      ? {}
+      : { title: state.title, set: state.settings }),
+    ...(kind === "branch" || kind === "turn" || kind === "message"
+      ? {}
+      : { tip: state.tip }),
     messages: state.messages?.filter((m) => m.message !== changed.message),
     calls: state.tool_calls?.filter((c) => c.tool_call !== changed.tool_call),
     turns: state.turns?.filter((t) => t.turn !== changed.turn),
