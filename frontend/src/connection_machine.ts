@@ -227,7 +227,7 @@ export class ConnectionMachine {
         this.#takeCreated(input.conversation, now);
         break;
       case "create_failed":
-        this.#fail(failureOf(input.failure, notInstalled), "websocket", now);
+        this.#fail(failureOf(input.failure, notInstalled()), "websocket", now);
         break;
       case "agent":
         this.#takeAgent(input.offline, now);
@@ -343,7 +343,7 @@ export class ConnectionMachine {
   #takeAgentFailure(failure: RequestFailure, now: number): void {
     this.#isAskingForAgent = false;
     if (this.#conversation === null && this.#phase.name === "connecting") {
-      this.#fail(failureOf(failure, notInstalled), "websocket", now);
+      this.#fail(failureOf(failure, notInstalled()), "websocket", now);
     }
   }
 
@@ -527,12 +527,12 @@ export class ConnectionMachine {
 
   #describe(): ConnectionStatus {
     if (this.#isAskingKernel && this.#kernelAnswerBy !== null) {
-      return askingKernel;
+      return askingKernel();
     }
     const main = this.#main;
     const phase = this.#phase;
     if (phase.name === "live" && main instanceof SocketSession && main.isWaiting) {
-      return waitingForCell;
+      return waitingForCell();
     }
     const transport = main?.transport ?? this.#trying;
     const status = describeConnection(phase, transport, this.#obstacle, this.#now);

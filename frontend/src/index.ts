@@ -1,12 +1,13 @@
 /** The notebook widget: what anywidget loads and renders in a cell. */
 
+import { onLanguage } from "./catalog";
 import { KernelChannel, type MessageModel } from "./kernel_channel";
 import { KernelData } from "./kernel_data";
 import { fileLoader } from "./lazy_files";
 import { type OpenedChat, openChat } from "./open_chat";
 import { SavedTranscript } from "./saved_transcript";
 import { ChatView } from "./view/chat";
-import { onLanguage, speak } from "./view/language";
+import { speak } from "./view/language";
 import { type LoadFile, Parts } from "./view/part";
 import type { Direction, Theme } from "./view/types";
 

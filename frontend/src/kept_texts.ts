@@ -6,6 +6,7 @@
  * Before there is a conversation, they and drafts belong to their tab alone.
  */
 
+import { words } from "./connection_words";
 import { type Attachment, isAttachment, type Question, questionOf } from "./content";
 import type { ContentBlock, UserBlock } from "./protocol";
 import type { KeptMessage } from "./transport/outbox";
@@ -202,7 +203,7 @@ function problemOf(
     return null;
   }
   const days = Math.floor(ageMs / DAY_MS);
-  return { code: "old", message: `You wrote it ${days} days ago.` };
+  return { code: "old", message: words.oldMessage(days) };
 }
 
 function recordOf(value: string): KeptRecord | null {

@@ -1,6 +1,7 @@
 /** The notebook's data, asked of its kernel over the widget's channel. */
 
 import { newId } from "./client_id";
+import { words } from "./connection_words";
 import type { KernelChannel, KernelMessage } from "./kernel_channel";
 import type { ErrorBody } from "./protocol";
 import type {
@@ -58,12 +59,14 @@ export class KernelData implements DataSource {
         this.#waiting.delete(question);
         resolve(answer);
       };
-      ended.addEventListener("abort", () => end({ problem: noAnswer }), { once: true });
+      ended.addEventListener("abort", () => end({ problem: noAnswer() }), {
+        once: true,
+      });
       this.#waiting.set(question, (answer) =>
         end(answer["type"] === "error" ? { problem: problemOf(answer) } : answer),
       );
       if (ended.aborted || !this.#channel.send("share", { ...body, question })) {
-        end({ problem: noAnswer });
+        end({ problem: noAnswer() });
       }
     });
   }
@@ -73,12 +76,11 @@ function isNone(answer: NoAnswer | KernelMessage): answer is NoAnswer {
   return "problem" in answer;
 }
 
-const noAnswer: ErrorBody = {
+const noAnswer = (): ErrorBody => ({
   code: "no_answer",
-  message:
-    "The kernel does not answer. If it was restarted, run this chat's cell again.",
+  message: words.kernelSilent,
   retryable: true,
-};
+});
 
 function problemOf({ code, message }: KernelMessage): ErrorBody {
   return { code: String(code), message: String(message) };

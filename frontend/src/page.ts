@@ -1,10 +1,11 @@
 /** The chat as a full page. The part of the address after # is the conversation's id. */
 
+import { language } from "./catalog";
 import { discoverSite } from "./credentials";
 import { fileLoader } from "./lazy_files";
 import { openChat } from "./open_chat";
 import { ChatView } from "./view/chat";
-import { language, speak } from "./view/language";
+import { speak } from "./view/language";
 import { Parts } from "./view/part";
 
 const IDENTIFIER = /^[A-Za-z0-9._:-]{1,64}$/;

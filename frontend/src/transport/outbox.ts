@@ -1,5 +1,6 @@
 /** What was typed and is not in the log yet. */
 
+import { words } from "../connection_words";
 import { excessBytes, type Question, questionOf } from "../content";
 import type { ErrorBody, UserBlock } from "../protocol";
 import type { OutgoingMessage } from "../view/types";
@@ -56,15 +57,13 @@ function refusal(
   if (bytes !== null) {
     return {
       code: "too_large",
-      message:
-        `The message has ${bytes} bytes; at most ${bytesLimit} are accepted. ` +
-        "Shorten it or send it in parts.",
+      message: words.tooLarge(bytes, bytesLimit),
     };
   }
   if (waiting >= MOST_WAITING) {
     return {
       code: "outbox_full",
-      message: `${waiting} messages wait for the connection. Send this one later.`,
+      message: words.outboxFull(waiting),
       retryable: true,
     };
   }

@@ -164,7 +164,7 @@ function noAnswer(): RequestError {
 }
 
 function notOurs(status: number): RequestError {
-  return new RequestError({ status, problem: interference, fromServer: false });
+  return new RequestError({ status, problem: interference(), fromServer: false });
 }
 
 function isRefusal(response: Response): boolean {
@@ -178,13 +178,13 @@ async function discard(response: Response): Promise<void> {
 
 async function failureOfResponse(response: Response): Promise<RequestFailure> {
   if (response.type === "opaqueredirect") {
-    return { status: 401, problem: signedOut, fromServer: false };
+    return { status: 401, problem: signedOut(), fromServer: false };
   }
   const { status } = response;
   const body = await withDeadline(response.json(), TIMEOUT_MS).catch(() => null);
   const fromServer = isErrorBody(body);
   if (isRefusal(response) && !(fromServer && body.code === "origin_forbidden")) {
-    return { status, problem: signedOut, fromServer };
+    return { status, problem: signedOut(), fromServer };
   }
   return { status, problem: fromServer ? body : requestProblem(status), fromServer };
 }

@@ -208,7 +208,7 @@ export class SocketSession implements Session {
       return; // the token in use is good until the server says otherwise
     }
     this.#tokenFailure = failure;
-    this.#lose(failureOf(failure, notInstalled), now);
+    this.#lose(failureOf(failure, notInstalled()), now);
   }
 
   /** The kernel is there; what waits in it is not late yet. */

@@ -5,6 +5,7 @@
  * happened: a token costs the same in a long conversation as in a new one.
  */
 
+import { language } from "../catalog";
 import type { Attachment } from "../content";
 import { hasAnswer, isBusy, neverStarted, openTurns } from "../turns";
 import { Announcer } from "./announcer";
@@ -14,7 +15,6 @@ import { makeDropZone } from "./drop_zone";
 import { make, setText } from "./element";
 import { failureWords } from "./failures";
 import { formatDuration } from "./formats";
-import { language } from "./language";
 import { NoticeView } from "./notice";
 import type { Extras } from "./part";
 import { PresenceBadge } from "./presence";

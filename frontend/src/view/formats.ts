@@ -1,6 +1,6 @@
 /** Numbers, sizes, durations and money as the reader's language writes them. */
 
-import { language } from "./language";
+import { language } from "../catalog";
 
 /** A number, with at most `digits` after the point: "12,345", in German "12.345". */
 export function formatNumber(value: number, digits = 0): string {

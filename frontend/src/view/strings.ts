@@ -1,7 +1,7 @@
 /** The words that a first answer needs; what only later loaded parts say is in more_strings.ts. */
 
+import { catalog } from "../catalog";
 import { formatNumber, plural } from "./formats";
-import { catalog } from "./language";
 
 const english = {
   // Markdown

@@ -72,7 +72,7 @@ describe("a page that cannot reach the server", () => {
   });
 
   test("asks a kernel where the page's server is not the right one", () => {
-    for (const problem of [notInstalled, { code: "not_found", message: "" }]) {
+    for (const problem of [notInstalled(), { code: "not_found", message: "" }]) {
       const failure = { status: 404, problem, fromServer: true };
       const world = started();
       world.input({ type: "token_failed", id: world.last("fetch_token").id, failure });
@@ -84,11 +84,11 @@ describe("a page that cannot reach the server", () => {
 
   test("says what is wrong when the kernel cannot help, and asks it again", () => {
     const world = started();
-    const failure = { status: 404, problem: notInstalled, fromServer: false };
+    const failure = { status: 404, problem: notInstalled(), fromServer: false };
     world.input({ type: "token_failed", id: world.last("fetch_token").id, failure });
     world.input({ type: "token_failed", id: relayId(world), failure: NO_ANSWER });
 
-    expect(world.machine.status.problem).toEqual(notInstalled);
+    expect(world.machine.status.problem).toEqual(notInstalled());
     world.advance(10_000);
     expect(world.all("open_relay")).toHaveLength(2);
     world.input({ type: "token_failed", id: relayId(world), failure: REFUSED });
