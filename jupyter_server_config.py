@@ -73,6 +73,9 @@ c = get_config()  # noqa: F821 - put there by Jupyter
 # How long answers may go on for while the server stops.
 # c.StreamchatExtension.drain_timeout_s = 2.0
 
+# How many days a deleted conversation can be restored; 0 for not at all.
+# c.StreamchatExtension.trash_days = 7.0
+
 # Limits that differ from the defaults.
 # c.StreamchatExtension.limits = {"message_bytes": 50_000}
 

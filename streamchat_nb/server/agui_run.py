@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from streamchat_nb.protocol.content import ContentBlock, UserBlock
     from streamchat_nb.server.agui_input import Question, RunRequest
     from streamchat_nb.server.agui_tools import Application, Applications
-    from streamchat_nb.server.service import Principal, Service
+    from streamchat_nb.server.principal import Principal
+    from streamchat_nb.server.service import Service
 
 __all__ = ["Run", "begin_run", "conversation_of", "message_id_of"]
 

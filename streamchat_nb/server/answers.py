@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
 from streamchat_nb.conversation.state import final_message
+from streamchat_nb.conversation.store import ListPosition
 from streamchat_nb.errors import InvalidInput
 from streamchat_nb.protocol.codec import encode
 from streamchat_nb.protocol.content import (
@@ -16,6 +17,7 @@ from streamchat_nb.protocol.content import (
     ContentBlock,
     ErrorBody,
     Identifier,
+    Parent,
     TextBlock,
     Usage,
     UserBlock,
@@ -27,8 +29,9 @@ from streamchat_nb.server.delivery import plan_delivery
 if TYPE_CHECKING:
     from streamchat_nb.conversation.log import ConversationLog
     from streamchat_nb.conversation.state import TurnState
+    from streamchat_nb.conversation.store import ConversationRecord, SearchHit
     from streamchat_nb.protocol.commands import Cursor
-    from streamchat_nb.server.turns import Receipt
+    from streamchat_nb.server.sent_messages import Receipt
 
 __all__ = [
     "Accepted",
@@ -45,8 +48,11 @@ __all__ = [
     "accepted",
     "answer_of",
     "content_of",
+    "cursor_of",
     "event_page",
+    "position_of",
     "preferred_wait_s",
+    "summary_of",
     "wait_for_turn",
 ]
 
@@ -63,11 +69,17 @@ class CreateConversation(msgspec.Struct, frozen=True, kw_only=True):
 class UpdateConversation(msgspec.Struct, frozen=True, kw_only=True):
     """Body of ``PATCH api/conversations/{id}``; what is absent stays as it is.
 
-    A setting that is ``null`` is taken back.
+    A setting that is ``null`` is taken back. ``read_seq``: up to where its owner has
+    read it; a lower one than before changes nothing. ``tip``: the user's message at
+    whose branch the conversation is shown and continued, as in ``select_branch``.
     """
 
     title: str | None = None
     settings: dict[str, str | bool | None] | None = None
+    pinned: bool | None = None
+    archived: bool | None = None
+    read_seq: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    tip: Identifier | None = None
 
 
 class EditMessage(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,11 +95,12 @@ class EditMessage(msgspec.Struct, frozen=True, kw_only=True):
 class PostMessage(EditMessage, frozen=True, kw_only=True):
     """Body of ``POST api/conversations/{id}/messages``.
 
-    ``text`` is short for one text block in ``content``. ``output_schema`` is as in the
-    ``send`` command.
+    ``text`` is short for one text block in ``content``. ``parent`` and
+    ``output_schema`` are as in the ``send`` command.
     """
 
     client_message_id: Identifier | None = None
+    parent: Parent | None = None
     if_active: Literal["queue", "reject", "interrupt"] = "queue"
     output_schema: dict[str, Any] | None = None
 
@@ -108,7 +121,16 @@ class AnswerApproval(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ConversationSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """One conversation in a list; ``id``, ``log`` and ``head`` locate it."""
+    """One conversation in a list; ``id``, ``log`` and ``head`` locate it.
+
+    ``unread``: there is an answer that its owner has not read. ``open_turns``: how many
+    messages are answered or wait. ``deleted_ms``: when it was put into the trash; 0 for
+    one that is not there.
+
+    Of a search, ``marked_title`` is the title in pieces: outside of a hit, a hit,
+    outside, and so on. ``snippet`` is the same of a piece of the message ``message``
+    that was found; both are empty where the title alone was.
+    """
 
     id: str
     log: str
@@ -116,13 +138,61 @@ class ConversationSummary(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     created_ms: int
     updated_ms: int
+    pinned: bool
+    archived: bool
+    deleted_ms: int
+    unread: bool
+    open_turns: int
+    marked_title: list[str]
+    snippet: list[str]
+    message: str
 
 
 class ConversationPage(msgspec.Struct, frozen=True, kw_only=True):
-    """Answer of ``GET api/conversations``; ``next`` goes into ``before``."""
+    """Answer of ``GET api/conversations``; ``next`` goes into ``cursor``."""
 
     conversations: list[ConversationSummary]
     next: str | None = None
+
+
+def summary_of(hit: SearchHit) -> ConversationSummary:
+    """Return a conversation as it is in a list."""
+    record = hit.record
+    return ConversationSummary(
+        id=record.id,
+        log=record.log,
+        head=record.head,
+        title=record.title,
+        created_ms=record.created_ms,
+        updated_ms=record.updated_ms,
+        pinned=record.pinned,
+        archived=record.archived,
+        deleted_ms=record.deleted_ms,
+        unread=record.unread,
+        open_turns=record.open_turns,
+        marked_title=hit.title,
+        snippet=hit.snippet,
+        message=hit.message,
+    )
+
+
+def cursor_of(record: ConversationRecord) -> str:
+    """Return where the page of a list goes on after a conversation."""
+    return f"{record.pinned:d}:{record.updated_ms}:{record.id}"
+
+
+def position_of(cursor: str) -> ListPosition | None:
+    """Return the position that ``cursor_of`` wrote; ``None`` for an empty text.
+
+    Raises:
+        InvalidInput: It is not of that form.
+    """
+    if not cursor:
+        return None
+    match = re.fullmatch(r"([01]):([0-9]{1,15}):([A-Za-z0-9._:-]{1,64})", cursor)
+    if match is None:
+        raise InvalidInput("cursor must be the next of the page before.")
+    return ListPosition(match[1] == "1", int(match[2]), match[3])
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from streamchat_nb.server.auth import TokenAuthority
     from streamchat_nb.server.connections import Connections
     from streamchat_nb.server.presence import Audiences
-    from streamchat_nb.server.service import Principal, Service
+    from streamchat_nb.server.principal import Principal
+    from streamchat_nb.server.service import Service
 
 __all__ = [
     "CONVERSATIONS",
@@ -194,6 +195,17 @@ class StreamchatHandler(APIHandler):
         if not re.fullmatch(r"[0-9]{1,15}", text):
             raise InvalidInput(f"{name} must be a whole number.")
         return min(int(text), most)
+
+    def flag(self, name: str) -> bool | None:
+        """Return a query argument that is ``true`` or ``false``; ``None`` if absent.
+
+        Raises:
+            InvalidInput: It is neither.
+        """
+        text = self.get_query_argument(name, "")
+        if text not in ("", "true", "false"):
+            raise InvalidInput(f"{name} must be true or false.")
+        return text == "true" if text else None
 
     def since(self) -> Cursor | None:
         """Return the cursor of ``Last-Event-ID`` or ``?since=log:seq``, if any.

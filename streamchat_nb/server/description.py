@@ -14,6 +14,7 @@ from streamchat_nb.protocol.commands import Command
 from streamchat_nb.protocol.content import ErrorBody
 from streamchat_nb.protocol.events import Event
 from streamchat_nb.protocol.frames import Frame
+from streamchat_nb.protocol.trace import TurnTrace
 from streamchat_nb.server.agui_description import agui_operation
 from streamchat_nb.server.answers import (
     Accepted,
@@ -21,6 +22,7 @@ from streamchat_nb.server.answers import (
     AnswerApproval,
     CancelTurn,
     ConversationPage,
+    ConversationSummary,
     CreateConversation,
     EditMessage,
     EventPage,
@@ -40,7 +42,7 @@ _COUNT = {"type": "integer", "minimum": 0, "maximum": 999_999_999_999_999}
 _IDENTIFIER = {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$"}
 _READER = {"type": "string", "pattern": "^[A-Za-z0-9._:-]{0,64}$"}
 _CURSOR = {"type": "string", "pattern": "^([A-Za-z0-9._-]{1,64}:[0-9]{1,15})?$"}
-_PLACE = {"type": "string", "pattern": "^([0-9]{1,15}:.+)?$"}
+_PLACE = {"type": "string", "pattern": "^([01]:[0-9]{1,15}:.+)?$"}
 _KIND = {"enum": ["widget", "page", "kernel", "tool"]}
 _ANY_OBJECT = {"type": "object"}
 _CONVERSATION = {
@@ -94,12 +96,14 @@ def openapi() -> dict[str, Any]:
         AnswerApproval,
         CancelTurn,
         ConversationPage,
+        ConversationSummary,
         CreateConversation,
         EditMessage,
         EventPage,
         Health,
         ModelList,
         PostMessage,
+        TurnTrace,
         UpdateConversation,
         ConversationState,
     ]
@@ -285,6 +289,13 @@ def _turn_paths() -> dict[str, Any]:
                 body="EditMessage",
             )
         },
+        f"{one}/trace": {
+            "get": _operation(
+                "Where the time of a turn went, and what was sent to a model for it",
+                {"200": _json("The trace", _ref("TurnTrace"))},
+                parameters=[_CONVERSATION, _TURN],
+            )
+        },
         f"{one}/send-now": {
             "post": operation(
                 "Let a turn that waits go next; the running one makes room",
@@ -420,12 +431,14 @@ def _conversation_paths() -> dict[str, Any]:
     return {
         "/conversations": {
             "get": _operation(
-                "List conversations, the last updated first",
+                "List or search conversations: the pinned first, then the last updated",
                 {"200": _json("One page", _ref("ConversationPage"))},
                 parameters=[
-                    _query("search", "Part of the title"),
+                    _query("q", "Words, or parts of words, to search for"),
+                    _query("archived", "Whether they are archived", _FLAG),
+                    _query("deleted", "Whether they are in the trash", _FLAG),
                     _query("limit", "50, at most 200", _COUNT),
-                    _query("before", "next of the page before", _PLACE),
+                    _query("cursor", "next of the page before", _PLACE),
                 ],
             ),
             "post": _operation(
@@ -442,15 +455,26 @@ def _conversation_paths() -> dict[str, Any]:
                 parameters=[_CONVERSATION],
             ),
             "patch": _operation(
-                "Rename, or choose who answers from the next turn on",
+                "Rename, choose who answers from the next turn on, or show another "
+                "branch",
                 {"200": _json("The conversation", _HEAD)},
                 parameters=[_CONVERSATION],
                 body="UpdateConversation",
                 body_required=False,
             ),
             "delete": _operation(
-                "Delete for good",
-                {"204": {"description": "It is gone"}},
+                "Put into the trash, or delete for good",
+                {"204": {"description": "It is not listed any more"}},
+                parameters=[
+                    _CONVERSATION,
+                    _query("forever", "Whether it cannot be restored", _FLAG),
+                ],
+            ),
+        },
+        "/conversations/{conversation}/restore": {
+            "post": _operation(
+                "Take out of the trash",
+                {"200": _json("The conversation", _ref("ConversationSummary"))},
                 parameters=[_CONVERSATION],
             ),
         },

@@ -58,6 +58,7 @@ from streamchat_nb.server.rest import (
     HealthHandler,
     ModelsHandler,
     NoRouteHandler,
+    RestoreHandler,
     SendNowHandler,
     SessionHandler,
     TokenHandler,
@@ -262,6 +263,13 @@ class StreamchatExtension(ExtensionApp):
         help="Seconds that running turns may go on for when the server is told to "
         "stop; readers go on reading meanwhile. 0 ends them at once.",
     ).tag(config=True)
+    trash_days = Float(
+        30.0,
+        min=0.0,
+        max=36_500.0,
+        help="Days that a deleted conversation stays in the trash, from where it can "
+        "be restored; then it is deleted for good. 0 deletes it at once.",
+    ).tag(config=True)
 
     @validate("limits")
     def _check_limits(self, proposal: _Proposal) -> dict[str, int]:
@@ -363,6 +371,7 @@ class StreamchatExtension(ExtensionApp):
             (f"{api}schema.json", DescriptionHandler, {"describe": json_schema}),
             (f"{api}conversations", ConversationsHandler, {}),
             (one, ConversationHandler, {}),
+            (f"{one}/restore", RestoreHandler, {}),
             (f"{one}/messages", MessagesHandler, {}),
             (f"{one}/events", EventsHandler, {}),
             (f"{one}/turns/{_ID}", TurnHandler, {}),
@@ -515,6 +524,7 @@ class StreamchatExtension(ExtensionApp):
             tool_approvals=dict(self.tool_approvals),
             approval_timeout_s=self.approval_timeout_s,
             drain_timeout_s=self.drain_timeout_s,
+            trash_days=self.trash_days,
         )
 
     def _below_root(self, path: str) -> Path | None:

@@ -11,7 +11,7 @@ from jupyter_server.auth.identity import (
     PasswordIdentityProvider,
 )
 
-from streamchat_nb.server.service import Principal
+from streamchat_nb.server.principal import Principal
 
 if TYPE_CHECKING:
     import re

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
         ToolCommand,
     )
     from streamchat_nb.protocol.frames import Frame
-    from streamchat_nb.server.service import Principal, Service
+    from streamchat_nb.server.principal import Principal
+    from streamchat_nb.server.service import Service
     from streamchat_nb.server.turns import ConversationTurns
 
 __all__ = ["Lending"]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import re
+import time
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from typing_extensions import override
 
 from streamchat_nb._version import __version__
-from streamchat_nb.errors import Forbidden, InvalidInput, NotFound
+from streamchat_nb.conversation.store import Marks, SearchHit
+from streamchat_nb.errors import Forbidden, NotFound
 from streamchat_nb.protocol.events import ToolApprovalResolved
 from streamchat_nb.server.answers import (
     AnswerApproval,
@@ -19,6 +21,9 @@ from streamchat_nb.server.answers import (
     EditMessage,
     UpdateConversation,
     content_of,
+    cursor_of,
+    position_of,
+    summary_of,
 )
 from streamchat_nb.server.base import (
     CONVERSATIONS,
@@ -27,6 +32,8 @@ from streamchat_nb.server.base import (
     StreamchatHandler,
     allowed,
 )
+from streamchat_nb.server.conversation_list import ListChoice
+from streamchat_nb.server.traces import trace_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,11 +50,16 @@ __all__ = [
     "HealthHandler",
     "ModelsHandler",
     "NoRouteHandler",
+    "RestoreHandler",
     "SendNowHandler",
     "SessionHandler",
     "TokenHandler",
+    "TraceHandler",
     "TurnHandler",
 ]
+
+MOST_QUERY = 500
+"""How much of a search counts."""
 
 
 class TokenHandler(StreamchatHandler):
@@ -124,19 +136,26 @@ class ConversationsHandler(StreamchatHandler):
     @override
     @allowed("read", CONVERSATIONS)
     async def get(self) -> None:
-        """List conversations: ``search``, ``limit`` (50, at most 200), ``before``."""
+        """List conversations: the pinned first, then the last updated.
+
+        ``q`` searches; ``archived`` is ``true``, ``false`` or absent for both;
+        ``deleted=true`` lists the trash; ``limit`` is 50, at most 200; ``cursor`` is
+        ``next`` of the page before.
+        """
         limit = self.whole_number("limit", 50, most=200)
-        records = await self.service.list(
-            self.principal,
-            search=self.get_query_argument("search", "")[:200],
+        choice = ListChoice(
+            query=self.get_query_argument("q", "")[:MOST_QUERY],
+            archived=self.flag("archived"),
+            deleted=self.flag("deleted") or False,
             limit=limit,
-            before=_page_position(self.get_query_argument("before", "")),
+            before=position_of(self.get_query_argument("cursor", "")),
         )
-        last = records[-1] if records and len(records) == limit else None
+        hits = await self.service.conversations.page(self.principal, choice)
+        last = hits[-1].record if hits and len(hits) >= limit else None
         self.answer(
             ConversationPage(
-                conversations=[_summary(record) for record in records],
-                next=f"{last.updated_ms}:{last.id}" if last else None,
+                conversations=[summary_of(hit) for hit in hits],
+                next=cursor_of(last) if last else None,
             )
         )
 
@@ -172,33 +191,58 @@ class ConversationHandler(StreamchatHandler):
     @override
     @allowed("write", CONVERSATIONS)
     async def patch(self, conversation: str) -> None:
-        """Rename, or choose who answers from the next turn on."""
+        """Rename, choose who answers, show another branch; pin, archive, note as read.
+
+        What is beside the log goes without it: the conversation need not be loaded.
+        """
         request = self.body(UpdateConversation)
-        log = await self.service.open(self.principal, conversation)
+        marks = Marks(
+            pinned=request.pinned, archived=request.archived, read_seq=request.read_seq
+        )
+        service, principal = self.service, self.principal
         if request.settings is not None:
-            await self.service.configure(
-                self.principal, conversation, dict(request.settings)
-            )
+            await service.configure(principal, conversation, dict(request.settings))
         if request.title is not None:
-            await self.service.rename(self.principal, conversation, request.title)
-        state = log.state
+            await service.rename(principal, conversation, request.title)
+        if request.tip is not None:
+            await service.select_branch(principal, conversation, request.tip)
+        if request == UpdateConversation(
+            pinned=marks.pinned, archived=marks.archived, read_seq=marks.read_seq
+        ):
+            record = await service.conversations.mark(principal, conversation, marks)
+            self.answer(_summary(record))
+            return
+        record = await service.conversations.mark(principal, conversation, marks)
+        log = await service.open(principal, conversation)
         self.answer(
             {
-                "id": log.id,
-                "log": log.log,
+                **msgspec.structs.asdict(_summary(record)),
                 "head": log.head,
-                "title": state.title,
-                "settings": state.settings,
+                "title": log.state.title,
+                "settings": log.state.settings,
+                "tip": log.state.tip,
             }
         )
 
     @override
     @allowed("write", CONVERSATIONS)
     async def delete(self, conversation: str) -> None:
-        """Delete for good."""
-        await self.service.delete(self.principal, conversation)
+        """Put it into the trash; with ``forever=true`` delete it for good."""
+        forever = self.flag("forever") or False
+        await self.service.delete(self.principal, conversation, forever=forever)
         self.set_status(204)
         self.finish()
+
+
+class RestoreHandler(StreamchatHandler):
+    """``POST api/conversations/{id}/restore``."""
+
+    @override
+    @allowed("write", CONVERSATIONS)
+    async def post(self, conversation: str) -> None:
+        """Take it out of the trash."""
+        record = await self.service.conversations.restore(self.principal, conversation)
+        self.answer(_summary(record))
 
 
 class TurnHandler(StreamchatHandler):
@@ -265,6 +309,18 @@ class ApprovalHandler(StreamchatHandler):
         self.answer({"seq": seq, "duplicate": seq is None})
 
 
+class TraceHandler(StreamchatHandler):
+    """``GET api/conversations/{id}/turns/{turn}/trace``."""
+
+    @override
+    @allowed("read", CONVERSATIONS)
+    async def get(self, conversation: str, turn: str) -> None:
+        """Answer with where the time of a turn went, and what was sent for it."""
+        log = await self.service.open(self.principal, conversation)
+        now_ms = time.time_ns() // 1_000_000
+        self.answer(await trace_of(log, turn, self.service.traces, now_ms=now_ms))
+
+
 class DescriptionHandler(StreamchatHandler):
     """``GET api/openapi.json`` and ``api/schema.json``."""
 
@@ -294,20 +350,4 @@ class NoRouteHandler(StreamchatHandler):
 
 
 def _summary(record: ConversationRecord) -> ConversationSummary:
-    return ConversationSummary(
-        id=record.id,
-        log=record.log,
-        head=record.head,
-        title=record.title,
-        created_ms=record.created_ms,
-        updated_ms=record.updated_ms,
-    )
-
-
-def _page_position(text: str) -> tuple[int, str] | None:
-    if not text:
-        return None
-    updated_ms, _, id_ = text.partition(":")
-    if not re.fullmatch(r"[0-9]{1,15}", updated_ms) or not id_:
-        raise InvalidInput("before must be the next of the page before.")
-    return int(updated_ms), id_
+    return summary_of(SearchHit(record, [record.title], [], ""))

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import secrets
 import time
-from dataclasses import dataclass
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -19,19 +19,20 @@ from streamchat_nb._version import __version__
 from streamchat_nb.conversation.artifacts import artifacts_beside
 from streamchat_nb.conversation.log import ConversationLog, LogWriter
 from streamchat_nb.conversation.store import ConversationRecord
-from streamchat_nb.errors import NotFound, StoreError, StreamchatError, Unavailable
-from streamchat_nb.protocol.content import Author
+from streamchat_nb.errors import StoreError, StreamchatError, Unavailable
 from streamchat_nb.protocol.events import ConversationCreated, ConversationUpdated
 from streamchat_nb.server.agents import BUILT_IN, AgentChoice, Agents
 from streamchat_nb.server.attachments import Attachments
 from streamchat_nb.server.choices import Choices
+from streamchat_nb.server.conversation_list import ConversationList, not_found
 from streamchat_nb.server.health import Health
 from streamchat_nb.server.model_choices import ModelChoices
 from streamchat_nb.server.recovery import interrupt_open_turns
 from streamchat_nb.server.server_tools import ServerTools
 from streamchat_nb.server.titles import checked_title, title_of
+from streamchat_nb.server.traces import Traces
 from streamchat_nb.server.turn_slots import TurnSlots
-from streamchat_nb.server.turns import ConversationTurns, Receipt
+from streamchat_nb.server.turns import ConversationTurns
 from streamchat_nb.tools.validation import check_output_schema
 
 if TYPE_CHECKING:
@@ -42,10 +43,12 @@ if TYPE_CHECKING:
     from streamchat_nb.protocol.content import UserBlock
     from streamchat_nb.protocol.events import ToolApprovalResolved
     from streamchat_nb.server.model_choices import ModelList
+    from streamchat_nb.server.principal import Principal
+    from streamchat_nb.server.sent_messages import Receipt
     from streamchat_nb.server.settings import Settings
     from streamchat_nb.tools.registry import ToolSet
 
-__all__ = ["Health", "Principal", "Service"]
+__all__ = ["Health", "Service"]
 
 logger = logging.getLogger(__name__)
 
@@ -53,19 +56,6 @@ LOADED_CONVERSATIONS = 256
 IDLE_S = 60.0
 STOP_TIMEOUT_S = 5.0
 DELETED = "conversation_deleted"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Principal:
-    """Who asks.
-
-    Attributes:
-        id: Whose conversations these are.
-        name: Shown beside what this person writes.
-    """
-
-    id: str
-    name: str
 
 
 class Service:
@@ -83,6 +73,8 @@ class Service:
         agent: Who answers where a conversation's settings choose nobody else; there
             once it is started.
         attachments: The files of conversations; there once it is started.
+        conversations: Everybody's conversations, as lists.
+        traces: What was sent to models for the last turns.
     """
 
     agent: Agent
@@ -98,11 +90,15 @@ class Service:
         agent_names: Callable[[], Iterable[str]] = tuple,
     ) -> None:
         self.settings = settings
+        self.traces = Traces()
         self._agents = Agents(make_agent, agent_names)
         self._choices = Choices(self._agents)
         self._models = ModelChoices()
         self._tools = ServerTools(make_tools, settings)
         self._store = store
+        self.conversations = ConversationList(
+            store, trash_days=settings.trash_days, erase=self._erase
+        )
         self._writer = LogWriter(store)
         self._turns: dict[str, ConversationTurns] = {}
         self._loading: dict[str, asyncio.Task[ConversationTurns]] = {}
@@ -130,6 +126,7 @@ class Service:
             self._warm(), name="warm the agent"
         )
         await asyncio.gather(*(self._interrupt(id_) for id_ in unfinished))
+        self.conversations.start()
 
     async def drain(self, *, timeout_s: float) -> None:
         """Take no more messages, and let the turns that run end by themselves.
@@ -152,6 +149,7 @@ class Service:
         await asyncio.gather(
             *(turns.stop(timeout_s=STOP_TIMEOUT_S) for turns in loaded)
         )
+        await self.conversations.stop()
         await self._writer.stop(timeout_s=STOP_TIMEOUT_S)
         for turns in loaded:
             turns.log.close(StoreError("The server stops.", code="store_closed"))
@@ -202,7 +200,7 @@ class Service:
         )
         created = ConversationCreated(
             title=title,
-            by=_author(principal),
+            by=principal.author,
             settings=choice.settings() if choice else None,
         )
         log = await self._writer.create(record, created)
@@ -219,29 +217,6 @@ class Service:
         """
         return (await self._open_turns(principal, conversation)).log
 
-    async def list(
-        self,
-        principal: Principal,
-        *,
-        search: str = "",
-        limit: int = 50,
-        before: tuple[int, str] | None = None,
-    ) -> list[ConversationRecord]:
-        """Return conversations, the last updated first.
-
-        Args:
-            principal: Whose.
-            search: Part of the title; empty for all.
-            limit: Most records, 1 to 200.
-            before: ``(updated_ms, id)`` of the last record of the page before.
-        """
-        return await self._store.list(
-            principal.id,
-            search=search,
-            limit=min(200, max(1, limit)),
-            before=before,
-        )
-
     async def rename(
         self, principal: Principal, conversation: str, title: str
     ) -> ConversationLog:
@@ -252,7 +227,7 @@ class Service:
             InvalidInput: The title cannot be used.
         """
         log = await self.open(principal, conversation)
-        update = ConversationUpdated(title=checked_title(title), by=_author(principal))
+        update = ConversationUpdated(title=checked_title(title), by=principal.author)
         await asyncio.shield(log.append(update, durable=True, rejectable=True))
         return log
 
@@ -274,39 +249,51 @@ class Service:
         turns = await self._open_turns(principal, conversation)
         self._refuse_when_unavailable()
         changed, agent = await self._choices.changed(turns, settings)
-        update = ConversationUpdated(settings=changed, by=_author(principal))
+        update = ConversationUpdated(settings=changed, by=principal.author)
         await asyncio.shield(turns.log.append(update, durable=True, rejectable=True))
         turns.agent = agent
         await self._close_unused_agents()
         return turns.log
 
-    async def delete(self, principal: Principal, conversation: str) -> None:
-        """Delete a conversation for good; its running turn ends.
+    async def delete(
+        self, principal: Principal, conversation: str, *, forever: bool = False
+    ) -> None:
+        """Put a conversation into the trash; its running turn is cancelled.
+
+        Args:
+            principal: Whose.
+            conversation: Which one.
+            forever: Delete it for good, also one that is in the trash.
 
         Raises:
-            NotFound: There is none, or it is somebody else's.
+            NotFound: There is none, or it is somebody else's; or it is in the trash
+                already, and is to stay there.
         """
-        turns = await self._open_turns(principal, conversation)
-        await turns.stop(timeout_s=STOP_TIMEOUT_S)
-        turns.log.close(
-            StoreError("The conversation was deleted.", code=DELETED, retryable=False)
+        forever = forever or not self.conversations.has_trash
+        record = await self.conversations.record(
+            principal, conversation, in_trash=forever
         )
+        if not record.deleted_ms:
+            await self._close(await self._open_turns(principal, conversation))
         # Kept until the store has let it go, so that nobody loads it meanwhile.
         try:
-            await self._store.delete(conversation)
-            await self.attachments.delete(conversation)
+            if forever:
+                await self._erase(conversation)
+            else:
+                await self.conversations.put_into_trash(conversation)
         finally:
             self._turns.pop(conversation, None)
 
     # turns
 
-    async def send(
+    async def send(  # noqa: PLR0913 (what a message is, by keyword)
         self,
         principal: Principal,
         conversation: str,
         *,
         client_message_id: str,
         content: list[UserBlock],
+        parent: str | None = None,
         if_active: Literal["queue", "reject", "interrupt"] = "queue",
         output_schema: dict[str, Any] | None = None,
     ) -> Receipt:
@@ -314,11 +301,11 @@ class Service:
 
         Raises:
             NotFound: No such conversation.
-            InvalidInput: As ``Attachments.check`` and ``check_output_schema``.
-            Conflict: The conversation has reached its ceiling (``budget_reached``).
+            InvalidInput: As ``Attachments.check`` and ``check_output_schema``; or the
+                ``parent`` is no message of the user (``no_such_message``).
+            Conflict: It has reached its ceiling (``budget_reached``), or as
+                ``ConversationTurns.send``, as ``RateLimited``.
             TooLarge: The text is over the limit.
-            Conflict: See ``ConversationTurns.send``.
-            RateLimited: See ``ConversationTurns.send``.
             Unavailable: The server stops or its store cannot write.
         """
         turns = await self._open_turns(principal, conversation)
@@ -329,7 +316,8 @@ class Service:
         receipt = await turns.send(
             client_message_id=client_message_id,
             content=content,
-            author=_author(principal),
+            author=principal.author,
+            parent=parent,
             if_active=if_active,
             output_schema=output_schema,
         )
@@ -373,6 +361,25 @@ class Service:
         self._refuse_when_unavailable()
         return await turns.send_now(turn)
 
+    async def select_branch(
+        self, principal: Principal, conversation: str, message: str
+    ) -> int:
+        """Show a conversation at the branch of a user's message, and go on there.
+
+        Turns that run or wait do so all the same, each in its own branch.
+
+        Returns:
+            The ``seq`` that says so; the head where it is shown already.
+
+        Raises:
+            NotFound: No such conversation.
+            InvalidInput: It is no message of the user (``no_such_message``).
+            Unavailable: The store cannot write now.
+        """
+        turns = await self._open_turns(principal, conversation)
+        self._refuse_when_unavailable()
+        return await turns.select_branch(message, by=principal.author)
+
     async def conversation_turns(
         self, principal: Principal, conversation: str
     ) -> ConversationTurns:
@@ -404,7 +411,7 @@ class Service:
         """
         turns = await self._open_turns(principal, conversation)
         self._refuse_when_unavailable()
-        return await turns.approve(answer, by=_author(principal))
+        return await turns.approve(answer, by=principal.author)
 
     async def cancel(
         self,
@@ -447,8 +454,8 @@ class Service:
 
     async def models(self) -> ModelList:
         """Return the models that can be chosen for the built-in agent."""
-        built_in = AgentChoice(agent=BUILT_IN if BUILT_IN in self._agents else None)
-        return await self._models.of(await self._agents.get(built_in))
+        choice = AgentChoice(agent=BUILT_IN if BUILT_IN in self._agents else None)
+        return await self._models.of(await self._agents.get(choice))
 
     @property
     def agent_names(self) -> list[str]:
@@ -490,14 +497,31 @@ class Service:
         except StreamchatError as error:
             logger.warning("The agent cannot answer yet: %s", error.message)
 
+    async def _close(self, turns: ConversationTurns) -> None:
+        """Cancel a conversation's turns, and let nobody write to it any more."""
+        if turns.active_turn is not None:
+            with suppress(StreamchatError):  # it has just ended, or cannot be written
+                await turns.cancel(turns.active_turn, and_queued=True)
+        await turns.stop(timeout_s=STOP_TIMEOUT_S)
+        turns.log.close(
+            StoreError("The conversation was deleted.", code=DELETED, retryable=False)
+        )
+
+    async def _erase(self, conversation: str) -> None:
+        await self._store.delete(conversation)
+        await self.attachments.delete(conversation)
+        self.traces.forget(conversation)
+
     async def _open_turns(
         self, principal: Principal, conversation: str
     ) -> ConversationTurns:
         turns = self._turns.get(conversation)
-        if turns is not None and _is_stale(turns.log):
+        closed = turns and turns.log.closed
+        if closed and closed.code == "store_conflict":  # the store has another log
             del self._turns[conversation]
             turns = None
         if turns is None:
+            await self.conversations.record(principal, conversation)
             loading = self._loading.get(conversation)
             if loading is None:
                 loading = asyncio.get_running_loop().create_task(
@@ -510,7 +534,7 @@ class Service:
             turns = await asyncio.shield(loading)
         closed = turns.log.closed
         if turns.log.owner != principal.id or (closed and closed.code == DELETED):
-            raise _not_found()
+            raise not_found()
         turns.used_at = time.monotonic()
         self._turns[conversation] = self._turns.pop(conversation, turns)
         return turns
@@ -526,12 +550,13 @@ class Service:
     async def _load(self, conversation: str) -> ConversationTurns:
         record = await self._store.get(conversation)
         if record is None:
-            raise _not_found()
+            raise not_found()
         log = await self._writer.load(record)
         await interrupt_open_turns(log)
         turns = self._turns_of(log, self.agent)
         turns.agent = await self._choices.restored(turns)
-        self._keep(turns)
+        if not record.deleted_ms:
+            self._keep(turns)
         return turns
 
     def _turns_of(self, log: ConversationLog, agent: Agent) -> ConversationTurns:
@@ -542,6 +567,7 @@ class Service:
             settings=self.settings,
             slots=self._slots,
             attachments=self.attachments,
+            traces=self.traces,
         )
 
     def _keep(self, turns: ConversationTurns) -> None:
@@ -578,18 +604,3 @@ class Service:
                 code="store_unavailable",
                 retry_after_ms=2000,
             )
-
-
-def _is_stale(log: ConversationLog) -> bool:
-    """Say whether a log was closed because the store has another one."""
-    return log.closed is not None and log.closed.code == "store_conflict"
-
-
-def _author(principal: Principal) -> Author:
-    return Author(id=principal.id, name=principal.name, kind="user")
-
-
-def _not_found() -> NotFound:
-    return NotFound(
-        "There is no such conversation here; it may have been deleted. Start a new one."
-    )

@@ -63,6 +63,7 @@ class Settings:
         no_subscribers_timeout_s: Seconds until it is cancelled.
         drain_timeout_s: Seconds that running turns may go on for while the server
             stops.
+        trash_days: How many days a deleted conversation can be restored; 0: never.
     """
 
     agent: str = ""
@@ -91,3 +92,4 @@ class Settings:
     on_no_subscribers: Literal["continue", "cancel"] = "continue"
     no_subscribers_timeout_s: float = 60.0
     drain_timeout_s: float = 10.0
+    trash_days: float = 30.0

@@ -29,6 +29,7 @@ from streamchat_nb.protocol.commands import (
     ClientDescription,
     EditQueued,
     Ping,
+    SelectBranch,
     Send,
     SendNow,
     Subscribe,
@@ -61,7 +62,8 @@ if TYPE_CHECKING:
 
     from streamchat_nb.protocol.commands import LendingCommand
     from streamchat_nb.protocol.frames import Frame
-    from streamchat_nb.server.service import Principal, Service
+    from streamchat_nb.server.principal import Principal
+    from streamchat_nb.server.service import Service
 
 __all__ = ["SocketHandler"]
 
@@ -325,7 +327,7 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
                     self._say(Ack(re=command.id))
                 case Send():
                     await self._send_message(command)
-                case EditQueued() | SendNow() | Cancel():
+                case EditQueued() | SendNow() | SelectBranch() | Cancel():
                     self._say(Ack(re=command.id, seq=await self._steer(command)))
                 case Approve():
                     await self._approve(command)
@@ -358,15 +360,19 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
         participant = participant_of(client, self.principal.name)
         return self._runtime.audiences.join(conversation, participant, tell)
 
-    async def _steer(self, command: EditQueued | SendNow | Cancel) -> int:
-        where = (self.principal, command.conversation, command.turn)
+    async def _steer(
+        self, command: EditQueued | SendNow | SelectBranch | Cancel
+    ) -> int:
+        where = (self.principal, command.conversation)
         match command:
-            case EditQueued():
-                return await self.service.edit_queued(*where, command.content)
-            case SendNow():
-                return await self.service.send_now(*where)
-            case Cancel():
-                return await self.service.cancel(*where, and_queued=command.and_queued)
+            case EditQueued(turn=turn, content=content):
+                return await self.service.edit_queued(*where, turn, content)
+            case SendNow(turn=turn):
+                return await self.service.send_now(*where, turn)
+            case SelectBranch(message=message):
+                return await self.service.select_branch(*where, message)
+            case Cancel(turn=turn, and_queued=and_queued):
+                return await self.service.cancel(*where, turn, and_queued=and_queued)
 
     async def _lend(self, command: LendingCommand) -> None:
         described = None if self._machine is None else self._machine.client
@@ -406,6 +412,7 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
             command.conversation,
             client_message_id=command.client_message_id,
             content=command.content,
+            parent=command.parent,
             if_active=command.if_active,
             output_schema=command.output_schema,
         )

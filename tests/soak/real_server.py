@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from streamchat_nb.conversation.sqlite_tables import read_events, read_record
+from streamchat_nb.conversation.sqlite_queries import read_events, read_record
 from streamchat_nb.testing.history import Leftovers
 from streamchat_nb.testing.server_process import ServerProcess
 from tests.soak.raw_client import Address

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from streamchat_nb.conversation.sqlite_tables import read_events
+from streamchat_nb.conversation.sqlite_queries import read_events
 from streamchat_nb.protocol.codec import decode_event
 from streamchat_nb.protocol.events import TurnFinished
 from streamchat_nb.testing.server_process import ServerProcess

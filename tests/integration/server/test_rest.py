@@ -212,16 +212,14 @@ def test_conversations_are_listed_renamed_searched_and_deleted(
         await fetch(
             server, "PATCH", f"conversations/{id_}", {"title": "Zebra crossing"}
         )
-        found = json.loads(
-            (await fetch(server, "GET", "conversations?search=zebra")).body
-        )
+        found = json.loads((await fetch(server, "GET", "conversations?q=zebra")).body)
         assert [c["id"] for c in found["conversations"]] == [id_]
         page = json.loads((await fetch(server, "GET", "conversations?limit=1")).body)
         assert len(page["conversations"]) == 1
         following = json.loads(
             (
                 await fetch(
-                    server, "GET", f"conversations?limit=1&before={page['next']}"
+                    server, "GET", f"conversations?limit=1&cursor={page['next']}"
                 )
             ).body
         )

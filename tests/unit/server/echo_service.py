@@ -10,7 +10,6 @@ from typing_extensions import override
 
 from streamchat_nb.agent.agent import Agent, AgentEvent, Turn
 from streamchat_nb.conversation.memory import MemoryStore
-from streamchat_nb.conversation.store import Append
 from streamchat_nb.errors import ModelError, StoreError
 from streamchat_nb.protocol.content import Author, TextBlock, ToolUseBlock, Usage
 from streamchat_nb.protocol.events import (
@@ -23,7 +22,8 @@ from streamchat_nb.protocol.events import (
     ToolStarted,
 )
 from streamchat_nb.protocol.limits import Limits
-from streamchat_nb.server.service import Principal, Service
+from streamchat_nb.server.principal import Principal
+from streamchat_nb.server.service import Service
 from streamchat_nb.server.settings import Settings
 from streamchat_nb.tools.registry import ToolSet
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 
     from streamchat_nb.conversation.log import ConversationLog
-    from streamchat_nb.conversation.store import Store
+    from streamchat_nb.conversation.store import Append, Store
     from streamchat_nb.server.sent_messages import Receipt
 
 ADA = Principal(id="ada", name="Ada")

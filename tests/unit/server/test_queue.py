@@ -9,7 +9,6 @@ import pytest
 from typing_extensions import override
 
 from streamchat_nb.conversation.memory import MemoryStore
-from streamchat_nb.conversation.store import Append
 from streamchat_nb.errors import Conflict, InvalidInput, NotFound, Unavailable
 from streamchat_nb.protocol.content import TextBlock
 from streamchat_nb.server import turns as turns_module
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from streamchat_nb.conversation.log import ConversationLog
+    from streamchat_nb.conversation.store import Append
     from streamchat_nb.server.service import Service
 
 

@@ -267,8 +267,8 @@ def test_conversation_of_somebody_else_is_not_there() -> None:
         with pytest.raises(NotFound) as caught:
             await service.open(EVE, "c_none")
         assert messages == {caught.value.message}
-        assert await service.list(EVE) == []
-        assert len(await service.list(ADA)) == 1
+        assert await service.conversations.page(EVE) == []
+        assert len(await service.conversations.page(ADA)) == 1
 
     play(scenario)
 
@@ -313,7 +313,7 @@ def test_conversation_is_gone_from_the_moment_its_deletion_begins() -> None:
 
     async def scenario(service: Service, _: Any) -> None:
         log = await service.create(ADA)
-        deleting = asyncio.ensure_future(service.delete(ADA, log.id))
+        deleting = asyncio.ensure_future(service.delete(ADA, log.id, forever=True))
         while log.closed is None:
             await asyncio.sleep(0)
         with pytest.raises(NotFound):
@@ -514,6 +514,7 @@ def test_titles_are_checked_and_made_from_the_first_message() -> None:
         with pytest.raises(InvalidInput):
             await service.rename(ADA, log.id, "x" * 201)
         await service.rename(ADA, log.id, "Other")
-        assert [r.title for r in await service.list(ADA)] == ["Other"]
+        (hit,) = await service.conversations.page(ADA)
+        assert hit.record.title == "Other"
 
     play(scenario)

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 from typing_extensions import override
 
 from streamchat_nb.conversation.memory import MemoryStore
-from streamchat_nb.conversation.store import Append
 from streamchat_nb.protocol.commands import Cursor
 from streamchat_nb.protocol.content import TextBlock
 from streamchat_nb.protocol.frames import Ack
 from streamchat_nb.server.delivery import Delivery
-from streamchat_nb.server.service import Principal, Service
+from streamchat_nb.server.principal import Principal
+from streamchat_nb.server.service import Service
 from streamchat_nb.server.settings import Settings
 from streamchat_nb.server.wiring import make_agent, make_tools
 from streamchat_nb.testing.history import History
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from streamchat_nb.conversation.log import ConversationLog
+    from streamchat_nb.conversation.store import Append
     from streamchat_nb.testing.history import Sent
 
 ADA = Principal(id="ada", name="Ada")
