@@ -32,17 +32,15 @@ export class Branches {
 
   /**
    * The user's messages of the branch that is shown, from the first on. While the tip
-   * waits for its turn, the branch whose turn runs is still shown.
+   * waits for its turn on another branch, what was shown before it was sent still is:
+   * the newest of what it would take the place of.
    */
   get shown(): readonly string[] {
-    const { tip, turns } = this.#state;
-    const path = this.pathTo(tip ?? "");
-    const runs = this.#waiting.has(tip ?? "")
-      ? turns.find(({ status }) => status === "running")?.message
-      : undefined;
-    return runs === undefined || path.includes(runs)
-      ? path
-      : this.pathTo(this.newest(runs));
+    const tip = this.#state.tip ?? "";
+    const path = this.pathTo(tip);
+    if (!this.#waiting.has(tip)) return path;
+    const before = this.#newest(tip, new Set([...this.#waiting, ...this.#removed]));
+    return before === "" || path.includes(before) ? path : this.pathTo(before);
   }
 
   /** A user's message after all those that it follows; empty for `""`. */
@@ -70,13 +68,17 @@ export class Branches {
 
   /** The newest of a message and all that follow it; `""` where nothing is left. */
   newest(message: string): string {
+    return this.#newest(message, this.#removed);
+  }
+
+  #newest(message: string, without: ReadonlySet<string>): string {
     let newest = message;
-    while (this.#removed.has(newest)) newest = this.#parents.get(newest) ?? "";
+    while (without.has(newest)) newest = this.#parents.get(newest) ?? "";
     const branch = new Set([newest]);
     for (const [other, parent] of this.#parents) {
       if (!branch.has(parent)) continue;
       branch.add(other);
-      if (!this.#removed.has(other)) newest = other;
+      if (!without.has(other)) newest = other;
     }
     return newest;
   }

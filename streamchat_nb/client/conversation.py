@@ -8,21 +8,22 @@ import secrets
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote, urlencode
 
 from streamchat_nb.client.answer import Answer, answer_of
 from streamchat_nb.client.answer_stream import AnswerStream
 from streamchat_nb.client.event_page import fetch_page
 from streamchat_nb.client.events import ConversationEvents
-from streamchat_nb.client.followed_log import LogHost
 from streamchat_nb.client.structured_output import StructuredOutput
-from streamchat_nb.errors import UsageError
+from streamchat_nb.conversation.branches import Branches, shown_messages
+from streamchat_nb.errors import NotFound, UsageError
 from streamchat_nb.protocol.commands import (
     Approve,
     Cancel,
     Cursor,
     EditQueued,
+    SelectBranch,
     Send,
     SendNow,
 )
@@ -36,60 +37,26 @@ from streamchat_nb.protocol.trace import TurnTrace
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Callable, Iterable
 
-    from streamchat_nb.agent.agent import Agent
-    from streamchat_nb.client.command_requests import ConversationCommand
+    from streamchat_nb.client.conversation_host import ConversationHost
     from streamchat_nb.client.event_page import EventPage
-    from streamchat_nb.client.followed_log import FollowedLog
-    from streamchat_nb.client.http import HttpApi
-    from streamchat_nb.client.session import Session
-    from streamchat_nb.conversation.state import ConversationState, TurnState
+    from streamchat_nb.conversation.state import (
+        ConversationState,
+        MessageState,
+        TurnState,
+    )
     from streamchat_nb.errors import StreamchatError
     from streamchat_nb.protocol.events import ApprovalDecision, Event, UnknownEvent
-    from streamchat_nb.protocol.frames import Ack, Participant
+    from streamchat_nb.protocol.frames import Participant
     from streamchat_nb.tools.tool import Tool
 
 __all__ = ["ClientConversation", "IfActive", "Message"]
 
-Result = TypeVar("Result")
 IfActive = Literal["queue", "reject", "interrupt"]
 """What to do with a message while a turn runs."""
 Message = str | Sequence[UserBlock]
 """What a person says: Markdown, or blocks with data and attached files among them."""
-
-
-class ConversationHost(LogHost, Protocol):
-    """What a conversation needs of its client."""
-
-    @property
-    def http(self) -> HttpApi:
-        """The server."""
-        ...
-
-    def log(self, id_: str) -> FollowedLog:
-        """Return the log of a conversation; all its users share it."""
-        ...
-
-    def next_id(self) -> int:
-        """Return a fresh command id."""
-        ...
-
-    async def perform(self, command: ConversationCommand) -> Ack:
-        """Carry out a command, over reconnects."""
-        ...
-
-    async def persist(self, attempt: Callable[[Session], Awaitable[Result]]) -> Result:
-        """Try something over reconnects until the server answers."""
-        ...
-
-    async def lend(self, conversation: str, tools: Iterable[Tool]) -> None:
-        """Lend tools to a conversation."""
-        ...
-
-    async def lend_agents(self, conversation: str, agents: Iterable[Agent]) -> None:
-        """Lend agents to a conversation."""
-        ...
 
 
 class ClientConversation:
@@ -218,6 +185,7 @@ class ClientConversation:
         message: Message,
         *,
         client_message_id: str | None = None,
+        parent: str | None = None,
         if_active: IfActive = "queue",
         output_schema: dict[str, Any] | None = None,
     ) -> str:
@@ -230,6 +198,9 @@ class ClientConversation:
             message: Its text, or its blocks.
             client_message_id: What makes it the same message when it is sent again,
                 also by another process; made up when ``None``.
+            parent: The user's message that this one follows: another one than the last
+                begins a branch, ``""`` one at the beginning. ``None`` goes on with the
+                branch that is shown.
             if_active: While a turn runs, wait for its end (``queue``), refuse
                 (``reject``) or end it and go on with this one (``interrupt``).
             output_schema: JSON Schema of an object: the answer is then one JSON text
@@ -238,6 +209,7 @@ class ClientConversation:
         Raises:
             Conflict: A turn runs and ``if_active`` is ``reject``, or the id was used
                 for another message.
+            InvalidInput: ``parent`` is no message of the user (``no_such_message``).
         """
         await self._log.follow()
         ack = await self._host.perform(
@@ -246,6 +218,7 @@ class ClientConversation:
                 conversation=self.id,
                 client_message_id=client_message_id or f"w_{secrets.token_hex(10)}",
                 content=_content_of(message),
+                parent=parent,
                 if_active=if_active,
                 output_schema=output_schema,
             )
@@ -259,6 +232,7 @@ class ClientConversation:
         message: Message,
         *,
         client_message_id: str | None = None,
+        parent: str | None = None,
         if_active: IfActive = "queue",
         output: Any = None,  # noqa: ANN401 - a type, or a schema
     ) -> Answer:
@@ -269,6 +243,7 @@ class ClientConversation:
         Args:
             message: As for ``send``.
             client_message_id: As for ``send``.
+            parent: As for ``send``.
             if_active: As for ``send``.
             output: What the answer is to be, in place of prose: a pydantic model, a
                 dataclass, a ``TypedDict``, an msgspec ``Struct``, or a JSON Schema of
@@ -283,6 +258,7 @@ class ClientConversation:
         turn = await self.send(
             message,
             client_message_id=client_message_id,
+            parent=parent,
             if_active=if_active,
             output_schema=None if wanted is None else wanted.schema,
         )
@@ -295,6 +271,7 @@ class ClientConversation:
         message: Message,
         *,
         client_message_id: str | None = None,
+        parent: str | None = None,
         if_active: IfActive = "queue",
     ) -> AnswerStream:
         """Send a message and iterate over the text of its answer as it comes.
@@ -305,15 +282,103 @@ class ClientConversation:
         Args:
             message: As for ``send``.
             client_message_id: As for ``send``.
+            parent: As for ``send``.
             if_active: As for ``send``.
         """
         send = partial(
             self.send,
             message,
             client_message_id=client_message_id,
+            parent=parent,
             if_active=if_active,
         )
         return AnswerStream(self, send)
+
+    # branches
+
+    @property
+    def shown_messages(self) -> list[MessageState]:
+        """The messages of the branch that is shown, in the order of the log."""
+        return shown_messages(self.state)
+
+    def siblings(self, message: str) -> list[MessageState]:
+        """Return the versions of a user's message, it among them, as they were sent.
+
+        Raises:
+            NotFound: This client has seen no such message of the user.
+        """
+        known = self._question(message)
+        versions = Branches(self.state).siblings(known.message)
+        return [m for m in self.state.messages if m.message in versions]
+
+    async def regenerate(
+        self, message: str | None = None, *, if_active: IfActive = "queue"
+    ) -> str:
+        """Ask a message of the user again, beside it; returns the id of the new turn.
+
+        What was answered stays, on a branch of its own.
+
+        Args:
+            message: Its id; ``None`` for the last one of the branch that is shown.
+            if_active: As for ``send``.
+
+        Raises:
+            NotFound: This client has seen no such message of the user.
+        """
+        if message is None:
+            asked = [m for m in self.shown_messages if m.role == "user"]
+            message = asked[-1].message if asked else ""
+        known = self._question(message)
+        blocks = [block.content for block in known.blocks]
+        return await self.send(
+            [block for block in blocks if isinstance(block, UserBlock)],
+            parent=known.parent,
+            if_active=if_active,
+            output_schema=known.output_schema,
+        )
+
+    async def revise(
+        self, message: str, content: Message, *, if_active: IfActive = "queue"
+    ) -> str:
+        """Ask in other words what the user asked before; returns the id of the turn.
+
+        The earlier message and all that followed it stay, on a branch of their own.
+
+        Args:
+            message: The id of the earlier message of the user.
+            content: What is sent in its place; as for ``send``.
+            if_active: As for ``send``.
+
+        Raises:
+            NotFound: This client has seen no such message of the user.
+        """
+        known = self._question(message)
+        return await self.send(
+            content,
+            parent=known.parent,
+            if_active=if_active,
+            output_schema=known.output_schema,
+        )
+
+    async def select_branch(self, message: str) -> None:
+        """Show the branch of a user's message, to everybody, and go on there.
+
+        Args:
+            message: Its id; of what follows it the newest is shown.
+
+        Raises:
+            InvalidInput: There is no such message of the user (``no_such_message``).
+        """
+        await self._log.follow()
+        await self._host.perform(
+            SelectBranch(id=self._host.next_id(), conversation=self.id, message=message)
+        )
+
+    def _question(self, message: str) -> MessageState:
+        for known in self.state.messages:
+            if known.message == message and known.role == "user":
+                return known
+        raise NotFound("This conversation has no such message of the user.")
 
     async def finished(self, turn: str) -> TurnState:
         """Wait for the end of a turn; it may be interrupted by the server's death.

@@ -23,6 +23,7 @@ from streamchat_nb.client.client import Client, ClientKind, TransportChoice
 from streamchat_nb.client.discovery import ServerAddress, find_server
 from streamchat_nb.client.events import copy_of
 from streamchat_nb.client.loop_thread import LoopThread
+from streamchat_nb.conversation.branches import shown_messages
 
 if TYPE_CHECKING:
     import os
@@ -41,7 +42,11 @@ if TYPE_CHECKING:
     from streamchat_nb.client.events import ConversationEvents, StateReplaced
     from streamchat_nb.client.main_thread import MainThread
     from streamchat_nb.client.session import Transport
-    from streamchat_nb.conversation.state import ConversationState, TurnState
+    from streamchat_nb.conversation.state import (
+        ConversationState,
+        MessageState,
+        TurnState,
+    )
     from streamchat_nb.errors import StreamchatError
     from streamchat_nb.protocol.commands import Cursor
     from streamchat_nb.protocol.content import DocumentBlock, ImageBlock
@@ -215,6 +220,7 @@ class SyncConversation:
         message: Message,
         *,
         client_message_id: str | None = None,
+        parent: str | None = None,
         if_active: IfActive = "queue",
         output_schema: dict[str, Any] | None = None,
     ) -> str:
@@ -223,6 +229,7 @@ class SyncConversation:
             self._conversation.send(
                 message,
                 client_message_id=client_message_id,
+                parent=parent,
                 if_active=if_active,
                 output_schema=output_schema,
             )
@@ -233,6 +240,7 @@ class SyncConversation:
         message: Message,
         *,
         client_message_id: str | None = None,
+        parent: str | None = None,
         if_active: IfActive = "queue",
         output: Any = None,  # noqa: ANN401 - a type, or a schema
         timeout_s: float | None = None,
@@ -241,6 +249,7 @@ class SyncConversation:
         asking = self._conversation.ask(
             message,
             client_message_id=client_message_id,
+            parent=parent,
             if_active=if_active,
             output=output,
         )
@@ -251,14 +260,49 @@ class SyncConversation:
         message: Message,
         *,
         client_message_id: str | None = None,
+        parent: str | None = None,
         if_active: IfActive = "queue",
         timeout_s: float | None = None,
     ) -> SyncAnswerStream:
         """See ``ClientConversation.stream``; ``timeout_s`` is for each piece."""
         stream = self._conversation.stream(
-            message, client_message_id=client_message_id, if_active=if_active
+            message,
+            client_message_id=client_message_id,
+            parent=parent,
+            if_active=if_active,
         )
         return SyncAnswerStream(self._thread, stream, timeout_s)
+
+    @property
+    def shown_messages(self) -> list[MessageState]:
+        """A copy of ``ClientConversation.shown_messages``."""
+        return shown_messages(self.state)
+
+    def siblings(self, message: str) -> list[MessageState]:
+        """See ``ClientConversation.siblings``; copies."""
+        versions = self._thread.call(lambda: self._conversation.siblings(message))
+        ids = {version.message for version in versions}
+        return [known for known in self.state.messages if known.message in ids]
+
+    def regenerate(
+        self, message: str | None = None, *, if_active: IfActive = "queue"
+    ) -> str:
+        """See ``ClientConversation.regenerate``."""
+        return self._thread.wait(
+            self._conversation.regenerate(message, if_active=if_active)
+        )
+
+    def revise(
+        self, message: str, content: Message, *, if_active: IfActive = "queue"
+    ) -> str:
+        """See ``ClientConversation.revise``."""
+        return self._thread.wait(
+            self._conversation.revise(message, content, if_active=if_active)
+        )
+
+    def select_branch(self, message: str) -> None:
+        """See ``ClientConversation.select_branch``."""
+        self._thread.wait(self._conversation.select_branch(message))
 
     def finished(self, turn: str, *, timeout_s: float | None = None) -> TurnState:
         """See ``ClientConversation.finished``."""

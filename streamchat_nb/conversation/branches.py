@@ -56,14 +56,16 @@ class Branches:
     def shown(self) -> list[str]:
         """The user's messages of the branch that is shown, from the first on.
 
-        While the tip waits for its turn, the branch whose turn runs is still shown.
+        While the tip waits for its turn on another branch, what was shown before it was
+        sent still is: the newest of what it would take the place of.
         """
         tip = self._state.tip or ""
         path = self.path_to(tip)
         if tip in self._waiting:
-            for turn in self._state.turns:
-                if turn.status == "running" and turn.message not in path:
-                    return self.path_to(self.newest(turn.message))
+            unseen = self._waiting | self._removed
+            before = newest_in_branch(self._parents, unseen, tip)
+            if before and before not in path:
+                return self.path_to(before)
         return path
 
     def path_to(self, message: str) -> list[str]:

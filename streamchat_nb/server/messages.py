@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from streamchat_nb.conversation.log import ConversationLog
     from streamchat_nb.protocol.frames import Participant
     from streamchat_nb.server.delivery import Join
-    from streamchat_nb.server.turns import Receipt
+    from streamchat_nb.server.sent_messages import Receipt
 
 __all__ = ["EventsHandler", "MessagesHandler", "sse_event"]
 
@@ -259,6 +259,7 @@ class MessagesHandler(StreamHandler):
             conversation,
             client_message_id=(request.client_message_id or key or new_id("w")),
             content=content_of(request),
+            parent=request.parent,
             if_active=request.if_active,
             output_schema=request.output_schema,
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 import secrets
 import time
@@ -12,18 +11,19 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from streamchat_nb.agent.agent import Turn
 from streamchat_nb.agent.budget import Spent, refuse_over_budget
-from streamchat_nb.agent.history import history_of
+from streamchat_nb.agent.history import history_of, thread_of
 from streamchat_nb.agent.runner import TurnRunner
+from streamchat_nb.conversation.branches import Branches
 from streamchat_nb.errors import (
     Conflict,
+    InvalidInput,
     NotFound,
     RateLimited,
     StoreError,
     Unavailable,
-    UsageError,
 )
-from streamchat_nb.protocol.codec import encode
 from streamchat_nb.protocol.events import (
+    ConversationUpdated,
     MessageCreated,
     MessageEdited,
     TurnFinished,
@@ -32,24 +32,31 @@ from streamchat_nb.protocol.events import (
 )
 from streamchat_nb.server.agent_desk import AgentDesk
 from streamchat_nb.server.approvals import ApprovalDesk
+from streamchat_nb.server.sent_messages import (
+    Receipt,
+    SentMessage,
+    SentMessages,
+    digest_of,
+)
 from streamchat_nb.server.tool_desk import ToolDesk
 from streamchat_nb.tools.registry import ToolSet
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable
 
     from streamchat_nb.agent.agent import Agent
     from streamchat_nb.conversation.log import ConversationLog
     from streamchat_nb.protocol.commands import ToolOffer
-    from streamchat_nb.protocol.content import Author, ContentBlock, UserBlock
+    from streamchat_nb.protocol.content import Author, UserBlock
     from streamchat_nb.protocol.events import ToolApprovalResolved
     from streamchat_nb.protocol.frames import Frame
     from streamchat_nb.server.attachments import Attachments
     from streamchat_nb.server.server_tools import ServerTools
     from streamchat_nb.server.settings import Settings
+    from streamchat_nb.server.traces import Traces
     from streamchat_nb.server.turn_slots import TurnSlots
 
-__all__ = ["ConversationTurns", "Receipt", "new_id"]
+__all__ = ["ConversationTurns", "new_id"]
 
 logger = logging.getLogger(__name__)
 
@@ -63,26 +70,6 @@ UNWATCHED_CHECKS = 4
 def new_id(prefix: str) -> str:
     """Return a fresh id, 80 random bits in hex after ``prefix`` and an underscore."""
     return f"{prefix}_{secrets.token_hex(10)}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Receipt:
-    """What a ``send`` gave: where its message stands and which turn answers it."""
-
-    seq: int
-    message: str
-    turn: str
-    duplicate: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Sent:
-    """A message that was accepted; ``digest`` is ``None`` when it is not known."""
-
-    digest: bytes | None
-    message: str
-    turn: str
-    committed: asyncio.Future[int]
 
 
 @dataclass(kw_only=True)
@@ -116,6 +103,7 @@ class ConversationTurns:
             nobody follows.
         slots: Shared by all conversations.
         attachments: The files of conversations.
+        traces: Keeps what is sent to models.
 
     Attributes:
         agent: Who answers, from the next turn on.
@@ -125,7 +113,7 @@ class ConversationTurns:
         used_at: Monotonic time at which somebody last asked for the conversation.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (what all conversations share, by keyword)
         self,
         log: ConversationLog,
         *,
@@ -134,10 +122,12 @@ class ConversationTurns:
         settings: Settings,
         slots: TurnSlots,
         attachments: Attachments,
+        traces: Traces,
     ) -> None:
         self.log = log
         self.agent = agent
         self._attachments = attachments
+        self._traces = traces
         self.desk = ToolDesk()
         self.agents = AgentDesk(
             log, tool_output_bytes=settings.limits.tool_output_bytes
@@ -151,8 +141,7 @@ class ConversationTurns:
         self._holding = False
         self.used_at = time.monotonic()
         self.approvals = ApprovalDesk(log, tools=self._tools, settings=settings)
-        self._sent: dict[str, _Sent] = {}
-        self._restore_sent()
+        self._sent = SentMessages(log)
 
     @property
     def active_turn(self) -> str | None:
@@ -191,6 +180,7 @@ class ConversationTurns:
         content: list[UserBlock],
         author: Author,
         if_active: Literal["queue", "reject", "interrupt"],
+        parent: str | None = None,
         output_schema: dict[str, Any] | None = None,
     ) -> Receipt:
         """Accept a user's message; returns once it is committed.
@@ -202,13 +192,16 @@ class ConversationTurns:
             Conflict: The id came before with another payload
                 (``idempotency_mismatch``), or a turn runs and ``if_active`` is
                 ``reject`` (``turn_active``).
+            InvalidInput: ``parent`` is no message of the user (``no_such_message``).
             RateLimited: Too many turns wait already (``queue_full``).
             StoreError: It could not be written; nothing was accepted.
         """
-        digest = _digest(content, output_schema)
-        known = self._sent.get(client_message_id)
+        digest = digest_of(content, output_schema)
+        known = await self._sent.repeated(client_message_id, digest, parent)
         if known is not None:
-            return await self._repeat(known, digest)
+            return known
+        if parent:
+            self._refuse_unless_sent(parent)
         refuse_over_budget(self._settings.turn_limits, Spent.by(self.log.state))
         busy = self._active is not None or bool(self._queue)
         if busy:
@@ -220,6 +213,7 @@ class ConversationTurns:
             role="user",
             author=author,
             client_message_id=client_message_id,
+            parent=parent,
             content=list(content),
             output_schema=output_schema,
         )
@@ -230,12 +224,13 @@ class ConversationTurns:
             follow = self._enqueue(waiting, ahead=if_active == "interrupt" and busy)
         # The message's own seq is one below the event that follows it.
         committed = self.log.append(created, follow, durable=True, rejectable=True)
-        self._sent[client_message_id] = _Sent(
+        sent = SentMessage(
             digest=digest,
             message=waiting.message,
             turn=waiting.turn,
             committed=committed,
         )
+        self._sent.add(client_message_id, sent)
         committed.add_done_callback(
             lambda done: self._accepted(client_message_id, waiting, done)
         )
@@ -282,6 +277,22 @@ class ConversationTurns:
         if self._active is not None:
             self._active.runner.supersede()
         return await self._written(committed)
+
+    async def select_branch(self, message: str, *, by: Author) -> int:
+        """Show the branch of a user's message; returns the ``seq`` that says so.
+
+        Raises:
+            InvalidInput: It is no message of the user (``no_such_message``).
+            StoreError: It could not be written; nothing was changed.
+        """
+        self._refuse_unless_sent(message)
+        state = self.log.state
+        if Branches(state).newest(message) == state.tip and not self.log.has_pending:
+            return self.log.head
+        update = ConversationUpdated(tip=message, by=by)
+        return await self._written(
+            self.log.append(update, durable=True, rejectable=True)
+        )
 
     async def approve(self, answer: ToolApprovalResolved, *, by: Author) -> int | None:
         """Record a person's answer to an approval, as ``ApprovalDesk.resolve``.
@@ -386,16 +397,15 @@ class ConversationTurns:
                 code="queue_full",
             )
 
-    async def _repeat(self, known: _Sent, digest: bytes) -> Receipt:
-        if known.digest is not None and known.digest != digest:
-            raise Conflict(
-                "This client_message_id was used for another message; use a fresh one.",
-                code="idempotency_mismatch",
+    def _refuse_unless_sent(self, message: str) -> None:
+        state = self.log.fold.message(message)
+        if state is None or state.role != "user":
+            raise InvalidInput(
+                "A branch begins at a message of the user's in this conversation, and "
+                "this is none: take the id of one whose role is user.",
+                code="no_such_message",
+                details={"message": message},
             )
-        seq = await asyncio.shield(known.committed)
-        return Receipt(
-            seq=seq - 1, message=known.message, turn=known.turn, duplicate=True
-        )
 
     def _accepted(
         self,
@@ -406,7 +416,7 @@ class ConversationTurns:
         """Go on once it is known whether a message is in the log."""
         refused = committed.cancelled() or committed.exception() is not None
         if refused:
-            self._sent.pop(client_message_id, None)
+            self._sent.forget(client_message_id)
         waiting.is_committed = not refused
         active = self._active
         if active is not None and active.turn == waiting.turn:
@@ -447,7 +457,10 @@ class ConversationTurns:
     def _select(self, waiting: _Waiting) -> None:
         """Make a turn the active one; from now on it can be cancelled."""
         turn = waiting.turn
-        runner = TurnRunner(self.log, self.agent, turn, self._make_turn)
+        recorder = self._traces.begin(self.log.id, turn)
+        runner = TurnRunner(
+            self.log, self.agent, turn, self._make_turn, recorder=recorder
+        )
         self._active = _Active(turn=turn, runner=runner)
 
     def _started(self, waiting: _Waiting) -> TurnStarted:
@@ -483,12 +496,14 @@ class ConversationTurns:
     async def _make_turn(self, runner: TurnRunner) -> Turn:
         limits = self._settings.turn_limits
         await self._server_tools.settled()
-        artifacts = await self._attachments.of_history(self.log.id, self.log.state)
+        state = self.log.state
+        artifacts = await self._attachments.of_history(self.log.id, state)
         return Turn(
             conversation=self.log.id,
             turn=runner.turn_id,
+            thread=thread_of(state, runner.turn_id),
             history=history_of(
-                self.log.state,
+                state,
                 until_turn=runner.turn_id,
                 model_tool_output_bytes=limits.model_tool_output_bytes,
                 artifacts=artifacts,
@@ -541,29 +556,3 @@ class ConversationTurns:
                 "the server can write again.",
                 code="store_unavailable",
             ) from None
-
-    def _restore_sent(self) -> None:
-        """Remember the sends of the log, so that a repeated one is recognised."""
-        for message in self.log.state.messages:
-            if message.client_message_id is None or message.turn is None:
-                continue
-            committed: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-            committed.set_result(self.log.head)
-            content = [b.content for b in message.blocks if b.content is not None]
-            # What was edited meanwhile was another message when it was sent.
-            digest = _digest(content, message.output_schema)
-            self._sent[message.client_message_id] = _Sent(
-                digest=None if message.edited else digest,
-                message=message.message,
-                turn=message.turn,
-                committed=committed,
-            )
-
-
-def _digest(
-    content: Sequence[ContentBlock], output_schema: dict[str, Any] | None
-) -> bytes:
-    if not content:
-        raise UsageError("a message needs content")
-    wanted = b"" if output_schema is None else encode(output_schema)
-    return hashlib.sha256(encode(content) + wanted).digest()

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
+from streamchat_nb.conversation.branches import shown_messages
 from streamchat_nb.conversation.state import ConversationState, MessageState, TurnState
 from streamchat_nb.protocol.content import Action, Author, ErrorBody
 from streamchat_nb.transcript.outline import (
@@ -40,7 +41,7 @@ def test_all_that_was_answered_is_there_once(log: Path) -> None:
     said = [entry.text for entry in entries if isinstance(entry, Said)]
     expected = [
         block.text
-        for message in state.messages
+        for message in shown_messages(state)
         if message.role == "assistant" and message.status != "discarded"
         for block in message.blocks
         if block.kind == "text" and block.text.strip()
