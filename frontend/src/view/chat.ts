@@ -21,7 +21,9 @@ import { PresenceBadge } from "./presence";
 import type { QueueView } from "./queue";
 import { EndFollower } from "./scroll";
 import { SettingsButton } from "./settings_button";
+import { actionIn, CHAT_SHORTCUTS } from "./shortcuts";
 import { Slot } from "./slot";
+import type { Steering } from "./steering";
 import { strings } from "./strings";
 import { ThemeFollower } from "./theme";
 import { Transcript } from "./transcript";
@@ -103,6 +105,8 @@ export class ChatView {
   #waited = 0;
   readonly #composer: ComposerView;
   readonly #theme: ThemeFollower;
+  readonly #options: ChatViewOptions;
+  #steering: Steering | null = null;
   #changes = new Changes(true);
   readonly #tryNow = {
     label: strings.tryNow,
@@ -117,6 +121,7 @@ export class ChatView {
    */
   constructor(container: HTMLElement, model: ChatModel, options: ChatViewOptions) {
     this.#model = model;
+    this.#options = options;
     const { signal, parts } = options;
     this.#offline = new BadgeView(signal);
     this.#connection = new ConnectionBadge(() => model.reconnect(), signal);
@@ -124,6 +129,7 @@ export class ChatView {
     this.#settings = new SettingsButton({
       ...{ signal, model, part: parts.panel },
       say: (text) => this.#announcer.say(text),
+      help: () => this.#steering?.help(),
     });
     this.#problem = new NoticeView(signal);
     this.#transcript = new Transcript(model, this.#announcer, {
@@ -134,6 +140,8 @@ export class ChatView {
     this.#composer = new ComposerView({
       ...{ signal, model, parts, dataSource: options.dataSource ?? null },
       send: (text, attachments) => this.#send(text, attachments),
+      steering: (extras) => this.#steeringOf(extras),
+      announce: (text) => this.#announcer.say(text),
     });
     this.#queue = new Slot({
       ...{ part: parts.extras, name: strings.queue, signal },
@@ -227,6 +235,7 @@ export class ChatView {
       });
     }
     signal.addEventListener("abort", () => this.#remove(), { once: true });
+    this.element.addEventListener("focusin", () => this.#prepare(), { signal });
   }
 
   #remove(): void {
@@ -237,10 +246,41 @@ export class ChatView {
   #onKey(event: KeyboardEvent): void {
     // The notebook around must not take what is typed here for commands.
     event.stopPropagation();
-    if (event.key !== "Escape" || event.isComposing) return;
-    if (!isBusy(this.#model.state)) return;
+    const isTaken = this.#steering?.takeKey(event);
+    if (!isTaken) {
+      const isStop = actionIn(CHAT_SHORTCUTS, event) === "stop";
+      if (!isStop || !isBusy(this.#model.state)) return;
+      this.#model.cancel();
+    }
     event.preventDefault();
-    this.#model.cancel();
+  }
+
+  /** Get what helps writing and steering before it is needed: nobody misses it yet. */
+  #prepare(): void {
+    const { parts, signal } = this.#options;
+    void parts.extras.load().then(
+      (extras) => {
+        if (signal.aborted) return;
+        this.#steeringOf(extras);
+        this.#composer.prepare();
+      },
+      () => undefined,
+    );
+  }
+
+  #steeringOf({ Steering }: Extras): Steering {
+    const { signal, newConversation } = this.#options;
+    this.#steering ??= new Steering({
+      ...{ signal, newConversation, model: this.#model },
+      ...{ root: this.element, transcript: this.#transcript.element },
+      openSettings: (place) => this.#settings.open(place),
+      focusField: () => this.focus(),
+      say: (text, isProblem = false) => {
+        this.#composer.say(text, isProblem);
+        if (!isProblem) this.#announcer.say(text);
+      },
+    });
+    return this.#steering;
   }
 
   #send(text: string, attachments: readonly Attachment[]): void {

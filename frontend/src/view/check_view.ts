@@ -79,6 +79,13 @@ export class CheckView {
       );
   }
 
+  /** Check, as if somebody had pressed the button. */
+  begin(): void {
+    this.#begin.scrollIntoView?.({ block: "nearest" });
+    this.#begin.focus();
+    this.#begin.click();
+  }
+
   async #check(): Promise<void> {
     const { model, say, signal } = this.#options;
     this.#begin.setAttribute("aria-disabled", "true");

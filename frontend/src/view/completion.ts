@@ -1,22 +1,51 @@
-/** The notebook's variables, offered while a name is being typed after an `@`. */
+/** What is offered while a name or a command is being typed, to be chosen by any means. */
 
 import { removeHidden } from "../markdown/hidden";
+import { actionOf } from "./all_shortcuts";
 import { make, setText } from "./element";
-import { makeIcon } from "./icon";
-import { mentionAt } from "./mentions";
+import { type IconName, makeIcon } from "./icon";
 import { more } from "./more_strings";
-import { strings } from "./strings";
-import type { DataSource, Variable } from "./types";
+import type { NoAnswer } from "./types";
 
-/** A kernel that takes longer is busy. */
+/** Who takes longer to say what there is, is busy. */
 const BUSY_AFTER_MS = 600;
+
+/** What is being typed: from `start` up to the caret. */
+export interface Typed {
+  readonly start: number;
+  readonly prefix: string;
+}
+
+/** One thing to choose. */
+export interface Choice {
+  readonly name: string;
+  /** What it is, in a few words. */
+  readonly note: string;
+  readonly icon?: IconName;
+}
+
+/** Something that is completed as it is typed. */
+export interface Completing {
+  /** What the list is of. */
+  readonly label: string;
+  /** Said when it takes long to know what there is. */
+  readonly busy: string;
+  readonly typed: Typed;
+  /** The likeliest first; said in place of a list where there is none. */
+  readonly offers: (signal: AbortSignal) => Promise<Offers> | Offers;
+  /** Take a choice; `complete` only writes it, `choose` may do it at once. */
+  readonly take: (choice: Choice, how: "choose" | "complete") => void;
+}
+
+export type Offers = readonly Choice[] | NoAnswer;
 
 export interface CompletionOptions {
   readonly signal: AbortSignal;
   readonly field: HTMLTextAreaElement;
-  readonly dataSource: DataSource;
-  /** Told what was chosen, once its name is in the field. */
-  readonly choose: (variable: Variable) => void;
+  /** What is being typed at the caret, if it can be completed. */
+  readonly find: () => Completing | null;
+  /** Says something to a screen reader. */
+  readonly say: (text: string) => void;
 }
 
 let nextId = 1;
@@ -27,177 +56,170 @@ export class Completion {
   readonly #list = make("ul", "completion-list");
   readonly #note = make("p", "completion-note");
   readonly #id = `streamchat-completion-${nextId++}`;
-  #variables: readonly Variable[] = [];
+  #completing: Completing | null = null;
+  #choices: readonly Choice[] = [];
   #active = 0;
   #asking: AbortController | null = null;
-  /** Where the `@` is that was turned down by Escape. */
+  /** Where that begins which was turned down by Escape. */
   #declined: number | null = null;
+  /** Lies over everything: a short cell would cut it. */
+  readonly #floats = globalThis.CSS?.supports?.("anchor-scope", "all") ?? false;
 
   constructor(options: CompletionOptions) {
     this.#options = options;
+    const { field, signal } = options;
     this.#list.id = this.#id;
     this.#list.setAttribute("role", "listbox");
-    this.#list.setAttribute("aria-label", strings.variables);
     this.#note.setAttribute("role", "status");
     this.element.append(this.#list, this.#note);
+    if (this.#floats) this.element.popover = "manual";
+    field.setAttribute("aria-autocomplete", "list");
     this.close();
-    const { field, signal } = options;
     field.addEventListener("blur", () => this.close(), { signal });
+    // Before the field loses the focus, which closes the list.
+    this.element.addEventListener("pointerdown", (event) => event.preventDefault(), {
+      signal,
+    });
+    this.#list.addEventListener("click", (event) => this.#onClick(event), { signal });
     signal.addEventListener("abort", () => this.#asking?.abort(), { once: true });
   }
 
-  /** Whether there is something to choose. */
+  /** Whether there is something to choose, or to read about it. */
   get isOpen(): boolean {
     return !this.element.hidden;
   }
 
   /** Look at what is typed, after every change. */
   refresh(): void {
-    const mention = this.#mention;
-    if (mention === null || mention.start === this.#declined) {
-      this.#declined = mention?.start ?? null;
+    const completing = this.#options.find();
+    if (completing === null || completing.typed.start === this.#declined) {
+      this.#declined = completing?.typed.start ?? null;
       this.close();
       return;
     }
     this.#declined = null;
-    void this.#ask(mention.prefix);
+    this.#completing = completing;
+    this.#asking?.abort();
+    const asking = new AbortController();
+    this.#asking = asking;
+    const offers = completing.offers(asking.signal);
+    if (offers instanceof Promise) void this.#wait(offers, asking);
+    else this.#show(offers);
   }
 
   /** Take a key before the field does; says whether it was for the list. */
   takeKey(event: KeyboardEvent): boolean {
-    if (!this.isOpen) return false;
-    if (event.key === "Escape") {
-      this.#declined = this.#mention?.start ?? null;
+    const action = this.isOpen ? actionOf("choices", event) : undefined;
+    if (action === "declineChoices") {
+      this.#declined = this.#completing?.typed.start ?? null;
       this.close();
       return true;
     }
-    if (this.#variables.length === 0) return false;
-    const last = this.#variables.length - 1;
-    switch (event.key) {
-      case "ArrowDown":
-        this.#setActive(this.#active === last ? 0 : this.#active + 1);
-        return true;
-      case "ArrowUp":
-        this.#setActive(this.#active === 0 ? last : this.#active - 1);
-        return true;
-      case "Enter":
-      case "Tab":
-        if (event.shiftKey) return false;
-        this.#choose(this.#active);
-        return true;
-      default:
-        return false;
-    }
+    const count = this.#choices.length;
+    if (action === undefined || count === 0) return false;
+    if (action === "nextChoice") this.#setActive((this.#active + 1) % count);
+    else if (action === "previousChoice")
+      this.#setActive((this.#active + count - 1) % count);
+    else this.#take(this.#active, action);
+    return true;
   }
 
   close(): void {
     this.#asking?.abort();
     this.#asking = null;
-    this.#variables = [];
+    this.#choices = [];
+    if (this.#floats && this.isOpen && this.element.isConnected)
+      this.element.hidePopover();
     this.element.hidden = true;
     this.#list.replaceChildren();
     const { field } = this.#options;
-    field.setAttribute("aria-autocomplete", "list");
-    for (const name of [
-      "role",
-      "aria-expanded",
-      "aria-controls",
-      "aria-activedescendant",
-    ])
-      field.removeAttribute(name);
+    for (const name of ["haspopup", "controls", "activedescendant"])
+      field.removeAttribute(`aria-${name}`);
   }
 
-  get #mention(): ReturnType<typeof mentionAt> {
-    const { field } = this.#options;
-    if (field.selectionStart !== field.selectionEnd) return null;
-    return mentionAt(field.value, field.selectionStart);
-  }
-
-  async #ask(prefix: string): Promise<void> {
-    this.#asking?.abort();
-    const asking = new AbortController();
-    this.#asking = asking;
-    const busy = setTimeout(() => this.#say(more.kernelBusy), BUSY_AFTER_MS);
+  async #wait(coming: Promise<Offers>, asking: AbortController): Promise<void> {
+    const words = this.#completing?.busy ?? "";
+    const busy = setTimeout(() => this.#say(words), BUSY_AFTER_MS);
     asking.signal.addEventListener("abort", () => clearTimeout(busy), { once: true });
-    const names = await this.#options.dataSource.names(prefix, asking.signal);
+    const offers = await coming;
     clearTimeout(busy);
-    if (asking.signal.aborted) return;
-    if ("problem" in names) this.#say(names.problem.message);
-    else this.#show(names, prefix);
+    if (!asking.signal.aborted) this.#show(offers);
   }
 
-  #show(variables: readonly Variable[], prefix: string): void {
-    if (variables.length === 0 && prefix !== "") {
+  #show(offers: Offers): void {
+    if ("problem" in offers) {
+      this.#say(offers.problem.message);
+      return;
+    }
+    if (offers.length === 0) {
       this.close();
       return;
     }
-    if (variables.length === 0) {
-      this.#say(more.noVariables);
-      return;
-    }
-    this.#variables = variables;
+    const hadSome = this.#choices.length;
+    this.#choices = offers;
     this.#note.hidden = true;
-    this.#list.replaceChildren(
-      ...variables.map((one, at) => this.#makeOption(one, at)),
-    );
+    this.#list.replaceChildren(...offers.map((one, at) => this.#makeOption(one, at)));
     this.#open();
-    this.#setActive(0);
+    this.#mark(0);
+    if (hadSome !== offers.length) this.#options.say(more.choices(offers.length));
   }
 
   /** Say why there is nothing to choose from. */
   #say(note: string): void {
-    this.#variables = [];
+    this.#choices = [];
     this.#list.replaceChildren();
     setText(this.#note, note);
     this.#note.hidden = false;
     this.#open();
+    this.#options.field.removeAttribute("aria-activedescendant");
   }
 
   #open(): void {
     const { field } = this.#options;
+    if (this.#floats && !this.isOpen && this.element.isConnected)
+      this.element.showPopover();
     this.element.hidden = false;
-    field.setAttribute("role", "combobox");
-    field.setAttribute("aria-expanded", "true");
+    this.#list.setAttribute("aria-label", this.#completing?.label ?? "");
+    // The field stays a text box of several lines, which is no combobox.
+    field.setAttribute("aria-haspopup", "listbox");
     field.setAttribute("aria-controls", this.#id);
   }
 
-  #makeOption({ name, kind, shape }: Variable, at: number): HTMLElement {
+  #makeOption({ name, note, icon }: Choice, at: number): HTMLElement {
     const option = make(
       "li",
       "completion-option",
-      makeIcon("data"),
+      ...(icon === undefined ? [] : [makeIcon(icon)]),
       make("span", "chip-name", removeHidden(name)),
-      make("span", "chip-note", removeHidden(`${kind} ${shape}`.trim())),
+      make("span", "chip-note", removeHidden(note)),
     );
     option.id = `${this.#id}-${at}`;
     option.setAttribute("role", "option");
-    const { signal } = this.#options;
-    // Before the field loses the focus, which closes the list.
-    option.addEventListener("pointerdown", (event) => event.preventDefault(), {
-      signal,
-    });
-    option.addEventListener("click", () => this.#choose(at), { signal });
     return option;
   }
 
+  #onClick({ target }: MouseEvent): void {
+    const option = (target as Element).closest("li");
+    if (option !== null) this.#take([...this.#list.children].indexOf(option), "choose");
+  }
+
   #setActive(at: number): void {
+    this.#mark(at);
+    this.#list.children[at]?.scrollIntoView?.({ block: "nearest" });
+  }
+
+  #mark(at: number): void {
     this.#active = at;
     [...this.#list.children].forEach((option, index) => {
       option.setAttribute("aria-selected", String(index === at));
-      if (index === at) option.scrollIntoView?.({ block: "nearest" });
     });
     this.#options.field.setAttribute("aria-activedescendant", `${this.#id}-${at}`);
   }
 
-  #choose(at: number): void {
-    const variable = this.#variables[at];
-    const mention = this.#mention;
-    const { field } = this.#options;
+  #take(at: number, how: "choose" | "complete"): void {
+    const choice = this.#choices[at];
+    const completing = this.#completing;
     this.close();
-    if (variable === undefined || mention === null) return;
-    const after = field.value.slice(field.selectionStart);
-    const name = after.startsWith(" ") ? `@${variable.name}` : `@${variable.name} `;
-    field.setRangeText(name, mention.start, field.selectionStart, "end");
-    this.#options.choose(variable);
+    if (choice !== undefined) completing?.take(choice, how);
   }
 }

@@ -1,15 +1,16 @@
-/** Where the reader writes: Enter sends, Shift+Enter makes a line. */
+/** Where the reader writes and sends; what helps with that is loaded with the focus. */
 
 import { type Attachment, contentOf, excessBytes } from "../content";
-import type { Completion } from "./completion";
 import { make, makeButton, setText } from "./element";
 import { makeIcon } from "./icon";
-import { finishedMentionsIn, mentionAt, mentionsIn, withoutMention } from "./mentions";
 import type { Extras, Parts } from "./part";
+import { actionIn, FIELD_SHORTCUTS } from "./shortcuts";
 import { Slot } from "./slot";
+import type { Steering } from "./steering";
 import { strings } from "./strings";
 import { TraySlot } from "./tray_slot";
 import type { ChatModel, DataSource } from "./types";
+import type { WritingAid } from "./writing_aid";
 
 export interface ComposerOptions {
   readonly signal: AbortSignal;
@@ -18,6 +19,10 @@ export interface ComposerOptions {
   /** `null` where there is no notebook. */
   readonly dataSource: DataSource | null;
   readonly send: (text: string, attachments: readonly Attachment[]) => void;
+  /** What commands do. */
+  readonly steering: (extras: Extras) => Steering;
+  /** Says something to a screen reader. */
+  readonly announce: (text: string) => void;
 }
 
 /** What goes on while the reader writes. */
@@ -33,6 +38,8 @@ interface Remark {
   readonly isProblem: boolean;
 }
 
+const SIZES_BY_TEXT = globalThis.CSS?.supports?.("field-sizing", "content") ?? true;
+
 let nextId = 1;
 
 export class ComposerView {
@@ -44,8 +51,9 @@ export class ComposerView {
   readonly #sendButton: HTMLButtonElement;
   readonly #stopButton: HTMLButtonElement;
   readonly #tray: TraySlot;
-  /** The variables that are offered while a name is typed. */
-  readonly #completion: Slot<Extras, Completion> | null;
+  readonly #aid: Slot<Extras, WritingAid>;
+  /** Grows as its text does where the browser does not size a field by it. */
+  readonly #sizer = make("div", "field-sizer", this.#field);
   #running = false;
   #waiting = false;
   /** Whether to send as soon as everything that is attached is there. */
@@ -70,16 +78,16 @@ export class ComposerView {
     this.#tray = new TraySlot(parts.extras, {
       ...{ signal, model, dataSource },
       changed: () => this.#onTrayChange(),
-      withdrawn: (name) => this.#write(withoutMention(this.#field.value, name)),
-      refuse: (why) => this.#say(why),
+      text: () => this.#field.value,
+      rewrite: (text) => this.#rewrite(text),
+      refuse: (why) => this.say(why, true),
       focusComposer: () => this.focus(),
     });
-    this.#completion = dataSource === null ? null : this.#completionOf(dataSource);
+    this.#aid = this.#makeAid();
     this.#assemble();
     this.#listen(signal);
     this.#field.value = model.draft();
     this.#tray.restore(model.draftAttachments);
-    this.#tray.keepOnly(mentionsIn(this.#field.value));
     this.#refresh();
   }
 
@@ -88,7 +96,7 @@ export class ComposerView {
     const written = this.#field.value;
     this.#remark = { text: why, isProblem: false };
     this.#tray.restore(attachments);
-    this.#write(written.trim() === "" ? text : `${text}\n\n${written}`);
+    this.#rewrite(written.trim() === "" ? text : `${text}\n\n${written}`);
   }
 
   /** Attach files, from wherever they came. */
@@ -113,26 +121,46 @@ export class ComposerView {
     if (hadFocus && this.#stopButton.hidden) this.focus();
   }
 
-  #completionOf(dataSource: DataSource): Slot<Extras, Completion> {
-    const { signal, parts } = this.#options;
-    return new Slot({
-      ...{ part: parts.extras, name: strings.variables, signal },
-      make: ({ Completion }) =>
-        new Completion({
-          ...{ signal, dataSource, field: this.#field },
-          choose: (variable) => {
-            this.#tray.addVariable(variable);
-            this.#write(this.#field.value);
-          },
-        }),
+  /** What helps writing is there. */
+  prepare(): void {
+    this.#aid.show(true, (aid) => {
+      if (this.#field.matches(":focus")) this.#look(aid);
     });
   }
 
-  /** Offer the variables that go on as what is typed. */
+  /** Say something in place of the hint, until something is typed. */
+  say(text: string, isProblem: boolean): void {
+    this.#remark = { text, isProblem };
+    this.#refresh();
+  }
+
+  #makeAid(): Slot<Extras, WritingAid> {
+    const { signal, parts, dataSource, steering, announce } = this.#options;
+    return new Slot({
+      ...{ part: parts.extras, name: strings.writingAid, signal },
+      make: (extras) =>
+        new extras.WritingAid({
+          ...{ signal, dataSource, announce, field: this.#field },
+          steering: steering(extras),
+          written: () => this.#noteText(),
+          attach: (file) => this.attach([file]),
+          share: (variable) => this.#tray.addVariable(variable),
+        }),
+      failed: () => this.#sendIfReady(),
+    });
+  }
+
+  /** Offer what goes on as what is typed. */
   #complete(): void {
-    const { value, selectionStart } = this.#field;
-    const isMention = mentionAt(value, selectionStart) !== null;
-    this.#completion?.show(isMention, (completion) => completion.refresh());
+    const mayBeOffered = /^\/|@/.test(this.#field.value);
+    if (mayBeOffered || this.#aid.view !== null)
+      this.#aid.show(true, (aid) => this.#look(aid));
+  }
+
+  #look(aid: WritingAid): void {
+    aid.refresh();
+    this.#refresh(); // there may be something to know of what is typed
+    this.#sendIfReady();
   }
 
   #assemble(): void {
@@ -148,11 +176,11 @@ export class ComposerView {
       "composer-line",
       attach,
       this.#files,
-      this.#field,
+      this.#sizer,
       buttons,
     );
-    const box = make("div", "composer-box", this.#tray.element, line);
-    if (this.#completion !== null) box.prepend(this.#completion.element);
+    const { element } = this.#tray;
+    const box = make("div", "composer-box", this.#aid.element, element, line);
     this.element.append(box, this.#hint);
   }
 
@@ -170,19 +198,9 @@ export class ComposerView {
   }
 
   #listen(signal: AbortSignal): void {
-    this.#field.addEventListener(
-      "input",
-      () => {
-        this.#remark = null;
-        this.#isSending = false;
-        this.#write(this.#field.value);
-        this.#lookUpFinished();
-        this.#complete();
-      },
-      { signal },
-    );
+    this.#field.addEventListener("input", () => this.#onInput(), { signal });
     for (const moved of ["keyup", "click"]) {
-      this.#field.addEventListener(moved, () => this.#lookUpFinished(), { signal });
+      this.#field.addEventListener(moved, () => this.#followText(), { signal });
     }
     this.#field.addEventListener("keydown", (event) => this.#onKey(event), { signal });
     this.#field.addEventListener("paste", (event) => this.#onPaste(event), { signal });
@@ -204,18 +222,26 @@ export class ComposerView {
     );
   }
 
+  #onInput(): void {
+    if (this.#aid.view?.isWriting) return;
+    this.#remark = null;
+    this.#isSending = false;
+    this.#noteText();
+    this.#followText();
+    this.#complete();
+  }
+
   #onKey(event: KeyboardEvent): void {
-    // A key that ends the composition of a character is not ours.
-    if (event.isComposing) return;
-    if (this.#completion?.view?.takeKey(event)) {
+    const action = actionIn(FIELD_SHORTCUTS, event);
+    if (this.#aid.view?.takeKey(event)) {
       event.preventDefault();
       event.stopPropagation();
-    } else if (event.key === "Escape" && this.#isSending) {
+    } else if (action === "waitWithSending" && this.#isSending) {
       event.preventDefault();
       event.stopPropagation(); // it would stop the answer
       this.#isSending = false;
       this.#refresh();
-    } else if (event.key === "Enter" && !event.shiftKey) {
+    } else if (action === "send") {
       event.preventDefault();
       this.#send();
     }
@@ -224,6 +250,7 @@ export class ComposerView {
   #onPaste(event: ClipboardEvent): void {
     const { clipboardData: data } = event;
     const files = [...(data?.files ?? [])];
+    if (this.#aid.view?.takePaste(event)) return;
     // Cells of a spreadsheet come as text, and as a picture of themselves.
     const isText =
       data?.types.includes("text/plain") && data.types.includes("text/html");
@@ -233,38 +260,45 @@ export class ComposerView {
   }
 
   /** Share the variables whose names were typed to their end. */
-  #lookUpFinished(): void {
+  #followText(): void {
     const { value, selectionStart } = this.#field;
-    this.#tray.lookUp(finishedMentionsIn(value, selectionStart));
+    this.#tray.follow(value, selectionStart);
   }
 
   #onTrayChange(): void {
-    if (this.#isSending && this.#tray.state !== "pending") this.#send();
-    else this.#refresh();
+    if (!this.#sendIfReady()) this.#refresh();
+  }
+
+  /** Send what waited for something, if all of it is there. */
+  #sendIfReady(): boolean {
+    const isReady = this.#isSending && this.#tray.state !== "pending";
+    if (isReady) this.#send();
+    return isReady;
   }
 
   #send(): void {
     this.#isSending = false;
-    const names = mentionsIn(this.#field.value);
-    this.#tray.keepOnly(names);
-    this.#tray.lookUp(names);
+    const { value } = this.#field;
+    const isCommand = /^\/\S/.test(value);
+    const { view, hasFailed } = this.#aid;
+    if (isCommand && view?.run(value.trimEnd())) return;
+    this.#tray.follow(value, null);
     if (!this.#canSend) {
       this.#refresh();
       return;
     }
     const { state, attachments } = this.#tray;
-    if (state === "failed") this.#say(strings.chipFailed);
-    else if (state === "pending") {
+    if (state === "failed") this.say(strings.chipFailed, true);
+    else if (state === "pending" || (isCommand && view === null && !hasFailed)) {
       this.#isSending = true;
       this.#refresh();
     } else {
-      const text = this.#field.value.trim();
       this.focus();
       this.#remark = null;
-      this.#completion?.view?.close();
-      this.#options.send(text, attachments);
+      this.#options.send(value.trim(), attachments);
       this.#tray.clear();
-      this.#write("");
+      this.#field.value = this.#aid.view?.end() ?? "";
+      this.#noteText();
     }
   }
 
@@ -279,16 +313,19 @@ export class ComposerView {
     return excessBytes(content, this.#options.model.messageBytesLimit);
   }
 
-  /** What is shared goes with its name. */
-  #write(text: string): void {
-    if (text !== this.#field.value) this.#field.value = text;
-    this.#options.model.keepDraft(text);
-    this.#tray.keepOnly(mentionsIn(text));
-    this.#refresh();
+  /** Give the field another text; the reader can take that back. */
+  #rewrite(text: string): void {
+    const { view } = this.#aid;
+    if (view === null) this.#field.value = text;
+    else view.rewrite(text);
+    this.#noteText();
   }
 
-  #say(problem: string): void {
-    this.#remark = { text: problem, isProblem: true };
+  /** Keep what is written; what is shared goes with its name. */
+  #noteText(): void {
+    const { value } = this.#field;
+    if (!this.#aid.view?.showsEarlier) this.#options.model.keepDraft(value);
+    this.#tray.keepNamed();
     this.#refresh();
   }
 
@@ -297,6 +334,7 @@ export class ComposerView {
     const isEmpty = this.#field.value.trim() === "" && this.#tray.isEmpty;
     const busy = this.#running || this.#waiting;
     const label = this.#isSending ? strings.sendWaits : strings.send;
+    if (!SIZES_BY_TEXT) this.#sizer.dataset["text"] = this.#field.value;
     this.#sendButton.disabled = !this.#canSend || this.#isSending;
     this.#sendButton.setAttribute("aria-label", label);
     this.#sendButton.title = label;
@@ -310,7 +348,6 @@ export class ComposerView {
     // What cannot be sent is said at once; the ordinary hint is there to be found.
     this.#hint.setAttribute("role", isProblem ? "alert" : "note");
     setText(this.#hint, this.#hintFor(excess));
-    this.#fitHeight();
   }
 
   #hintFor(excess: number | null): string {
@@ -320,15 +357,7 @@ export class ComposerView {
     if (this.#isSending) return strings.sendsWhenReady(this.#tray.pendingCount);
     if (this.#waiting) return strings.composerHintWaiting;
     if (this.#running) return strings.composerHintRunning;
-    if (dataSource !== null) return strings.composerHintData;
-    const isMention = mentionAt(this.#field.value, this.#field.selectionStart) !== null;
-    return isMention ? strings.noDataHere : strings.composerHint;
-  }
-
-  /** Where the browser does not size a field by its text itself. */
-  #fitHeight(): void {
-    if (globalThis.CSS?.supports?.("field-sizing", "content")) return;
-    this.#field.style.height = "auto";
-    this.#field.style.height = `${this.#field.scrollHeight}px`;
+    const hint = dataSource === null ? strings.composerHint : strings.composerHintData;
+    return this.#aid.view?.hint || hint;
   }
 }

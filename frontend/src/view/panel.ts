@@ -5,6 +5,7 @@ import { ChoiceForm } from "./choice_form";
 import { make, makeButton, setText } from "./element";
 import { makeIcon } from "./icon";
 import { more } from "./more_strings";
+import type { SettingsPlace } from "./steering";
 import { strings } from "./strings";
 import type { ChatModel } from "./types";
 import { costWords, makeRows, usageRows } from "./usage_words";
@@ -14,6 +15,8 @@ export interface PanelOptions {
   readonly model: ChatModel;
   /** Says something to a screen reader. */
   readonly say: (text: string) => void;
+  /** Shows the keys and commands. */
+  readonly help: () => void;
   readonly close: () => void;
 }
 
@@ -22,6 +25,7 @@ export class PanelView {
   readonly element = make("section", "panel");
   readonly #form: ChoiceForm;
   readonly #usage = make("div", "panel-usage");
+  readonly #check: CheckView;
   #shownUsage = "";
 
   constructor(options: PanelOptions) {
@@ -30,6 +34,7 @@ export class PanelView {
     this.element.setAttribute("role", "dialog");
     this.element.setAttribute("aria-label", strings.settings);
     this.#form = new ChoiceForm(options);
+    this.#check = new CheckView(options);
     const close = makeButton("panel-close", makeIcon("cross"), options.close, signal);
     close.setAttribute("aria-label", more.closeSettings);
     close.title = more.close;
@@ -39,16 +44,18 @@ export class PanelView {
       make("h3", "panel-title", more.usage),
       this.#usage,
       make("h3", "panel-title", more.checkTitle),
-      new CheckView(options).element,
+      this.#check.element,
+      makeButton("quiet-button panel-help", more.shortcuts, options.help, signal),
     );
     this.element.addEventListener("keydown", (event) => this.#onKey(event), { signal });
   }
 
   /** It was opened: ask what can be chosen now, and take the focus. */
-  open(): void {
+  open(place: SettingsPlace): void {
     this.#form.refresh();
     this.update();
-    this.element.querySelector<HTMLElement>("button, select")?.focus();
+    if (place === "check") this.#check.begin();
+    else this.element.querySelector<HTMLElement>("button, select")?.focus();
   }
 
   /** The conversation's settings or its usage may have changed. */

@@ -4,6 +4,7 @@ import { type Attachment, attachmentNames, contentOf, excessBytes } from "../con
 import { removeHidden, showControls } from "../markdown/hidden";
 import { appendVisible } from "../markdown/inline_view";
 import { attachedTo, writtenTextOf } from "../turns";
+import { actionOf } from "./all_shortcuts";
 import { make, makeButton, setText } from "./element";
 import { more } from "./more_strings";
 import { strings } from "./strings";
@@ -148,12 +149,12 @@ export class QueuedMessageView {
   }
 
   #onKey(event: KeyboardEvent): void {
-    if (event.isComposing) return;
-    if (event.key === "Escape") {
+    const action = actionOf("change", event);
+    if (action === "leaveChange") {
       event.stopPropagation(); // it would stop the answer
       event.preventDefault();
       this.#closeEditor();
-    } else if (event.key === "Enter" && !event.shiftKey) {
+    } else if (action === "saveChange") {
       event.preventDefault();
       this.#saveEdit();
     }

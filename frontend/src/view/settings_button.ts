@@ -5,6 +5,7 @@ import { makeIcon } from "./icon";
 import type { PanelView } from "./panel";
 import type { Panel, Part } from "./part";
 import { Slot } from "./slot";
+import type { SettingsPlace } from "./steering";
 import { strings } from "./strings";
 import type { ChatModel } from "./types";
 
@@ -13,6 +14,8 @@ export interface SettingsOptions {
   readonly model: ChatModel;
   readonly part: Part<Panel>;
   readonly say: (text: string) => void;
+  /** Shows the keys and commands. */
+  readonly help: () => void;
 }
 
 export class SettingsButton {
@@ -21,7 +24,7 @@ export class SettingsButton {
   readonly element = make("div", "panel-place");
   readonly #panel: Slot<Panel, PanelView>;
 
-  constructor({ signal, model, part, say }: SettingsOptions) {
+  constructor({ signal, model, part, say, help }: SettingsOptions) {
     this.button = makeButton(
       "settings",
       makeIcon("settings"),
@@ -34,7 +37,7 @@ export class SettingsButton {
     this.#panel = new Slot({
       ...{ part, name: strings.settings, signal },
       make: ({ PanelView }) =>
-        new PanelView({ signal, model, say, close: () => this.#toggle() }),
+        new PanelView({ signal, model, say, help, close: () => this.#toggle() }),
     });
     this.element.append(this.#panel.element);
     this.element.hidden = true;
@@ -45,11 +48,20 @@ export class SettingsButton {
     if (!this.element.hidden) this.#panel.view?.update();
   }
 
+  /** @param place what is wanted there */
+  open(place: SettingsPlace): void {
+    this.element.hidden = false;
+    this.button.setAttribute("aria-expanded", "true");
+    this.#panel.show(true, (panel) => panel.open(place));
+  }
+
   #toggle(): void {
-    const isOpen = this.element.hidden;
-    this.element.hidden = !isOpen;
-    this.button.setAttribute("aria-expanded", String(isOpen));
-    if (isOpen) this.#panel.show(true, (panel) => panel.open());
-    else this.button.focus();
+    if (this.element.hidden) {
+      this.open("choices");
+      return;
+    }
+    this.element.hidden = true;
+    this.button.setAttribute("aria-expanded", "false");
+    this.button.focus();
   }
 }

@@ -51,8 +51,7 @@ const english = {
     }),
   sendWaits: "Sends when everything is there",
   chipFailed: "Something attached could not be prepared: try again, or remove it.",
-  variables: "Variables of the notebook",
-  noDataHere: "Variables can be shared from a notebook's chat; here @ is only text.",
+  writingAid: "Suggestions",
 
   // Messages
   you: "You",

@@ -6,6 +6,7 @@ import { DataChip } from "./data_chip";
 import { make } from "./element";
 import { problemOfFile } from "./file_check";
 import { FileChip } from "./file_chip";
+import { finishedMentionsIn, mentionsIn, withoutMention } from "./mentions";
 import { more } from "./more_strings";
 import { strings } from "./strings";
 import type { ChatModel, DataSource, Variable } from "./types";
@@ -21,8 +22,9 @@ export interface TrayOptions {
   readonly dataSource: DataSource | null;
   /** Something came, went, or got ready. */
   readonly changed: () => void;
-  /** Somebody does not want to share a variable. */
-  readonly withdrawn: (variable: string) => void;
+  /** What is written, and a way to change it. */
+  readonly text: () => string;
+  readonly rewrite: (text: string) => void;
   /** Something cannot be attached. */
   readonly refuse: (why: string) => void;
   readonly focusComposer: () => void;
@@ -88,9 +90,15 @@ export class Tray {
     else this.#options.refuse(more.tooManyAttached(MOST_ATTACHMENTS));
   }
 
-  /** Look for variables that were typed by hand; what is none of them stays a word. */
-  lookUp(names: readonly string[]): void {
+  /**
+   * Share what a text names and nothing else; what is no variable stays a word.
+   *
+   * @param caret a name there is still being typed; `null`: none is
+   */
+  follow(text: string, caret: number | null): void {
+    this.keepNamed();
     if (this.#options.dataSource === null) return;
+    const names = caret === null ? mentionsIn(text) : finishedMentionsIn(text, caret);
     for (const name of names) {
       if (!this.#words.has(name) && !this.#has(name) && this.#hasRoom) {
         this.#add(this.#dataChip({ name }));
@@ -98,8 +106,9 @@ export class Tray {
     }
   }
 
-  /** Share none but these variables; files stay. */
-  keepOnly(names: readonly string[]): void {
+  /** Share no variable that the text does not name; files stay. */
+  keepNamed(): void {
+    const names = this.isEmpty ? [] : mentionsIn(this.#options.text());
     for (const chip of this.#chips) {
       if (chip.variable !== null && !names.includes(chip.variable)) this.#drop(chip);
     }
@@ -164,9 +173,10 @@ export class Tray {
 
   #remove(chip: Chip): void {
     // First its name: a message that waits to be sent would bring it back.
-    if (chip.variable !== null) this.#options.withdrawn(chip.variable);
+    const { text, rewrite, focusComposer } = this.#options;
+    if (chip.variable !== null) rewrite(withoutMention(text(), chip.variable));
     this.#drop(chip);
-    this.#options.focusComposer();
+    focusComposer();
   }
 
   #drop(chip: Chip): void {

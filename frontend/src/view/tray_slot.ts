@@ -8,22 +8,27 @@ import { strings } from "./strings";
 import type { Tray, TrayOptions } from "./tray";
 import type { Variable } from "./types";
 
+/** A name of a variable may begin here; the tray knows it exactly. */
+const MAYBE_NAMED = /(?<![\p{L}\p{N}_.@/:-])@[\p{L}_]/u;
+
 /** What was asked for before the code was there. */
 interface Wanted {
   readonly restored: readonly Attachment[];
   readonly variables: readonly Variable[];
-  /** Names that were typed; whether they are of variables is not known yet. */
-  readonly names: readonly string[];
   readonly files: readonly File[];
 }
 
-const NOTHING: Wanted = { restored: [], variables: [], names: [], files: [] };
+const NOTHING: Wanted = { restored: [], variables: [], files: [] };
 
 /** As `Tray`; what is asked for before it is there waits, and is pending. */
 export class TraySlot {
   readonly #options: TrayOptions;
   readonly #slot: Slot<Extras, Tray>;
   #wanted: Wanted = NOTHING;
+  /** Where the caret was in a text that may name variables; `null`: it was sent. */
+  #caret: number | null | undefined;
+  /** What is named stays a word: it cannot be shared now. */
+  #hasGivenUp = false;
   /** Files that are looked at before they are attached. */
   #looking = 0;
 
@@ -34,7 +39,10 @@ export class TraySlot {
       ...{ part, name: strings.attached, signal },
       make: ({ Tray }) => new Tray(options),
       failed: () => options.changed(),
-      giveUp: () => this.#giveUp(),
+      giveUp: () => {
+        this.#hasGivenUp = true;
+        this.#giveUp();
+      },
     });
   }
 
@@ -47,8 +55,7 @@ export class TraySlot {
   }
 
   get isEmpty(): boolean {
-    const isEmpty = this.#tray?.isEmpty ?? this.#wanted.restored.length === 0;
-    return isEmpty && this.pendingCount === 0;
+    return (this.#tray?.isEmpty ?? true) && this.pendingCount === 0;
   }
 
   get state(): ChipState {
@@ -59,8 +66,9 @@ export class TraySlot {
   }
 
   get pendingCount(): number {
-    const { variables, names, files } = this.#wanted;
-    const wanted = variables.length + names.length + files.length;
+    const { restored, variables, files } = this.#wanted;
+    const names = this.#caret === undefined ? 0 : 1;
+    const wanted = restored.length + variables.length + files.length + names;
     return this.#looking + (this.#tray?.pendingCount ?? wanted);
   }
 
@@ -74,27 +82,17 @@ export class TraySlot {
     else this.#want({ variables: [...this.#wanted.variables, variable] });
   }
 
-  lookUp(names: readonly string[]): void {
-    if (this.#options.dataSource === null || names.length === 0) return;
-    if (this.#tray !== null) this.#tray.lookUp(names);
-    else if (!names.every((name) => this.#wanted.names.includes(name))) {
-      this.#want({ names: [...new Set([...this.#wanted.names, ...names])] });
+  follow(text: string, caret: number | null): void {
+    if (this.#tray !== null) this.#tray.follow(text, caret);
+    else if (this.#options.dataSource !== null && !this.#hasGivenUp) {
+      const before = this.#caret;
+      this.#caret = MAYBE_NAMED.test(text) ? caret : undefined;
+      if (before !== this.#caret) this.#want({});
     }
   }
 
-  keepOnly(names: readonly string[]): void {
-    if (this.#tray !== null) this.#tray.keepOnly(names);
-    else if (!this.isEmpty) {
-      const { restored, variables, names: typed } = this.#wanted;
-      const isKept = ({ name }: { name: string }): boolean => names.includes(name);
-      this.#wanted = {
-        ...this.#wanted,
-        restored: restored.filter((one) => one.type !== "data" || isKept(one)),
-        variables: variables.filter(isKept),
-        names: typed.filter((name) => names.includes(name)),
-      };
-      this.#refresh();
-    }
+  keepNamed(): void {
+    this.#tray?.keepNamed();
   }
 
   restore(attachments: readonly Attachment[]): void {
@@ -122,6 +120,7 @@ export class TraySlot {
   #giveUp(): void {
     if (this.isEmpty) return;
     this.#wanted = NOTHING;
+    this.#caret = undefined;
     this.#refresh();
     this.#options.model.keepDraftAttachments([]);
     this.#options.changed();
@@ -129,12 +128,15 @@ export class TraySlot {
 
   #refresh(): void {
     this.#slot.show(!this.isEmpty, (tray) => {
-      const { restored, variables, names, files } = this.#wanted;
+      const { restored, variables, files } = this.#wanted;
+      const caret = this.#caret;
       if (files.length > 0) void this.#lookAt(files, tray);
       this.#wanted = NOTHING;
+      this.#caret = undefined;
       tray.restore(restored);
       for (const variable of variables) tray.addVariable(variable);
-      tray.lookUp(names);
+      if (caret === undefined) tray.keepNamed();
+      else tray.follow(this.#options.text(), caret);
     });
   }
 
