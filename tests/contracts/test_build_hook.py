@@ -8,14 +8,14 @@ from hatchling.metadata.core import ProjectMetadata
 from hatchling.plugin.manager import PluginManager
 
 import hatch_build
-from hatch_build import Bundle, FrontendBuildError, Npm, find_npm
+from hatch_build import EXTENSION, PARTS, Bundle, FrontendBuildError, Npm, find_npm
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 BUILD_SCRIPT = """\
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-const folder = "../streamchat_nb/widget/static";
+const folder = "FOLDER";
 mkdirSync(folder, { recursive: true });
 writeFileSync(`${folder}/widget.js`, readFileSync("src/index.ts"));
 """
@@ -31,9 +31,16 @@ def npm() -> Npm:
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """Make a project whose front end has one source and no dependency."""
+    """Make a project whose parts have one source each and no dependency."""
     root = tmp_path / "a folder with spaces"
-    frontend = root / "frontend"
+    for part in PARTS:
+        write_sources(root / part.sources, f"../{part.folder.as_posix()}")
+    for borrowed in EXTENSION.borrowed:
+        (root / borrowed).write_text("export {};\n", encoding="utf-8")
+    return root
+
+
+def write_sources(folder: Path, output: str) -> None:
     package = {"name": "tiny", "version": "1.0.0", "type": "module"}
     lock = {
         **package,
@@ -43,15 +50,14 @@ def root(tmp_path: Path) -> Path:
     files = {
         "package.json": json.dumps({**package, "scripts": {"build": "node build.mjs"}}),
         "package-lock.json": json.dumps(lock),
-        "build.mjs": BUILD_SCRIPT,
+        "build.mjs": BUILD_SCRIPT.replace("FOLDER", output),
         "src/index.ts": "export const answer = 42;\n",
         "tests/index.test.ts": "",
     }
     for name, content in files.items():
-        file = frontend / name
+        file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(content, encoding="utf-8")
-    return root
 
 
 def hook(root: Path) -> hatch_build.FrontendBuildHook:
@@ -104,6 +110,18 @@ def test_bundle_after_a_change_of_a_test_is_current(root: Path, npm: Npm) -> Non
     (bundle.sources / "tests" / "index.test.ts").write_text("1", encoding="utf-8")
 
     assert bundle.is_current()
+
+
+def test_extension_after_a_change_of_a_borrowed_source_is_stale(
+    root: Path, npm: Npm
+) -> None:
+    extension = Bundle(root, EXTENSION)
+    extension.build(npm)
+    assert extension.is_current()
+
+    (root / EXTENSION.borrowed[0]).write_text("export const a = 1;\n", encoding="utf-8")
+
+    assert not extension.is_current()
 
 
 def test_bundle_that_lost_a_file_is_stale(root: Path, npm: Npm) -> None:
@@ -172,10 +190,14 @@ def test_hook_without_npm_and_bundle_asks_for_node(
 def test_hook_with_a_current_bundle_asks_for_nothing(
     root: Path, npm: Npm, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    Bundle(root).build(npm)
+    for part in PARTS:
+        assert hook(root).dependencies() == []  # there is an npm
+        Bundle(root, part).build(npm)
     monkeypatch.setenv("PATH", str(tmp_path))
 
     assert hook(root).dependencies() == []
+    Bundle(root, EXTENSION).record.unlink()
+    assert hook(root).dependencies() == [hatch_build.NODE_PACKAGE]
 
 
 def test_hook_with_an_old_node_asks_for_a_newer_one(
