@@ -13,6 +13,7 @@ import { BlockParser } from "./markdown/blocks";
 import type { Highlight } from "./markdown/code_view";
 import { showControls } from "./markdown/hidden";
 import { splitRow } from "./markdown/table";
+import type { Parts } from "./view/part";
 
 export type { CodeRun, Highlight } from "./markdown/code_view";
 
@@ -21,6 +22,8 @@ export interface MarkdownOptions {
   readonly signal: AbortSignal;
   /** Colours finished code blocks; none when absent. */
   readonly highlight?: Highlight | undefined;
+  /** What is loaded when a text first needs it; without it there are no formulas. */
+  readonly parts?: Pick<Parts, "math" | "extras"> | undefined;
 }
 
 /** The start of a line that may still become several things: better not shown. */
@@ -50,11 +53,14 @@ export class StreamingMarkdown {
     this.#painting = {
       signal: options.signal,
       highlight: options.highlight ?? null,
+      parts: options.parts ?? null,
       references: new Map(),
       waiting: new Set(),
+      isFinished: false,
     };
     this.#view = new DocumentView(container, this.#painting);
     this.#parser = new BlockParser(this.#painting.references);
+    container.addEventListener("click", goToOtherEnd, { signal: options.signal });
   }
 
   /** Add text to the end and show it. */
@@ -74,6 +80,7 @@ export class StreamingMarkdown {
     if (this.#finished) return;
     this.#finished = true;
     this.#flush();
+    this.#painting.isFinished = true;
     this.#parser.finish();
     this.#view.update(this.#parser.root);
     for (const leaf of [...this.#painting.waiting]) leaf.parse();
@@ -90,6 +97,7 @@ export class StreamingMarkdown {
       this.#carry = "";
       this.#pending = "";
       this.#finished = false;
+      this.#painting.isFinished = false;
       this.#take(text);
     }
     this.#received = text;
@@ -140,4 +148,19 @@ function delimitersFor(parser: BlockParser): string | null {
   if (kind !== "paragraph" || text[0] !== "|" || text.includes("\n")) return null;
   const cells = splitRow(text).length;
   return cells === 0 ? null : `|${"---|".repeat(cells)}`;
+}
+
+const NOTE_ENDS = [".streamchat-note-mark", ".streamchat-note-back"] as const;
+
+/** From a footnote's number to its text, and back to the first place that names it. */
+function goToOtherEnd({ currentTarget, target }: Event): void {
+  if (!(currentTarget instanceof Element && target instanceof Element)) return;
+  const from = NOTE_ENDS.findIndex((end) => target.matches(end));
+  if (from < 0) return;
+  const others = currentTarget.querySelectorAll<HTMLElement>(
+    NOTE_ENDS[1 - from] as string,
+  );
+  const other = [...others].find((one) => one.textContent === target.textContent);
+  other?.focus({ preventScroll: true });
+  other?.scrollIntoView({ block: "nearest" });
 }

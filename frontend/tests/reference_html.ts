@@ -31,6 +31,8 @@ function inlineHtml(inline: Inline): string {
     case "hidden":
     case "math":
       return escapeText(inline.text);
+    case "note":
+      return `<sup>${escapeText(inline.text)}</sup>`;
     case "code":
       return `<code>${escapeText(inline.text)}</code>`;
     case "break":

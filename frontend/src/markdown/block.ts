@@ -8,6 +8,8 @@ export type Kind =
   | "paragraph"
   | "heading"
   | "code"
+  | "math"
+  | "note"
   | "rule"
   | "table"
   | "row";
@@ -59,7 +61,9 @@ export class Block {
   loose = false;
   /** List: it goes on with the items of the one before. */
   continues = false;
-  /** Item: columns that its later lines are indented by. */
+  /** Footnote: its label, as it was written. */
+  label = "";
+  /** Item, footnote: columns that its later lines are indented by. */
   contentIndent = 0;
   /** Item: null, or whether the box of a task is ticked. */
   task: boolean | null = null;

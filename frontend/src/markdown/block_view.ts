@@ -3,9 +3,11 @@
 import { strings } from "../view/strings";
 import type { Alignment, Block } from "./block";
 import { type CodeSurroundings, CodeView } from "./code_view";
+import { removeHidden } from "./hidden";
 import type { Inline } from "./inline";
-import { updateInlines } from "./inline_view";
+import { makeMath, updateInlines } from "./inline_view";
 import { parseInlines } from "./inlines";
+import { type MathSurroundings, typesetIn } from "./math_view";
 import type { References } from "./reference";
 
 /** Children of the document that one element holds: keeps layout local. */
@@ -15,10 +17,12 @@ const PARSED_AT_ONCE = 2_000;
 const REPARSED_SHARE = 1 / 24;
 
 /** What views share while they paint. */
-export interface Painting extends CodeSurroundings {
+export interface Painting extends CodeSurroundings, MathSurroundings {
   readonly references: References;
   /** Leaves that named a reference nobody had defined yet. */
   readonly waiting: Set<InlineView>;
+  /** The text is over: nothing will be defined any more. */
+  isFinished: boolean;
 }
 
 /** One block's element. */
@@ -62,11 +66,15 @@ export class InlineView {
 
   /** Parse again: a reference may be defined now. */
   parse(): void {
-    const { references, waiting } = this.#painting;
-    const growing = this.#growing;
-    const parsed = parseInlines(this.#source ?? "", references, { growing });
+    const { references, waiting, isFinished } = this.#painting;
+    const source = this.#source ?? "";
+    const parsed = parseInlines(source, references, {
+      growing: this.#growing,
+      mayBeDefined: !isFinished,
+    });
     updateInlines(this.element, this.#inlines, parsed.inlines);
     this.#inlines = parsed.inlines;
+    if (/\$|\\[([]/.test(source)) typesetIn(this.element, this.#painting);
     if (parsed.missing.length > 0) waiting.add(this);
     else waiting.delete(this);
   }
@@ -106,6 +114,35 @@ class LeafView implements BlockView {
 
   update(block: Block): void {
     this.#text.update(block.text, !block.settled);
+  }
+
+  settle(): void {}
+
+  unsettle(): void {}
+}
+
+/** A formula of several lines; typeset once it is complete. */
+class MathView implements BlockView {
+  readonly #painting: Painting;
+  readonly element = document.createElement("div");
+  #source = "";
+
+  constructor(painting: Painting) {
+    this.#painting = painting;
+    this.element.className = "streamchat-math-block";
+    this.element.tabIndex = 0;
+  }
+
+  fits(block: Block): boolean {
+    return block.kind === "math";
+  }
+
+  update(block: Block): void {
+    if (block.text !== this.#source) {
+      this.#source = block.text;
+      this.element.replaceChildren(makeMath(block.text));
+    }
+    if (!block.open) typesetIn(this.element, this.#painting);
   }
 
   settle(): void {}
@@ -247,7 +284,8 @@ abstract class ContainerView implements BlockView {
     const host = this.#views[at]?.element.parentElement;
     this.#views[at]?.element.remove();
     this.#views.length = at;
-    if (host && host !== this.element && host.childElementCount === 0) host.remove();
+    const made = host?.matches(".streamchat-section, tbody");
+    if (made && host?.childElementCount === 0) host.remove();
   }
 }
 
@@ -272,6 +310,34 @@ export class DocumentView extends ContainerView {
     made.className = "streamchat-section";
     this.element.append(made);
     return made;
+  }
+}
+
+/** A footnote, in its place: a way back to the text, and what it says. */
+class NoteView extends ContainerView {
+  readonly element = document.createElement("div");
+  readonly #label: string;
+  readonly #body = document.createElement("div");
+
+  constructor(block: Block, painting: Painting) {
+    super(painting);
+    this.#label = block.label;
+    const label = removeHidden(block.label);
+    const back = document.createElement("button");
+    back.type = "button";
+    back.className = "streamchat-note-back";
+    back.textContent = label;
+    back.setAttribute("aria-label", strings.footnoteBack(label));
+    this.element.className = "streamchat-note";
+    this.element.append(back, this.#body);
+  }
+
+  fits(block: Block): boolean {
+    return block.kind === "note" && block.label === this.#label;
+  }
+
+  protected override hostOf(): Element {
+    return this.#body;
   }
 }
 
@@ -378,6 +444,10 @@ function makeBlockView(block: Block, painting: Painting): BlockView {
       return new ItemView(block, painting);
     case "table":
       return new TableView(block, painting);
+    case "note":
+      return new NoteView(block, painting);
+    case "math":
+      return new MathView(painting);
     case "code":
       return new CodeBlockView(painting);
     case "rule":

@@ -1,6 +1,6 @@
 /**
- * Lines to blocks, one line at a time: the block structure of CommonMark with tables
- * and task lists, without raw HTML (a tag is text).
+ * Lines to blocks, one line at a time: the block structure of CommonMark with tables,
+ * task lists, footnotes and formulas, without raw HTML (a tag is text).
  *
  * The parser keeps the path of open blocks only, so a line costs the depth of that
  * path and never the length of the text. `fork` gives a second parser for a line that
@@ -10,7 +10,7 @@
 import { Block, type Fence, type Marker } from "./block";
 import { unescapeText } from "./escape";
 import { Line } from "./line";
-import { type References, readDefinition } from "./reference";
+import { normalizeLabel, type References, readDefinition } from "./reference";
 import { parseDelimiterRow, splitRow } from "./table";
 
 const DEEPEST_NESTING = 40;
@@ -23,6 +23,11 @@ const SETEXT_UNDERLINE = /^(?:(=+)|-+)[ \t]*$/;
 const RULE = /^(?:(?:\*[ \t]*){3,}|(?:_[ \t]*){3,}|(?:-[ \t]*){3,})$/;
 const LIST_MARKER = /^(?:([*+-])|(\d{1,9})([.)]))(?=[ \t]|$)/;
 const TASK_BOX = /^\[([ xX])\][ \t]+(?=\S)/;
+
+/** The first line of a formula that goes on over lines. */
+const MATH = /^(?:\$\$(?!.*\$\$)|\\\[[ \t]*$)/;
+const FOOTNOTE = /^\[\^([^\s[\]\\^]{1,64})\]:/;
+const FOOTNOTE_INDENT = 4;
 
 type Start = "container" | "leaf" | "none";
 
@@ -70,7 +75,8 @@ export class BlockParser {
     this.#lineNumber += 1;
     const line = new Line(source);
     if (!this.#matchOpenBlocks(line)) return;
-    if (this.#container.kind !== "code") {
+    const { kind } = this.#container;
+    if (kind !== "code" && kind !== "math") {
       let start: Start = "container";
       while (start === "container") start = this.#startBlock(line);
       if (start === "leaf") return;
@@ -114,6 +120,7 @@ export class BlockParser {
       this.#open(new Block("quote"));
       return "container";
     }
+    if (this.#startNote(line, text)) return "container";
     if (this.#startLeaf(line, text)) return "leaf";
     return this.#startItem(line, text) ? "container" : "none";
   }
@@ -122,6 +129,7 @@ export class BlockParser {
     return (
       this.#startHeading(text) ||
       this.#startFence(line, text) ||
+      this.#startMath(text) ||
       this.#underlineParagraph(text) ||
       this.#startTable(text) ||
       this.#startRule(text)
@@ -151,6 +159,37 @@ export class BlockParser {
     code.info = unescapeText((found[2] ?? found[4] ?? "").trim());
     this.#open(code);
     return true;
+  }
+
+  #startMath(text: string): boolean {
+    if (!MATH.test(text)) return false;
+    const math = new Block("math");
+    math.text = text.trimEnd();
+    this.#open(math);
+    return true;
+  }
+
+  /** A footnote stands in the document itself, also right after a paragraph. */
+  #startNote(line: Line, text: string): boolean {
+    const found = FOOTNOTE.exec(text);
+    const afterParagraph = this.#depth === 2 && this.#container.kind === "paragraph";
+    if (found === null || (this.#depth > 1 && !afterParagraph)) return false;
+    const note = new Block("note");
+    note.label = found[1] as string;
+    note.contentIndent = FOOTNOTE_INDENT;
+    const name = normalizeLabel(`^${note.label}`);
+    if (!this.#tentative) this.references.set(name, { href: "", title: "" });
+    line.takeIndent();
+    line.take(found[0].length);
+    line.takeIndent();
+    this.#open(note);
+    return true;
+  }
+
+  #addMathLine(math: Block, line: Line): void {
+    math.text += `\n${line.trimmed.trimEnd()}`;
+    const end = math.text[0] === "$" ? "$$" : "\\]";
+    if (math.text.endsWith(end)) this.#closeBeyond(this.#depth - 1);
   }
 
   #underlineParagraph(text: string): boolean {
@@ -262,6 +301,7 @@ export class BlockParser {
     if (line.blank) this.#noteBlankLine();
     if (container.kind === "code") addCode(container, line);
     else if (line.blank) return;
+    else if (container.kind === "math") this.#addMathLine(container, line);
     else if (container.kind === "paragraph") addParagraphLine(container, line.trimmed);
     else if (container.kind === "table")
       this.#addRow(container, splitRow(line.trimmed));
@@ -363,7 +403,8 @@ export class BlockParser {
 function canHold(parent: Block, child: Block): boolean {
   if (child.kind === "item") return parent.kind === "list";
   return (
-    parent.kind === "document" || parent.kind === "quote" || parent.kind === "item"
+    parent.kind === "document" ||
+    (child.kind !== "note" && /^(?:quote|item|note)$/.test(parent.kind))
   );
 }
 
@@ -400,11 +441,13 @@ function continuesBlock(block: Block, line: Line): boolean {
     case "quote":
       return continuesQuote(line);
     case "item":
+    case "note":
       return continuesItem(block, line);
     case "code":
       return continuesCode(block, line);
     case "paragraph":
     case "table":
+    case "math":
       return !line.blank;
     default:
       return false;

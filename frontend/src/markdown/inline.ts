@@ -7,6 +7,8 @@ export type Inline =
   | { readonly kind: "code"; readonly text: string }
   /** TeX as it was written, with its dollars or brackets. */
   | { readonly kind: "math"; readonly text: string }
+  /** A footnote's label, where the text refers to it. */
+  | { readonly kind: "note"; readonly text: string }
   | { readonly kind: "break" }
   | {
       readonly kind: "emphasis" | "strong" | "strike";
@@ -41,6 +43,8 @@ export function plainText(inlines: readonly Inline[]): string {
         case "code":
         case "math":
           return inline.text;
+        case "note":
+          return `[^${inline.text}]`;
         default:
           return plainText(inline.children);
       }

@@ -95,6 +95,24 @@ function makeImage(inline: Image): HTMLElement {
   });
 }
 
+/** A formula, shown as it was written until it is typeset. */
+export function makeMath(source: string): HTMLElement {
+  const math = document.createElement("span");
+  math.className = "streamchat-math";
+  math.append(makeTextElement("span", source));
+  return math;
+}
+
+/** The number of a footnote; the one that shows the text listens for clicks. */
+function makeNoteMark(label: string): HTMLElement {
+  const mark = document.createElement("button");
+  mark.type = "button";
+  mark.className = "streamchat-note-mark";
+  mark.textContent = removeHidden(label);
+  mark.setAttribute("aria-label", strings.footnote(removeHidden(label)));
+  return mark;
+}
+
 function makeNode(inline: Inline): Node {
   switch (inline.kind) {
     case "text":
@@ -103,11 +121,10 @@ function makeNode(inline: Inline): Node {
       return makeHiddenMark(inline.text);
     case "code":
       return makeTextElement("code", inline.text);
-    case "math": {
-      const math = makeTextElement("span", inline.text);
-      math.className = "streamchat-math";
-      return math;
-    }
+    case "math":
+      return makeMath(inline.text);
+    case "note":
+      return makeNoteMark(inline.text);
     case "break":
       return document.createElement("br");
     case "link":

@@ -26,6 +26,9 @@ const BARE_ADDRESS = /(?:https?:\/\/|www\.)[^\s<`]+/y;
 const ADDRESS_TAIL = /(?:[?!.,:;*_~'"]|&[A-Za-z0-9]+;)+$/;
 const ESCAPABLE = /[!-/:-@[-`{-~]/;
 const LONGEST_MATH = 2000;
+/** A formula that has not ended after so much is not taken for one. */
+const LONGEST_OPEN_MATH = 300;
+const FOOTNOTE = /\[\^([^\s[\]\\^]{1,64})\](?!\()/y;
 
 /** An opening bracket that a closing one may still turn into a link or image. */
 interface Bracket {
@@ -44,6 +47,8 @@ type Entry = Inline | Run | Bracket;
 export interface InlineOptions {
   /** More may follow: show what is still open as if it were closed here. */
   readonly growing?: boolean;
+  /** Footnotes may still be defined. */
+  readonly mayBeDefined?: boolean;
   /** Take addresses without angle brackets as links too. */
   readonly bareAddresses?: boolean;
 }
@@ -64,12 +69,14 @@ class InlineParser {
   readonly #missing: string[] = [];
   #backticks: Map<number, number[]> | null = null;
   readonly #growing: boolean;
+  readonly #mayBeDefined: boolean;
   readonly #bareAddresses: boolean;
 
   constructor(source: string, references: References, options: InlineOptions) {
     this.#source = source;
     this.#references = references;
     this.#growing = options.growing ?? false;
+    this.#mayBeDefined = options.mayBeDefined ?? false;
     this.#bareAddresses = options.bareAddresses ?? true;
   }
 
@@ -107,8 +114,9 @@ class InlineParser {
 
   #readBracket(): void {
     const character = this.#source[this.#at];
-    if (character === "[") this.#openBracket(false);
-    else if (character === "]") this.#closeBracket();
+    if (character === "[") {
+      if (!this.#readNote()) this.#openBracket(false);
+    } else if (character === "]") this.#closeBracket();
     else if (this.#source[this.#at + 1] === "[") this.#openBracket(true);
     else this.#takeText(1);
   }
@@ -174,20 +182,41 @@ class InlineParser {
 
   #readBackslashMath(open: string): boolean {
     const close = open === "(" ? "\\)" : "\\]";
-    return this.#readMath(2, this.#findMathEnd(close, 2), 2);
+    const end = this.#findMathEnd(close, 2);
+    return this.#readMath(2, end, 2) || (end < 0 && this.#readOpenMath(2));
   }
 
   #readDollars(): void {
     const [source, at] = [this.#source, this.#at];
     if (source[at + 1] === "$") {
-      if (!this.#readMath(2, this.#findMathEnd("$$", 2), 2)) this.#takeText(2);
+      const end = this.#findMathEnd("$$", 2);
+      if (this.#readMath(2, end, 2) || (end < 0 && this.#readOpenMath(2))) return;
+      this.#takeText(2);
       return;
     }
     const end = this.#findMathEnd("$", 1);
-    const spaced =
-      /\s/.test(source[at + 1] ?? " ") || /\s/.test(source[end - 1] ?? " ");
-    const money = /\d/.test(source[end + 1] ?? "");
-    if (spaced || money || !this.#readMath(1, end, 1)) this.#takeText(1);
+    const isMath =
+      /[^A-Za-z0-9]/.test(source[at - 1] ?? " ") &&
+      (end < 0
+        ? /^[^\s\d][^$\n]*[\\^_{]/.test(this.#rest(1)) && this.#readOpenMath(1)
+        : !isMoney(source.slice(at + 1, end), source[end + 1] ?? "") &&
+          this.#readMath(1, end, 1));
+    if (!isMath) this.#takeText(1);
+  }
+
+  /** What follows, as far as a formula that has not ended yet may reach. */
+  #rest(skipped: number): string {
+    return this.#source.slice(this.#at + skipped, this.#at + LONGEST_OPEN_MATH + 1);
+  }
+
+  /** While a text grows: take a formula that has not ended as one to come. */
+  #readOpenMath(open: number): boolean {
+    const rest = this.#rest(open);
+    if (!this.#growing || rest.trim() === "" || rest.length > LONGEST_OPEN_MATH - open)
+      return false;
+    this.#entries.push({ kind: "math", text: this.#source.slice(this.#at) });
+    this.#at = this.#source.length;
+    return true;
   }
 
   /** Where math that began here ends; looks only as far as math may reach. */
@@ -310,6 +339,22 @@ class InlineParser {
     this.#entries.push({ kind: "bracket", image, start, dead: false, nested: false });
   }
 
+  /** A reference to a footnote; one that is a number may be defined later. */
+  #readNote(): boolean {
+    FOOTNOTE.lastIndex = this.#at;
+    const found = FOOTNOTE.exec(this.#source);
+    if (found === null) return false;
+    const label = found[1] as string;
+    const name = normalizeLabel(`^${label}`);
+    if (!this.#references.has(name)) {
+      this.#missing.push(name);
+      if (!this.#mayBeDefined || !/^\d+$/.test(label)) return false;
+    }
+    this.#entries.push({ kind: "note", text: label });
+    this.#at += found[0].length;
+    return true;
+  }
+
   #lastBracket(): Bracket | undefined {
     const at = this.#brackets[this.#brackets.length - 1];
     return at === undefined ? undefined : (this.#entries[at] as Bracket);
@@ -393,7 +438,7 @@ class InlineParser {
     if (!full && bracket.nested) return null;
     const name = full ? label.value : this.#source.slice(bracket.start, closing);
     const normalized = normalizeLabel(name);
-    if (normalized === "" || name.length > 999) return null;
+    if (normalized === "" || name.length > 999 || name[0] === "^") return null;
     const reference = this.#references.get(normalized);
     if (reference === undefined) {
       this.#missing.push(normalized);
@@ -410,6 +455,12 @@ class InlineParser {
     });
     return resolveEmphasis(plain, heal);
   }
+}
+
+/** Whether two dollars are about money: spaced, before a digit, an amount and words. */
+function isMoney(inside: string, after: string): boolean {
+  const amount = /^\d[^\\]*$/.test(inside) && /[A-Za-z]{2}/.test(inside);
+  return amount || /^\s|\s$/.test(inside) || /\d/.test(after);
 }
 
 function codeText(source: string): string {

@@ -14,6 +14,8 @@ const english = {
   copyCode: "Copy this code",
   taskDone: "done",
   taskOpen: "not done",
+  footnote: (label: string) => `Footnote ${label}`,
+  footnoteBack: (label: string) => `Footnote ${label}: back to the text`,
 
   // Frame
   chat: "Chat",

@@ -81,6 +81,18 @@ Setext
 ![alt](https://evil.example/x.png) &amp; &copy; \u202Ehidden\u202C \u001b[31mred
 <script>alert(1)</script>
 
+So $$x^2$$ and \\(y\\), as said[^1][^late].
+
+$$
+a
++ b
+$$
+
+[^1]: A note
+    that goes on
+[^late]: Another
+
+    - with a list
 [ref]: https://example.net/late
 `;
 
@@ -310,6 +322,16 @@ describe("pieces", () => {
       "\r\n",
       "😀",
       "http://h.example",
+      "$$\n",
+      "$x^2$",
+      "\\(y",
+      "\\]",
+      "\\[\n",
+      "[^1]",
+      "\n[^1]: n\n",
+      "[^a]",
+      "| c | d |\n",
+      "\n- [x] t\n",
     ];
     const rounds = Number(process.env["STREAMCHAT_FUZZ_ROUNDS"] ?? 600);
     for (let round = 0; round < rounds; round++) {

@@ -25,7 +25,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   ol: ["start"],
   p: [],
   pre: ["tabindex"],
-  span: ["title"],
+  span: ["title", "aria-hidden"],
   strong: [],
   table: [],
   tbody: [],
