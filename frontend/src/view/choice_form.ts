@@ -1,35 +1,24 @@
 /** Choosing the agent, its model, the effort and whether it thinks. */
 
 import { removeHidden } from "../markdown/hidden";
+import {
+  type AgentChoice,
+  agentNameOf,
+  agentsIn,
+  askAgents,
+  askModels,
+  BUILT_IN,
+  changeConversation,
+  type ModelChoice,
+  modelOf,
+  modelsIn,
+  type Settings,
+  settingsForModel,
+} from "./choices";
 import { make, makeButton, setText } from "./element";
 import { more } from "./more_strings";
 import { strings } from "./strings";
 import type { ChatModel } from "./types";
-
-/** The agent that takes a model, an effort and whether to think. */
-const BUILT_IN = "assistant";
-/** The endpoint is asked for its models. */
-const MODELS_TIMEOUT_MS = 30_000;
-
-/** An agent as `GET api/agents` tells of it. */
-interface AgentChoice {
-  readonly name: string;
-  readonly description?: string;
-  readonly model?: string;
-  readonly offline?: boolean;
-  readonly where?: "server" | "kernel";
-  readonly default?: boolean;
-  readonly problem?: string | null;
-}
-
-/** A model as `GET api/models` tells of it. */
-interface ModelChoice {
-  readonly id: string;
-  readonly name?: string;
-  readonly efforts?: readonly string[];
-  readonly thinking?: boolean;
-  readonly default?: boolean;
-}
 
 interface ModelsAnswer {
   /** Where the models are from; of `settings` the endpoint lists none. */
@@ -166,43 +155,35 @@ export class ChoiceForm {
     this.#thinking.element.hidden = !isBuiltIn || model?.thinking !== true;
   }
 
-  get #settings(): { readonly [name: string]: unknown } {
+  get #settings(): Settings {
     return this.#options.model.state.settings;
   }
 
   get #agentName(): string {
-    const chosen = this.#settings["agent"];
-    if (typeof chosen === "string") return chosen;
-    return this.#agents.find((agent) => agent.default)?.name ?? BUILT_IN;
+    return agentNameOf(this.#settings, this.#agents);
   }
 
   get #effectiveModel(): ModelChoice | undefined {
-    const chosen = this.#settings["model"];
-    return this.#models.find(({ id, default: isDefault }) =>
-      typeof chosen === "string" ? id === chosen : isDefault,
-    );
+    return modelOf(this.#settings, this.#models);
   }
 
   async #load(signal: AbortSignal): Promise<void> {
-    const { server, state } = this.#options.model;
-    const query = state.conversation
-      ? `?conversation=${encodeURIComponent(state.conversation)}`
-      : "";
+    const { model } = this.#options;
     const [agents, models] = await Promise.all([
-      server.ask(`agents${query}`, { signal }),
-      server.ask("models", { signal, timeoutMs: MODELS_TIMEOUT_MS }),
+      askAgents(model, signal),
+      askModels(model, signal),
     ]);
     if (signal.aborted) return;
     this.element.removeAttribute("aria-busy");
     if ("problem" in agents) this.#showProblem(agents.problem.message, true);
-    else this.#agents = listIn<AgentChoice>(agents.answer, "agents", "name");
+    else this.#agents = agentsIn(agents.answer);
     if ("problem" in models) {
       this.#modelsDetail = "";
       if (models.problem.code !== "not_found") {
         this.#showProblem(models.problem.message, true);
       }
     } else {
-      this.#models = listIn<ModelChoice>(models.answer, "models", "id");
+      this.#models = modelsIn(models.answer);
       this.#modelsDetail = remarkOf(models.answer as ModelsAnswer);
     }
     this.update();
@@ -260,25 +241,14 @@ export class ChoiceForm {
 
   /** With another model goes what that one does not have. */
   #chooseModel(id: string): void {
-    const model = this.#models.find((one) => (id === "" ? one.default : one.id === id));
-    const { effort, thinking } = this.#settings;
-    const keepsEffort =
-      typeof effort !== "string" || model?.efforts?.includes(effort) === true;
-    void this.#set({
-      model: id || null,
-      ...(keepsEffort ? {} : { effort: null }),
-      ...(thinking == null || model?.thinking ? {} : { thinking: null }),
-    });
+    void this.#set(settingsForModel(id, this.#models, this.#settings));
   }
 
-  async #set(settings: { readonly [name: string]: unknown }): Promise<void> {
+  async #set(settings: Settings): Promise<void> {
     const { model, say, signal } = this.#options;
     setText(this.#note, more.saving);
     this.#showProblem("");
-    const came = await model.server.ask(
-      (conversation) => `conversations/${encodeURIComponent(conversation)}`,
-      { method: "PATCH", body: { settings }, signal },
-    );
+    const came = await changeConversation(model, { settings }, signal);
     if (signal.aborted) return;
     const hasFailed = "problem" in came;
     setText(this.#note, hasFailed ? more.fromNextTurn : more.saved);
@@ -310,11 +280,4 @@ function remarkOf({ source, problem }: ModelsAnswer): string {
   const why = typeof problem === "string" ? problem : problem?.message;
   if (why) return why;
   return source === "settings" ? more.fromSettings : "";
-}
-
-/** The objects of a list in an answer that have a text as their `key`. */
-function listIn<Item>(answer: unknown, name: string, key: string): readonly Item[] {
-  const list = (answer as Readonly<Record<string, unknown>> | null)?.[name];
-  if (!Array.isArray(list)) return [];
-  return list.filter((item) => typeof item?.[key] === "string") as Item[];
 }
