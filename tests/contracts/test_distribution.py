@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import tarfile
@@ -11,6 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGE = "streamchat_nb"
 BUNDLE = f"{PACKAGE}/widget/static"
+SCHEMA = "@streamchat-nb/lab/plugin.json"
 MAKE_TIMEOUT_S = 300
 
 
@@ -118,3 +120,17 @@ def test_wheel_names_command_tools_and_licence(wheel: Path) -> None:
     assert "jupyter-streamchat = streamchat_nb.command_line:main" in entry_points
     assert "contacts = streamchat_nb.tools.contacts:search_contacts" in entry_points
     assert "BSD 3-Clause" in read(wheel, ".dist-info/licenses/LICENSE")
+
+
+def test_wheel_carries_the_extension_of_jupyterlab(wheel: Path, unpacked: Path) -> None:
+    folder = "data/share/jupyter/labextensions/@streamchat-nb/lab"
+    package = json.loads(read(wheel, f"{folder}/package.json"))
+    entry = package["jupyterlab"]["_build"]["load"]
+
+    assert "_JUPYTERLAB" in read(wheel, f"{folder}/{entry}")
+    assert json.loads(read(wheel, f"{folder}/install.json"))["packageName"] == PACKAGE
+    assert "streamchat:open" in read(wheel, f"{folder}/schemas/{SCHEMA}")
+    licences = json.loads(read(wheel, f"{folder}/static/third-party-licenses.json"))
+    assert all(one["extractedText"] for one in licences["packages"])
+    assert (unpacked / "labextension" / "package-lock.json").is_file()
+    assert (unpacked / "labextension" / "dist" / "bundle.json").is_file()
