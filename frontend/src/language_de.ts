@@ -23,6 +23,7 @@ const strings: Catalogs["strings"] = {
   // Frame
   chat: "Chat",
   untitled: "Neues Gespräch",
+  conversations: "Gespräche",
   transcript: "Gespräch",
   emptyTitle: "Worum geht es?",
   emptyHint:
@@ -62,6 +63,14 @@ const strings: Catalogs["strings"] = {
   writingAid: "Vorschläge",
 
   // Messages
+  editMessage: "Ändern",
+  editMessageDetail: "Anders fragen, auf einem eigenen Zweig",
+  regenerate: "Neu antworten",
+  regenerateDetail: "Noch einmal antworten; diese Antwort bleibt auf ihrem Zweig",
+  version: (at, of) => `Fassung ${formatNumber(at)} von ${formatNumber(of)}`,
+  versionBefore: "Vorige Fassung",
+  versionAfter: "Nächste Fassung",
+  notSwitched: "Der Zweig wurde nicht gewechselt.",
   you: "Du",
   assistant: "Assistent",
   sending: "Wird gesendet…",
@@ -174,6 +183,16 @@ const strings: Catalogs["strings"] = {
 };
 
 const more: Catalogs["more"] = {
+  // Code
+  wrapCode: "Umbrechen",
+  insertCell: "Als Zelle einfügen",
+  insertAndRun: "Einfügen und ausführen",
+  replaceCell: "Zelle ersetzen",
+  keepCell: "Zelle behalten",
+  diff: "Was sich ändert",
+  added: "hinzugefügt",
+  removed: "entfernt",
+
   // Sharing and attaching
   uploading: "Wird hochgeladen…",
   close: "Schließen",
@@ -221,6 +240,8 @@ const more: Catalogs["more"] = {
   sendNow: "Jetzt senden",
   sendNowDetail:
     "Kommt als Nächstes: Die laufende Antwort endet beim nächsten Schritt mit einem Werkzeug.",
+  reviseLabel: "Die Nachricht in anderen Worten",
+  reviseHint: "Enter sendet sie als weitere Fassung · Esc bricht ab",
   edit: "Ändern",
   save: "Speichern",
   leaveEdit: "Abbrechen",
@@ -331,6 +352,7 @@ const more: Catalogs["more"] = {
   requestWaits: "noch kein Wort",
   requestId: "Kennung der Anfrage",
   requestCut: "Was gesendet wurde, ist zu groß, um es zu behalten.",
+  headers: (count) => plural(count, { one: "# Kopfzeile", other: "# Kopfzeilen" }),
   copyRequest: "Als JSON kopieren",
   sources: { endpoint: "Endpunkt", demo: "Offline-Demo", cassette: "Kassette" },
   moreEntries: (count) => plural(count, { one: "# weiterer", other: "# weitere" }),
@@ -453,6 +475,45 @@ const more: Catalogs["more"] = {
   noAnswerToCopy: "Es gibt keine Antwort zum Kopieren.",
   noCodeToCopy: "Es gibt keinen Code zum Kopieren.",
   renamed: "Umbenannt.",
+
+  // Conversations
+  closeConversations: "Liste der Gespräche schließen",
+  searchConversations: "Suchen",
+  notConnected: "Noch keine Verbindung.",
+  pinned: "Angeheftet",
+  today: "Heute",
+  yesterday: "Gestern",
+  previousDays: "Letzte 7 Tage",
+  older: "Älter",
+  found: "Gefunden",
+  answering: "antwortet…",
+  unread: "ungelesen",
+  conversationMenu: "Mehr",
+  newTitle: "Neuer Titel",
+  openOnPage: "In einem Tab öffnen",
+  exportAs: (format) => `Exportieren als ${format}`,
+  exportFormats: { md: "Markdown", html: "HTML", ipynb: "Notebook", json: "JSON" },
+  conversationActions: {
+    rename: "Umbenennen",
+    pin: "Anheften",
+    unpin: "Lösen",
+    archive: "Archivieren",
+    unarchive: "Aus dem Archiv holen",
+    delete: "Löschen",
+    restore: "Wiederherstellen",
+    erase: "Endgültig löschen",
+  },
+  undo: "Rückgängig",
+  deleted: (title) => `Gelöscht: ${title}`,
+  archived: (title) => `Archiviert: ${title}`,
+  showMore: "Mehr zeigen",
+  shelves: { archived: "Archiv", trash: "Papierkorb" },
+  noConversations: {
+    usual: "Noch keine Gespräche.",
+    archived: "Das Archiv ist leer.",
+    trash: "Der Papierkorb ist leer.",
+  },
+  nothingFound: "Nichts gefunden.",
 };
 
 export const catalogs: Catalogs = { strings, more, connection };

@@ -1048,13 +1048,16 @@ export interface WireBlockState {
   readonly text?: string;
   readonly content?: ContentBlock | null;
   readonly partial?: boolean;
+  readonly started_ts?: number | null;
+  readonly duration_ms?: number | null;
 }
 
 /**
  * One block of a message.
  *
  * `text` grows while it streams (for `tool_use` it is the JSON text of the input);
- * `content` is set once it is complete.
+ * `content` is set once it is complete. Of thinking, `started_ts` says when it
+ * began and `duration_ms`, once it is complete, how long it took.
  */
 export interface BlockState {
   block: string;
@@ -1062,6 +1065,8 @@ export interface BlockState {
   text: string;
   content: ContentBlock | null;
   partial: boolean;
+  started_ts: number | null;
+  duration_ms: number | null;
 }
 
 /** Put the defaults back that the wire left off a `BlockState`. */
@@ -1070,6 +1075,8 @@ export function fillBlockState(wire: WireBlockState): BlockState {
     text: "",
     content: null,
     partial: false,
+    started_ts: null,
+    duration_ms: null,
     ...wire,
   };
 }
@@ -1205,6 +1212,7 @@ export interface WireToolCallState {
   readonly started_ts?: number | null;
   readonly progress_message?: string | null;
   readonly progress_fraction?: number | null;
+  readonly progress_log?: readonly string[];
   readonly output?: string | null;
   readonly truncated?: boolean;
   readonly artifact?: string | null;
@@ -1238,6 +1246,7 @@ export interface ToolCallState {
   started_ts: number | null;
   progress_message: string | null;
   progress_fraction: number | null;
+  progress_log: string[];
   output: string | null;
   truncated: boolean;
   artifact: string | null;
@@ -1263,6 +1272,7 @@ export function fillToolCallState(wire: WireToolCallState): ToolCallState {
     duration_ms: null,
     ...wire,
     approval: wire.approval ? fillApprovalState(wire.approval) : null,
+    progress_log: [...(wire.progress_log ?? [])],
     display: [...(wire.display ?? [])],
     actions: [...(wire.actions ?? [])],
   };

@@ -9,6 +9,8 @@
  * - `turns` are in the order in which they run: `turn.queued` with `ahead` moves a turn
  *   that waits before all others that wait.
  * - `tool.completed` clears the progress: rows of progress may be gone from the log.
+ * - `progress_log` has the last messages of the progress, no two alike in a row.
+ * - A block of thinking knows how long it was thought; `message.completed` keeps that.
  * - A user's message without a `parent` that is there follows the `tip`, and becomes it.
  *   A state of before there were branches is one branch.
  * - Another branch is shown at its newest message; so is a tip's that is taken back.
@@ -29,6 +31,7 @@ import {
   type ConversationUpdated,
   type Event,
   fillApprovalState,
+  fillBlockState,
   fillConversationState,
   fillToolCallState,
   fillTurnState,
@@ -53,6 +56,9 @@ import {
   type WireConversationState,
 } from "./protocol";
 import type { Change } from "./view/types";
+
+/** How many messages of a tool's progress are kept. */
+const PROGRESS_LINES = 20;
 
 type ToolEvent = ToolStarted | ToolProgress | ToolCompleted;
 type TurnEvent = TurnQueued | TurnStarted | TurnStatus | TurnFinished;
@@ -147,13 +153,14 @@ export class Fold {
     return { kind: "delta", message, block, delta };
   }
 
-  #startBlock({ message, block, kind }: BlockStarted): Change | null {
+  #startBlock({ message, block, kind, ts = 0 }: BlockStarted): Change | null {
     const owner = this.#messages.get(message);
     const key = blockKey(message, block);
     if (owner === undefined || this.#blocks.has(key)) {
       return null;
     }
-    const state: BlockState = { block, kind, text: "", content: null, partial: false };
+    const started_ts = kind === "thinking" ? ts : null;
+    const state = fillBlockState({ block, kind, started_ts });
     owner.blocks.push(state);
     this.#blocks.set(key, state);
     return { kind: "message", message };
@@ -167,6 +174,9 @@ export class Fold {
     state.content = event.content ?? null;
     state.text = textOf(state.content) ?? state.text;
     state.partial = event.partial ?? false;
+    if (state.started_ts !== null) {
+      state.duration_ms = (event.ts ?? 0) - state.started_ts;
+    }
     return { kind: "message", message: event.message };
   }
 
@@ -252,16 +262,20 @@ export class Fold {
   }
 
   #replaceBlocks(message: MessageState, content: readonly ContentBlock[]): void {
-    for (const { block } of message.blocks) {
-      this.#blocks.delete(blockKey(message.message, block));
+    const old = new Map<string, BlockState>();
+    for (const state of message.blocks) {
+      old.set(`${state.block} ${state.kind}`, state);
+      this.#blocks.delete(blockKey(message.message, state.block));
     }
-    message.blocks = content.map((item, index) => ({
-      block: `b${index}`,
-      kind: kindOf(item),
-      text: textOf(item) ?? "",
-      content: item,
-      partial: false,
-    }));
+    message.blocks = content.map((item, index) => {
+      const [block, kind] = [`b${index}`, kindOf(item)];
+      const before = old.get(`${block} ${kind}`);
+      return {
+        ...{ block, kind, text: textOf(item) ?? "", content: item, partial: false },
+        started_ts: before?.started_ts ?? null,
+        duration_ms: before?.duration_ms ?? null,
+      };
+    });
     for (const block of message.blocks) {
       this.#blocks.set(blockKey(message.message, block.block), block);
     }
@@ -319,8 +333,7 @@ export class Fold {
         call.started_ts = event.ts ?? 0;
         break;
       case "tool.progress":
-        call.progress_message = event.message ?? call.progress_message;
-        call.progress_fraction = event.fraction ?? call.progress_fraction;
+        noteProgress(call, event);
         break;
       case "tool.completed":
         call.status = event.status;
@@ -332,6 +345,7 @@ export class Fold {
         call.duration_ms = event.duration_ms ?? null;
         call.progress_message = null;
         call.progress_fraction = null;
+        call.progress_log = [];
         break;
     }
     return { kind: "tool_call", tool_call: event.tool_call };
@@ -480,5 +494,14 @@ function kindOf(content: ContentBlock): BlockKind {
       return "server_tool";
     default:
       return "text";
+  }
+}
+
+function noteProgress(call: ToolCallState, { message, fraction }: ToolProgress): void {
+  call.progress_fraction = fraction ?? call.progress_fraction;
+  if (message == null) return;
+  call.progress_message = message;
+  if (call.progress_log.at(-1) !== message) {
+    call.progress_log = [...call.progress_log.slice(1 - PROGRESS_LINES), message];
   }
 }

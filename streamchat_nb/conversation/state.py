@@ -16,6 +16,8 @@ Rules every implementation follows (``frontend/src/state.ts`` is the other one):
 - ``turns`` are in the order in which they run: ``turn.queued`` with ``ahead`` moves a
   turn that waits before all others that wait.
 - ``tool.completed`` clears the progress: rows of progress may be gone from the log.
+- ``progress_log`` has the last messages of the progress, no two alike in a row.
+- A block of thinking knows how long it was thought; ``message.completed`` keeps that.
 - A user's message without a ``parent`` that is there follows the ``tip``, and becomes
   it. A state of before there were branches is one branch.
 - Another branch is shown at its newest message; so is a tip's that is taken back.
@@ -82,11 +84,16 @@ __all__ = [
 ]
 
 
+PROGRESS_LINES = 20
+"""How many messages of a tool's progress are kept."""
+
+
 class BlockState(Struct, kw_only=True, omit_defaults=True):
     """One block of a message.
 
     ``text`` grows while it streams (for ``tool_use`` it is the JSON text of the
-    input); ``content`` is set once it is complete.
+    input); ``content`` is set once it is complete. Of thinking, ``started_ts`` says
+    when it began and ``duration_ms``, once it is complete, how long it took.
     """
 
     block: str
@@ -94,6 +101,8 @@ class BlockState(Struct, kw_only=True, omit_defaults=True):
     text: str = ""
     content: ContentBlock | None = None
     partial: bool = False
+    started_ts: int | None = None
+    duration_ms: int | None = None
 
 
 class MessageState(Struct, kw_only=True, omit_defaults=True):
@@ -165,6 +174,7 @@ class ToolCallState(Struct, kw_only=True, omit_defaults=True):
     started_ts: int | None = None
     progress_message: str | None = None
     progress_fraction: float | None = None
+    progress_log: list[str] = []
     output: str | None = None
     truncated: bool = False
     artifact: str | None = None
@@ -329,6 +339,8 @@ class Fold:
                 if message is None or key in self._blocks:
                     return
                 block = BlockState(block=event.block, kind=event.kind)
+                if event.kind == "thinking":
+                    block.started_ts = event.ts
                 message.blocks.append(block)
                 self._blocks[key] = block
             case BlockCompleted():
@@ -337,6 +349,8 @@ class Fold:
                     return
                 self._complete_block(key, block, event.content)
                 block.partial = event.partial
+                if block.started_ts is not None:
+                    block.duration_ms = event.ts - block.started_ts
 
     def _complete_block(
         self, key: tuple[str, str], block: BlockState, content: ContentBlock | None
@@ -415,6 +429,7 @@ class Fold:
     def _replace_blocks(
         self, message: MessageState, content: list[ContentBlock]
     ) -> None:
+        old = {(block.block, block.kind): block for block in message.blocks}
         for block in message.blocks:
             key = (message.message, block.block)
             self._blocks.pop(key, None)
@@ -422,6 +437,9 @@ class Fold:
         message.blocks = []
         for index, item in enumerate(content):
             block = BlockState(block=f"b{index}", kind=_kind_of(item), content=item)
+            before = old.get((block.block, block.kind), block)
+            block.started_ts = before.started_ts
+            block.duration_ms = before.duration_ms
             if isinstance(item, TextBlock):
                 block.text = item.text
             elif isinstance(item, ThinkingBlock):
@@ -444,10 +462,7 @@ class Fold:
                 call.attempt = event.attempt
                 call.started_ts = event.ts
             case ToolProgress():
-                if event.message is not None:
-                    call.progress_message = event.message
-                if event.fraction is not None:
-                    call.progress_fraction = event.fraction
+                _note_progress(call, event)
             case ToolCompleted():
                 call.status = event.status
                 call.output = event.output
@@ -459,6 +474,7 @@ class Fold:
                 # What was on the way there is over, and may be gone from the log.
                 call.progress_message = None
                 call.progress_fraction = None
+                call.progress_log = []
 
     def _request_tool(self, event: ToolRequested) -> None:
         if event.tool_call in self._tool_calls:
@@ -601,3 +617,13 @@ def _kind_of(content: ContentBlock) -> BlockKind:
             return "server_tool"
         case _:
             return "text"
+
+
+def _note_progress(call: ToolCallState, event: ToolProgress) -> None:
+    if event.message is not None:
+        call.progress_message = event.message
+        if call.progress_log[-1:] != [event.message]:
+            kept = call.progress_log[1 - PROGRESS_LINES :]
+            call.progress_log = [*kept, event.message]
+    if event.fraction is not None:
+        call.progress_fraction = event.fraction

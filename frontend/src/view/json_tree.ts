@@ -12,16 +12,20 @@ const SHORT_CHARACTERS = 120;
 /** Longer texts are shown to here. */
 const LONGEST_CHARACTERS = 100_000;
 
-/** A tree of one value; `openDepth` levels are unfolded at first. */
-export function makeJsonTree(value: unknown, openDepth = 1): HTMLElement {
+/** A tree of one value; below its entries `openDepth` levels are unfolded at first. */
+export function makeJsonTree(value: unknown, openDepth = 0): HTMLElement {
   const tree = make("div", "json");
-  tree.append(makeEntry(null, value, openDepth));
+  if (typeof value === "object" && value !== null) {
+    showMore(tree, Object.entries(value), Array.isArray(value), openDepth);
+  } else {
+    tree.append(makeEntry("", value, openDepth));
+  }
   return tree;
 }
 
-function makeEntry(name: string | null, value: unknown, openDepth: number): Element {
+function makeEntry(name: string, value: unknown, openDepth: number): Element {
   const label = make("span", "json-name");
-  if (name !== null) appendVisible(label, showControls(name));
+  appendVisible(label, showControls(name));
   if (typeof value === "object" && value !== null) {
     return makeFolded(label, value, openDepth);
   }

@@ -4,6 +4,16 @@ import { catalog } from "../catalog";
 import { formatNumber, plural } from "./formats";
 
 const english = {
+  // Code
+  wrapCode: "Wrap",
+  insertCell: "Insert as cell",
+  insertAndRun: "Insert and run",
+  replaceCell: "Replace cell",
+  keepCell: "Keep the cell",
+  diff: "What changes",
+  added: "added",
+  removed: "removed",
+
   // Sharing and attaching
   uploading: "Uploading…",
   close: "Close",
@@ -51,6 +61,8 @@ const english = {
   queueTitle: (count: number) => plural(count, { one: "# waits", other: "# wait" }),
   sendNow: "Send now",
   sendNowDetail: "Goes next: the running answer ends at its next step with a tool.",
+  reviseLabel: "Your message in other words",
+  reviseHint: "Enter sends it as another version · Esc leaves",
   edit: "Edit",
   save: "Save",
   leaveEdit: "Cancel",
@@ -159,6 +171,7 @@ const english = {
   requestWaits: "no word yet",
   requestId: "Request id",
   requestCut: "What was sent is too large to be kept.",
+  headers: (count: number) => plural(count, { one: "# header", other: "# headers" }),
   copyRequest: "Copy as JSON",
   sources: { endpoint: "endpoint", demo: "offline demo", cassette: "cassette" },
   moreEntries: (count: number) => plural(count, { one: "# more", other: "# more" }),
@@ -285,6 +298,45 @@ const english = {
   noAnswerToCopy: "There is no answer to copy.",
   noCodeToCopy: "There is no code to copy.",
   renamed: "Renamed.",
+
+  // Conversations
+  closeConversations: "Close the list of conversations",
+  searchConversations: "Search",
+  notConnected: "There is no connection yet.",
+  pinned: "Pinned",
+  today: "Today",
+  yesterday: "Yesterday",
+  previousDays: "Previous 7 days",
+  older: "Older",
+  found: "Found",
+  answering: "answering…",
+  unread: "unread",
+  conversationMenu: "More",
+  newTitle: "New title",
+  openOnPage: "Open in a tab",
+  exportAs: (format: string) => `Export as ${format}`,
+  exportFormats: { md: "Markdown", html: "HTML", ipynb: "a notebook", json: "JSON" },
+  conversationActions: {
+    rename: "Rename",
+    pin: "Pin",
+    unpin: "Unpin",
+    archive: "Archive",
+    unarchive: "Take out of the archive",
+    delete: "Delete",
+    restore: "Restore",
+    erase: "Delete for good",
+  },
+  undo: "Undo",
+  deleted: (title: string) => `Deleted: ${title}`,
+  archived: (title: string) => `Archived: ${title}`,
+  showMore: "Show more",
+  shelves: { archived: "Archive", trash: "Trash" },
+  noConversations: {
+    usual: "No conversations yet.",
+    archived: "The archive is empty.",
+    trash: "The trash is empty.",
+  },
+  nothingFound: "Nothing was found.",
 };
 
 export type More = typeof english;

@@ -74,8 +74,7 @@ class RequestView {
     const request = this.#request;
     if (!this.element.open || request === null || request === this.#shown) return;
     this.#shown = request;
-    const facts = makeRows(factsOf(request));
-    const children: Element[] = [facts];
+    const children: Element[] = [makeRows(factsOf(request))];
     if (request.error != null) {
       const error = make("p", "request-error");
       appendVisible(error, showControls(request.error.message));
@@ -83,7 +82,7 @@ class RequestView {
     }
     if (request.is_cut) children.push(make("p", "requests-note", more.requestCut));
     if (request.body != null) {
-      children.push(this.#copy, makeJsonTree(request.body, 2));
+      children.push(makeHeaders(request), this.#copy, makeJsonTree(request.body, 1));
     }
     this.#body.replaceChildren(...children);
   }
@@ -107,11 +106,17 @@ function wordsOf(request: TracedRequest, number: number): string {
 }
 
 function factsOf(request: TracedRequest): (readonly [string, string])[] {
-  const { method, url, request_id, headers = {}, start_ms, end_ms } = request;
+  const { method, url, request_id, start_ms, end_ms } = request;
   const rows: (readonly [string, string])[] = [];
   if (url) rows.push([method ?? "", url]);
   if (end_ms != null) rows.push([more.timingTook, formatTime(end_ms - start_ms)]);
   if (request_id != null) rows.push([more.requestId, request_id]);
-  for (const [name, value] of Object.entries(headers)) rows.push([name, value]);
   return rows;
+}
+
+function makeHeaders({ headers = {} }: TracedRequest): HTMLElement {
+  const rows = Object.entries(headers);
+  const fold = make("details", "", makeFold(more.headers(rows.length)), makeRows(rows));
+  fold.hidden = rows.length === 0;
+  return fold;
 }

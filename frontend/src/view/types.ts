@@ -10,6 +10,7 @@
 import type { Attachment, OutputSchema, Question } from "../content";
 import type { KernelChannel } from "../kernel_channel";
 import type { ContentBlock, Usage } from "../protocol";
+import type { ConversationsButton } from "./conversations_button";
 import type { Parts } from "./part";
 
 /** Something to click under an answer; see `Action` in the protocol. */
@@ -35,6 +36,8 @@ export interface BlockState {
   readonly text: string;
   /** Set once the block is complete; a `tool_use` has its call's id in `id`. */
   readonly content?: ContentBlock | null | undefined;
+  /** Of thinking: how long it took, once it is complete. */
+  readonly duration_ms?: number | null | undefined;
 }
 
 /** One message; a user's is complete from the start. */
@@ -74,6 +77,8 @@ export interface ToolCallState {
     | "timeout"
     | "unknown";
   readonly progress_message?: string | null | undefined;
+  /** Its last messages, while it runs. */
+  readonly progress_log: readonly string[];
   /** 0 to 1 when the tool knows it. */
   readonly progress_fraction?: number | null | undefined;
   readonly output?: string | null | undefined;
@@ -85,6 +90,8 @@ export interface ToolCallState {
   readonly display: readonly Display[];
   /** What it asks a person, before it runs. */
   readonly approval: ApprovalState | null;
+  /** When it began to run, by the server's clock. */
+  readonly started_ts?: number | null | undefined;
   readonly duration_ms?: number | null | undefined;
 }
 
@@ -154,6 +161,8 @@ export interface TurnState {
 /** All that a screen shows of a conversation, at one `seq`. */
 export interface ConversationState {
   readonly conversation: string;
+  /** Number of the last event that is in it. */
+  readonly seq: number;
   readonly title: string;
   /** Who answers, as far as somebody chose; by the names of `AgentChoice`. */
   readonly settings: { readonly [name: string]: unknown };
@@ -270,7 +279,7 @@ export interface ServerAccess {
 }
 
 export interface AskOptions {
-  readonly method?: "GET" | "POST" | "PATCH";
+  readonly method?: "GET" | "POST" | "PATCH" | "DELETE";
   /** Sent as JSON. */
   readonly body?: unknown;
   readonly signal: AbortSignal;
@@ -398,6 +407,12 @@ export interface ChatModel {
   readonly draftTurns: readonly string[];
   /** Ask again what a failed, cancelled or interrupted turn was to answer. */
   retry(turn: string): void;
+  /** Ask a message of the user again, beside it; what was answered stays. */
+  regenerate(message: string): void;
+  /** Send another text beside a message of the user; what is attached stays. */
+  revise(message: string, text: string): void;
+  /** Show the branch of a message, in all places; gives what went wrong, if anything. */
+  selectBranch(message: string): Promise<ErrorBody | null>;
   /** Do what a button says. Links are followed by the browser. */
   act(action: Action): void;
   /** Connect now instead of waiting for the next attempt. */
@@ -414,6 +429,8 @@ export type Direction = "auto" | "ltr" | "rtl";
 export interface ChatViewOptions {
   /** Ends the view: removes its listeners and its elements. */
   readonly signal: AbortSignal;
+  /** The list of conversations, to stand in this chat; there is none without. */
+  readonly conversations?: ConversationsButton | undefined;
   readonly theme?: Theme | undefined;
   readonly direction?: Direction | undefined;
   /** A widget has a bounded height, a page fills its window, a panel its container. */

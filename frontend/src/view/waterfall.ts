@@ -43,7 +43,13 @@ export class WaterfallView {
     this.element.setAttribute("aria-label", more.timing);
     this.#notice = new NoticeView(signal);
     this.#requests = new RequestsView(signal);
-    this.#table.append(makeHead(), this.#rows, make("tfoot", "", this.#foot()));
+    const columns = ["timing-name", "", "timing-took"].map((name) => make("col", name));
+    this.#table.append(
+      make("colgroup", "", ...columns),
+      makeHead(),
+      this.#rows,
+      make("tfoot", "", this.#foot()),
+    );
     this.element.append(
       this.#notice.element,
       this.#summary,

@@ -166,3 +166,22 @@ describe("a fold", () => {
     expect(long).toBeLessThan(20 * Math.max(short, 0.5) * 5); // quadratic: 400 times
   });
 });
+
+test("a tool's progress keeps its last lines, and none twice in a row", () => {
+  const fold = foldOf([
+    {
+      ...{ type: "tool.requested", seq: 1, message: "m", block: "b0", tool_call: "c" },
+      ...{ name: "x", label: "x", input: {} },
+    },
+  ]);
+  for (let seq = 2; seq < 60; seq++) {
+    const message = `line ${Math.floor(seq / 2)}`;
+    fold.apply({ type: "tool.progress", seq, tool_call: "c", message });
+  }
+  const lines = Array.from({ length: 20 }, (_, at) => `line ${at + 10}`);
+  expect(fold.toolCall("c")?.progress_log).toEqual(lines);
+  fold.apply({
+    ...{ type: "tool.completed", seq: 61, tool_call: "c", status: "ok", output: "x" },
+  });
+  expect(fold.toolCall("c")?.progress_log).toEqual([]);
+});

@@ -21,6 +21,7 @@ from streamchat_nb.protocol.events import (
     MessageDiscarded,
     ToolCompleted,
     ToolProgress,
+    ToolRequested,
     ToolStarted,
     TurnFinished,
     TurnStatus,
@@ -219,3 +220,21 @@ def test_cost_of_a_delta_does_not_grow_with_the_answer() -> None:
     long = min(seconds_for(40_000) for _ in range(3))
 
     assert long < 20 * short * 5  # linear is 20 times; quadratic would be 400
+
+
+def test_progress_keeps_its_last_lines_and_none_twice_in_a_row() -> None:
+    fold = Fold()
+    requested = ToolRequested(
+        seq=1, message="m", block="b0", tool_call="c", name="x", label="x", input={}
+    )
+    fold.apply(requested)
+    for seq in range(2, 60):
+        line = f"line {seq // 2}"
+        fold.apply(ToolProgress(seq=seq, tool_call="c", message=line))
+    call = fold.tool_call("c")
+    assert call is not None
+    assert call.progress_log == [f"line {number}" for number in range(10, 30)]
+    fold.apply(ToolProgress(seq=60, tool_call="c", fraction=0.5))
+    assert call.progress_log[-1] == "line 29"
+    fold.apply(ToolCompleted(seq=61, tool_call="c", status="ok", output="x"))
+    assert call.progress_log == []
