@@ -85,8 +85,25 @@ function collectRuns(node: TreeNode, outer: string, runs: CodeRun[]): void {
   }
 }
 
+/** Lines of a patch by how they begin. */
+function patchRuns(code: string): CodeRun[] {
+  return code.split(/(?<=\n)/).flatMap((line) => {
+    const text = line.replace(/\n$/, "");
+    const scope = /^\+(?!\+\+ )/.test(text)
+      ? "added"
+      : /^-(?!-- )/.test(text)
+        ? "removed"
+        : /^(?:@@|diff |index |--- |\+\+\+ )/.test(text)
+          ? "comment"
+          : "";
+    const end: CodeRun[] = text === line ? [] : [{ text: "\n", scope: "" }];
+    return [{ text, scope }, ...end];
+  });
+}
+
 /** Runs of code with their colours; null for a language that is not known. */
 export function highlight(code: string, language: string): CodeRun[] | null {
+  if (language === "diff" || language === "patch") return patchRuns(code);
   if (highlighter.getLanguage(language) === undefined) return null;
   const result = highlighter.highlight(code, { language, ignoreIllegals: true });
   const root = (result._emitter as unknown as { rootNode?: TreeNode }).rootNode;

@@ -31,6 +31,13 @@ export interface NotebookHost {
    * @throws {Error} there is no such cell, or it cannot be changed; says so to the reader
    */
   replaceCell(code: string, options: ReplaceOptions): Promise<void>;
+  /**
+   * The source of the cell that `replaceCell` would replace, to show what changes;
+   * absent: it cannot be read from here.
+   *
+   * @throws {Error} there is no such cell
+   */
+  cellCode?(options: ReplaceOptions): Promise<string>;
 }
 
 export interface ReplaceOptions {

@@ -15,7 +15,7 @@ export type Kind =
   | "row";
 
 /** Lines that are laid out together; a browser lays out a group anew when it grows. */
-export const LINES_PER_CODE_GROUP = 48;
+export const LINES_PER_CODE_GROUP = 16;
 
 export type Alignment = "left" | "center" | "right" | null;
 

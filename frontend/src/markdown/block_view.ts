@@ -1,5 +1,6 @@
 /** Blocks to elements, each kept for as long as its block stays of the same kind. */
 
+import type { Parts } from "../view/part";
 import { strings } from "../view/strings";
 import type { Alignment, Block } from "./block";
 import { type CodeSurroundings, CodeView } from "./code_view";
@@ -18,6 +19,7 @@ const REPARSED_SHARE = 1 / 24;
 
 /** What views share while they paint. */
 export interface Painting extends CodeSurroundings, MathSurroundings {
+  readonly parts: Pick<Parts, "math" | "extras"> | null;
   readonly references: References;
   /** Leaves that named a reference nobody had defined yet. */
   readonly waiting: Set<InlineView>;

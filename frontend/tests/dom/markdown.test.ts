@@ -142,7 +142,7 @@ describe("structure", () => {
     const lines = Array.from({ length: 300 }, (_, at) => `line ${at}`);
     render(`\`\`\`\n${lines.join("\n")}\n\`\`\`\n`);
     const groups = [...container.querySelectorAll(".streamchat-code-lines")];
-    expect(groups.length).toBe(7);
+    expect(groups.length).toBe(19);
     expect(groups.map((group) => group.textContent).join("\n")).toBe(lines.join("\n"));
   });
 
@@ -350,61 +350,5 @@ describe("pieces", () => {
       markdown.finish();
       expect(container.innerHTML, JSON.stringify(text)).toBe(whole);
     }
-  });
-});
-
-describe("code", () => {
-  test("is highlighted after it is complete, text unchanged", async () => {
-    const code = Array.from({ length: 60 }, (_, at) => `x${at} = "s"`).join("\n");
-    const asked: string[][] = [];
-    const markdown = new StreamingMarkdown(container, {
-      signal: lifetime.signal,
-      highlight: (text, language) => {
-        asked.push([text, language]);
-        const runs = text
-          .split(/("s")/)
-          .map((part) => ({ text: part, scope: part === '"s"' ? "string" : "" }));
-        return Promise.resolve(runs);
-      },
-    });
-    markdown.append(`\`\`\`Python\n${code}\n`);
-    expect(asked).toEqual([]);
-    markdown.append("```\n");
-    await Promise.resolve();
-    await Promise.resolve();
-    expect(asked).toEqual([[`${code}\n`, "python"]]);
-    expect(container.querySelectorAll(".streamchat-code-string").length).toBe(60);
-    const groups = [...container.querySelectorAll(".streamchat-code-lines")];
-    expect(groups.map((group) => group.textContent).join("\n")).toBe(code);
-  });
-
-  test("stays plain when highlighting fails", async () => {
-    const markdown = new StreamingMarkdown(container, {
-      signal: lifetime.signal,
-      highlight: () => Promise.reject(new Error("no highlighter")),
-    });
-    markdown.append("```js\nlet a\n```\n");
-    await new Promise((resolve) => setTimeout(resolve, 0));
-    expect(container.querySelector("code")?.textContent).toBe("let a");
-  });
-
-  test("waits with its colours until a selection in it is gone", async () => {
-    const markdown = new StreamingMarkdown(container, {
-      signal: lifetime.signal,
-      highlight: (text) => Promise.resolve([{ text, scope: "keyword" }]),
-    });
-    markdown.append("```js\nlet a\n");
-    const node = container.querySelector(".streamchat-code-lines")?.firstChild as Text;
-    const selection = document.getSelection() as Selection;
-    selection.setBaseAndExtent(node, 0, node, 3);
-    markdown.append("```\n");
-    await new Promise((resolve) => setTimeout(resolve, 0));
-    expect(selection.toString()).toBe("let");
-    expect(container.querySelector(".streamchat-code-keyword")).toBeNull();
-    selection.removeAllRanges();
-    document.dispatchEvent(new Event("selectionchange"));
-    expect(container.querySelector(".streamchat-code-keyword")?.textContent).toBe(
-      "let a",
-    );
   });
 });
