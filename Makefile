@@ -5,7 +5,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help lab dev setup test browser local-model coverage soak docs bench lint \
+.PHONY: help lab dev setup test browser local-model coverage soak docs shots bench lint \
   lint-python lint-imports lint-spelling lint-frontend types types-python types-frontend \
   build package clean again
 
@@ -20,11 +20,13 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
   do "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
   && command -v "$$name" && break; done)
 
-# Options of `make lab`, the parts of scripts/run_tests.py, options of benchmarks.
+# Options of `make lab`, the parts of scripts/run_tests.py, options of benchmarks,
+# names of pictures.
 LAB_ARGS ?=
 PORT ?=
 PARTS ?=
 BENCH_ARGS ?=
+SHOTS ?=
 
 # What is installed is remembered by one file each, in a folder that is named after
 # the place: a virtual environment that was moved or copied is made anew.
@@ -43,6 +45,7 @@ help:
 	@echo 'make browser    run the browser tests'
 	@echo 'make local-model  talk to a small language model on this machine'
 	@echo 'make docs       check that the documentation is complete and its snippets run'
+	@echo 'make shots      take the pictures of the docs anew (SHOTS="dark phone" for some)'
 	@echo 'make coverage   measure what the tests of the package cover'
 	@echo 'make soak       make every fault happen, many times, and print one table'
 	@echo 'make lint       ruff, import-linter, codespell, Biome'
@@ -143,7 +146,10 @@ soak: $(STAMPS)/test $(VENV)/browser-path
 	  || status=1; \
 	$(PY) -m tests.soak $(SOAK_ARGS) || status=1; exit $$status
 
-bench: $(STAMPS)/test
+shots: $(STAMPS)/test $(VENV)/browser-path
+	$(PY) -m scripts.make_shots $(SHOTS)
+
+bench: $(STAMPS)/test $(VENV)/browser-path
 	@for file in benchmarks/[a-z]*.py; do \
 	  name=$$(basename "$$file" .py); echo "--- $$name"; \
 	  $(PY) -m benchmarks.$$name $(BENCH_ARGS) || exit 1; done

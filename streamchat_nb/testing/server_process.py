@@ -47,6 +47,8 @@ class ServerProcess:
         work: The folder to serve notebooks from; one of its own when ``None``.
         with_extension: Whether the server has our extension; ``False`` where the
             arguments disable it.
+        python: The interpreter that runs it; this one's when ``None``. With another
+            one, ``with_extension`` says what is installed there.
 
     Attributes:
         address: Where it listens.
@@ -63,9 +65,11 @@ class ServerProcess:
         environment: dict[str, str] | None = None,
         work: Path | None = None,
         with_extension: bool = True,
+        python: Path | None = None,
     ) -> None:
         self._arguments = list(arguments)
         self._application = application
+        self._python = str(python or sys.executable)
         self._environment = environment or {}
         self._sign = "streamchat_nb-*.json" if with_extension else "jpserver-*.json"
         self.home = Path(tempfile.mkdtemp(prefix="streamchat-test-"))
@@ -121,9 +125,9 @@ class ServerProcess:
         for path in self._runtime.glob(self._sign):
             path.unlink()
         with (self.home / "server.log").open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter
+            self._process = subprocess.Popen(  # noqa: S603 - our own arguments
                 [
-                    sys.executable,
+                    self._python,
                     "-m",
                     self._application,
                     "--no-browser",

@@ -1,0 +1,1 @@
+"""What ``benchmarks.browser_rendering`` is made of."""
