@@ -2,9 +2,25 @@
 
 import { language } from "../catalog";
 
+// Making one of these costs a browser more than all that it is then used for.
+const numberFormats = new Map<string, Intl.NumberFormat>();
+const pluralRules = new Map<string, Intl.PluralRules>();
+
+function format(value: number, options: Intl.NumberFormatOptions): string {
+  const key = language() + JSON.stringify(options);
+  let made = numberFormats.get(key);
+  if (made === undefined) {
+    made = new Intl.NumberFormat(language(), options);
+    numberFormats.set(key, made);
+  }
+  return made.format(value);
+}
+
 /** A number, with at most `digits` after the point: "12,345", in German "12.345". */
 export function formatNumber(value: number, digits = 0): string {
-  return value.toLocaleString(language(), { maximumFractionDigits: digits });
+  // Nothing is between the digits of these, in any language there is here.
+  if (Number.isInteger(value) && value >= 0 && value < 1_000) return String(value);
+  return format(value, { maximumFractionDigits: digits });
 }
 
 /** What a count of things is called, by the rules of the language. */
@@ -14,7 +30,12 @@ export type PluralForms = Partial<Record<Intl.LDMLPluralRule, string>> & {
 
 /** A count of things in words; `#` in them is the number. */
 export function plural(count: number, forms: PluralForms): string {
-  const form = new Intl.PluralRules(language()).select(count);
+  let rules = pluralRules.get(language());
+  if (rules === undefined) {
+    rules = new Intl.PluralRules(language());
+    pluralRules.set(language(), rules);
+  }
+  const form = rules.select(count);
   return (forms[form] ?? forms.other).replace("#", formatNumber(count));
 }
 
@@ -31,7 +52,7 @@ export function formatDuration(milliseconds: number): string {
 export function formatBytes(bytes: number): string {
   if (bytes < 1_000) {
     const words = { style: "unit", unit: "byte", unitDisplay: "long" } as const;
-    return bytes.toLocaleString(language(), words);
+    return format(bytes, words);
   }
   if (bytes < 999_500) return `${formatNumber(bytes / 1_000)} kB`;
   return `${formatFixed(bytes / 1_000_000, 1)} MB`;
@@ -39,14 +60,14 @@ export function formatBytes(bytes: number): string {
 
 /** Dollars with `digits` after the point: "$1.23", in German "1,23 $". */
 export function formatDollars(dollars: number, digits: number): string {
-  return dollars.toLocaleString(language(), {
+  return format(dollars, {
     ...{ style: "currency", currency: "USD", currencyDisplay: "narrowSymbol" },
     ...{ minimumFractionDigits: digits, maximumFractionDigits: digits },
   });
 }
 
 function formatFixed(value: number, digits: number): string {
-  return value.toLocaleString(language(), {
+  return format(value, {
     ...{ minimumFractionDigits: digits, maximumFractionDigits: digits },
   });
 }

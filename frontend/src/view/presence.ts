@@ -18,6 +18,7 @@ export class PresenceBadge extends BadgeView {
   /** One seat alone is not worth a word. */
   updatePresence({ seats, count }: Presence): void {
     this.element.hidden = count < 2;
+    if (count < 2) return;
     const text = strings.seatsHere(count);
     this.update("plain", text, strings.seatsDetail, text);
     const items = seats.map(makeSeat);
