@@ -12,7 +12,7 @@ import { Announcer } from "./announcer";
 import { BadgeView, ConnectionBadge } from "./badge";
 import { ComposerView } from "./composer";
 import { makeDropZone } from "./drop_zone";
-import { make, setText } from "./element";
+import { make, makeProse, setText } from "./element";
 import { failureWords } from "./failures";
 import { formatDuration } from "./formats";
 import { NoticeView } from "./notice";
@@ -91,7 +91,7 @@ class Changes {
 export class ChatView {
   readonly #model: ChatModel;
   readonly element = make("section", "");
-  readonly #title = make("h2", "title");
+  readonly #title = makeProse("h2", "title");
   readonly #offline: BadgeView;
   readonly #connection: ConnectionBadge;
   readonly #presence: PresenceBadge;
@@ -193,6 +193,10 @@ export class ChatView {
     this.element.dataset["layout"] = layout;
     this.element.lang = language();
     if (direction !== "auto") this.element.dir = direction;
+    if (layout === "page") {
+      this.element.setAttribute("role", "main");
+      this.#title.setAttribute("aria-level", "1");
+    }
     this.element.setAttribute("aria-label", strings.chat);
     // Lumino looks for this before it takes a key for one of its shortcuts.
     this.element.dataset["lmSuppressShortcuts"] = "true";

@@ -1,7 +1,7 @@
 /** Where the reader writes and sends; what helps with that is loaded with the focus. */
 
 import { type Attachment, contentOf, excessBytes } from "../content";
-import { make, makeButton, setText } from "./element";
+import { make, makeButton, makeProse, setText } from "./element";
 import { makeIcon } from "./icon";
 import type { Extras, Parts } from "./part";
 import { actionIn, FIELD_SHORTCUTS } from "./shortcuts";
@@ -45,7 +45,7 @@ let nextId = 1;
 export class ComposerView {
   readonly #options: ComposerOptions;
   readonly element = make("form", "composer");
-  readonly #field = make("textarea", "field");
+  readonly #field = makeProse("textarea", "field");
   readonly #hint = make("div", "hint");
   readonly #files = make("input", "");
   readonly #sendButton: HTMLButtonElement;

@@ -17,6 +17,16 @@ export function make<Name extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
+/** An element that reads in the direction of its text, whatever that of the page. */
+export function makeProse<Name extends keyof HTMLElementTagNameMap>(
+  name: Name,
+  className: string,
+): HTMLElementTagNameMap[Name] {
+  const element = make(name, className);
+  element.dir = "auto";
+  return element;
+}
+
 /** A button that submits nothing; its classes as in `make`. */
 export function makeButton(
   className: string,

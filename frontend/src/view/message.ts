@@ -5,7 +5,7 @@ import { showControls } from "../markdown/hidden";
 import { appendVisible } from "../markdown/inline_view";
 import { attachedTo, writtenTextOf } from "../turns";
 import type { AttachmentSurroundings, AttachmentsView } from "./attachments";
-import { arrange, make, makeButton, setText } from "./element";
+import { arrange, make, makeButton, makeProse, setText } from "./element";
 import { mayHelpAgain, needsNewConversation } from "./failures";
 import {
   DataPart,
@@ -38,7 +38,7 @@ export interface OutgoingRemedies {
 /** The reader's own words, as they were typed. */
 export class UserMessageView {
   readonly element = make("article", "user");
-  readonly #bubble = make("div", "user-bubble");
+  readonly #bubble = makeProse("div", "user-bubble");
   readonly #footer = make("div", "user-footer");
   readonly #note = make("span", "user-note");
   readonly #remedies = make("span", "user-remedies");

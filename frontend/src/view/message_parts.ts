@@ -8,7 +8,7 @@ import type { AttachmentSurroundings } from "./attachments";
 import { citedText } from "./citations";
 import type { DataTreeView, DetailsView } from "./data_tree";
 import type { DisplayView } from "./display";
-import { make } from "./element";
+import { make, makeProse } from "./element";
 import type { Extras, Parts } from "./part";
 import { Slot } from "./slot";
 import type { SourcesView } from "./sources";
@@ -45,7 +45,7 @@ export class TextPart implements MessagePart {
   readonly #surroundings: MessageSurroundings;
   readonly kind = "text";
   readonly element: HTMLElement;
-  readonly #text = make("div", "markdown");
+  readonly #text = makeProse("div", "markdown");
   readonly #sources: Slot<Extras, SourcesView>;
   #markdown: StreamingMarkdown;
   #received = "";

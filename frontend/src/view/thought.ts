@@ -2,14 +2,14 @@
 
 import { showControls } from "../markdown/hidden";
 import { appendVisible } from "../markdown/inline_view";
-import { make, setText } from "./element";
+import { make, makeProse, setText } from "./element";
 import { makeFold } from "./fold";
 import { strings } from "./strings";
 
 export class ThoughtView {
   readonly element = make("details", "thought");
   readonly #title = make("span", "thought-title");
-  readonly #body = make("div", "thought-text");
+  readonly #body = makeProse("div", "thought-text");
   #text = "";
   #shown = "";
 
