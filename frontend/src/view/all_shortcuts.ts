@@ -6,16 +6,6 @@ import { actionIn, CHAT_SHORTCUTS, FIELD_SHORTCUTS } from "./shortcuts";
 export const SHORTCUTS = {
   /** In the message field. */
   field: { ...FIELD_SHORTCUTS, earlier: ["ArrowUp"], later: ["ArrowDown"] },
-  /** In the message field, while something is offered to complete it. */
-  choices: {
-    previousChoice: ["ArrowUp"],
-    nextChoice: ["ArrowDown"],
-    choose: ["Enter"],
-    complete: ["Tab"],
-    declineChoices: ["Escape"],
-  },
-  /** While a message that waits is changed. */
-  change: { saveChange: ["Enter", "Mod+Enter"], leaveChange: ["Escape"] },
   /** Anywhere in the chat. */
   chat: {
     ...CHAT_SHORTCUTS,
@@ -37,6 +27,16 @@ export const SHORTCUTS = {
     copyCode: ["x"],
     help: ["?"],
   },
+  /** In the message field, while something is offered to complete it. */
+  choices: {
+    previousChoice: ["ArrowUp"],
+    nextChoice: ["ArrowDown"],
+    choose: ["Enter"],
+    complete: ["Tab"],
+    declineChoices: ["Escape"],
+  },
+  /** While a message that waits is changed. */
+  change: { saveChange: ["Enter", "Mod+Enter"], leaveChange: ["Escape"] },
 } as const;
 
 export type Scope = keyof typeof SHORTCUTS;

@@ -82,8 +82,9 @@ export function rowsOf(scope: Scope): readonly Row[] {
   }));
 }
 
-/** A key of the table as it is written on keyboards: "Ctrl+Shift+C". */
+/** A key of the table as it is written on keyboards: "Ctrl+Shift+C", but "j". */
 export function keyWords(key: string): string {
+  if (key.length === 1) return key;
   const isApple = /Mac|iPhone|iPad/.test(navigator.platform);
   return key
     .split("+")
