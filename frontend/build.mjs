@@ -6,6 +6,7 @@
  *   lab.js        what JupyterLab's extension shows
  *   extras.js     what no first answer needs, fetched when it is first shown
  *   panel.js      the settings and the check, fetched when somebody opens them
+ *   conversations.js   the list of conversations, fetched when somebody opens it
  *   timing.js     where an answer's time went, fetched when somebody asks
  *   language_de.js   the words in German, fetched where the chat speaks it
  *   math.js       formulas, fetched when one is first shown
@@ -40,6 +41,7 @@ const entries = {
   math: join(here, "src/math.ts"),
   extras: join(here, "src/extras.ts"),
   panel: join(here, "src/panel.ts"),
+  conversations: join(here, "src/conversations.ts"),
   timing: join(here, "src/timing.ts"),
   language_de: join(here, "src/language_de.ts"),
 };

@@ -7,6 +7,7 @@ import { fileLoader } from "./lazy_files";
 import { type OpenedChat, openChat } from "./open_chat";
 import { SavedTranscript } from "./saved_transcript";
 import { ChatView } from "./view/chat";
+import { ConversationsButton } from "./view/conversations_button";
 import { speak } from "./view/language";
 import { type LoadFile, Parts } from "./view/part";
 import type { Direction, Theme } from "./view/types";
@@ -156,6 +157,8 @@ function render({ model, el, signal }: RenderContext): () => void {
     shared.hold(viewLifetime.signal);
     view?.end();
     shown = shared;
+    const newConversation = (): void =>
+      void shared.newConversation().then(() => view?.chat.focus());
     view = {
       chat: new ChatView(el, shared.opened.chat, {
         signal: viewLifetime.signal,
@@ -164,8 +167,16 @@ function render({ model, el, signal }: RenderContext): () => void {
         layout: "widget",
         dataSource: shared.dataSource,
         parts: shared.parts,
-        newConversation: () =>
-          void shared.newConversation().then(() => view?.chat.focus()),
+        newConversation,
+        conversations: new ConversationsButton({
+          signal: viewLifetime.signal,
+          part: shared.parts.conversations,
+          open: (id) => {
+            if (id === "") newConversation();
+            else tell(model, "conversation", id);
+            view?.chat.focus();
+          },
+        }),
       }),
       end: () => viewLifetime.abort(),
     };

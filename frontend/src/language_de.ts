@@ -29,6 +29,7 @@ const strings: Catalogs["strings"] = {
   emptyHint:
     "Antworten erscheinen hier Wort für Wort, mit den Werkzeugen, die sie nutzen.",
   jumpToLatest: "Zum Neuesten",
+  jumpToNew: "Zum Neuesten: es gibt mehr",
 
   // Composer
   messageLabel: "Nachricht",
@@ -80,6 +81,7 @@ const strings: Catalogs["strings"] = {
   discardedTry: "Ein erster Versuch brach ab und wurde ersetzt.",
   thinking: "Denkt nach…",
   thought: "Hat nachgedacht",
+  thoughtFor: (time) => `Hat ${time} nachgedacht`,
   redacted: "Einige Gedanken des Modells sind verschlüsselt und bleiben verborgen.",
   sources: (count) => plural(count, { one: "# Quelle", other: "# Quellen" }),
   page: (number) => `Seite ${number}`,
@@ -318,6 +320,10 @@ const more: Catalogs["more"] = {
   usageSearches: "Websuchen",
   usageCost: "Kosten",
   usageTime: "Zeit",
+
+  // Tools
+  toolLog: "Was es sagt",
+  toolTold: "Was dem Modell gesagt wurde",
 
   // Timing of an answer
   timing: "Ablauf",

@@ -5,8 +5,9 @@ import { discoverSite } from "./credentials";
 import { fileLoader } from "./lazy_files";
 import { openChat } from "./open_chat";
 import { ChatView } from "./view/chat";
+import { ConversationsButton } from "./view/conversations_button";
 import { speak } from "./view/language";
-import { Parts } from "./view/part";
+import { type LoadFile, Parts } from "./view/part";
 
 const IDENTIFIER = /^[A-Za-z0-9._:-]{1,64}$/;
 
@@ -15,9 +16,20 @@ function conversationOfAddress(): string {
   return IDENTIFIER.test(id) ? id : "";
 }
 
+/** What stays while the page goes from one conversation to the other. */
+interface Page {
+  readonly parts: Parts;
+  readonly conversations: ConversationsButton;
+}
+
+function openConversation(id: string): void {
+  if (id === conversationOfAddress()) return;
+  location.hash = id;
+}
+
 /** Show the conversation of the address until `signal` aborts; a new one for none. */
-function show(signal: AbortSignal): void {
-  const { chat, staticUrl } = openChat({
+function show({ parts, conversations }: Page, signal: AbortSignal): void {
+  const { chat } = openChat({
     conversation: conversationOfAddress(),
     kind: "page",
     signal,
@@ -40,12 +52,9 @@ function show(signal: AbortSignal): void {
     },
     { once: true },
   );
-  const parts = new Parts(fileLoader(staticUrl));
-  const newConversation = (): void => {
-    location.hash = "";
-  };
+  const newConversation = (): void => openConversation("");
   const options = { signal, layout: "page", parts, newConversation } as const;
-  new ChatView(document.body, chat, options).focus();
+  new ChatView(document.body, chat, { ...options, conversations }).focus();
 }
 
 /** The server's token was for the first request; it need not stay in the address. */
@@ -58,9 +67,7 @@ function dropTokenFromAddress(): void {
 }
 
 /** Speak the language that the address names (`?language=de`), else the browser's. */
-async function speakForReader(): Promise<void> {
-  const { baseUrl } = discoverSite({ document, location });
-  const load = fileLoader(new URL("streamchat/static/", baseUrl).href);
+async function speakForReader(load: LoadFile): Promise<void> {
   const wanted = new URL(location.href).searchParams.get("language");
   await speak(wanted ?? "auto", load);
   document.documentElement.lang = language();
@@ -68,12 +75,22 @@ async function speakForReader(): Promise<void> {
 
 dropTokenFromAddress();
 document.body.style.margin = "0"; // the chat fills the window
-void speakForReader().then(() => {
+const { baseUrl } = discoverSite({ document, location });
+const load = fileLoader(new URL("streamchat/static/", baseUrl).href);
+void speakForReader(load).then(() => {
+  const parts = new Parts(load);
+  const page: Page = {
+    parts,
+    conversations: new ConversationsButton({
+      ...{ part: parts.conversations, open: openConversation, isBeside: true },
+      signal: new AbortController().signal, // as long as the page
+    }),
+  };
   let lifetime = new AbortController();
-  show(lifetime.signal);
+  show(page, lifetime.signal);
   window.addEventListener("hashchange", () => {
     lifetime.abort();
     lifetime = new AbortController();
-    show(lifetime.signal);
+    show(page, lifetime.signal);
   });
 });

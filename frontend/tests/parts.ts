@@ -1,5 +1,6 @@
 /** What views load when they need it, straight from the sources. */
 
+import * as conversations from "../src/conversations";
 import * as extras from "../src/extras";
 import * as highlight from "../src/highlight";
 import * as language_de from "../src/language_de";
@@ -11,6 +12,7 @@ import { type FileName, Parts } from "../src/view/part";
 const FILES: Readonly<Record<FileName, unknown>> = {
   extras,
   panel,
+  conversations,
   timing,
   highlight,
   math,
@@ -25,6 +27,11 @@ export async function loadFromSources(name: FileName): Promise<unknown> {
 /** Parts that were loaded before. */
 export async function loadedParts(): Promise<Parts> {
   const parts = new Parts(loadFromSources);
-  await Promise.all([parts.extras.load(), parts.panel.load(), parts.timing.load()]);
+  await Promise.all([
+    parts.extras.load(),
+    parts.panel.load(),
+    parts.timing.load(),
+    parts.conversations.load(),
+  ]);
   return parts;
 }

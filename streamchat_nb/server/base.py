@@ -202,10 +202,10 @@ class StreamchatHandler(APIHandler):
         Raises:
             InvalidInput: It is neither.
         """
-        text = self.get_query_argument(name, "")
-        if text not in ("", "true", "false"):
+        text = self.get_query_argument(name, None)
+        if text not in (None, "true", "false"):
             raise InvalidInput(f"{name} must be true or false.")
-        return text == "true" if text else None
+        return None if text is None else text == "true"
 
     def since(self) -> Cursor | None:
         """Return the cursor of ``Last-Event-ID`` or ``?since=log:seq``, if any.

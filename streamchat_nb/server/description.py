@@ -43,6 +43,8 @@ _IDENTIFIER = {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$"}
 _READER = {"type": "string", "pattern": "^[A-Za-z0-9._:-]{0,64}$"}
 _CURSOR = {"type": "string", "pattern": "^([A-Za-z0-9._-]{1,64}:[0-9]{1,15})?$"}
 _PLACE = {"type": "string", "pattern": "^([01]:[0-9]{1,15}:.+)?$"}
+_FORMAT = {"enum": ["md", "html", "ipynb", "json", "txt"]}
+_FILE = {"schema": {"type": "string", "format": "binary"}}
 _KIND = {"enum": ["widget", "page", "kernel", "tool"]}
 _ANY_OBJECT = {"type": "object"}
 _CONVERSATION = {
@@ -470,6 +472,13 @@ def _conversation_paths() -> dict[str, Any]:
                     _query("forever", "Whether it cannot be restored", _FLAG),
                 ],
             ),
+        },
+        "/conversations/{conversation}/export": {
+            "get": _operation(
+                "Get a conversation as a file",
+                {"200": {"description": "The file", "content": {"*/*": _FILE}}},
+                parameters=[_CONVERSATION, _query("format", "md if absent", _FORMAT)],
+            )
         },
         "/conversations/{conversation}/restore": {
             "post": _operation(

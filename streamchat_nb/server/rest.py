@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 import msgspec
 from typing_extensions import override
 
 from streamchat_nb._version import __version__
+from streamchat_nb.conversation.state import ConversationState
 from streamchat_nb.conversation.store import Marks, SearchHit
-from streamchat_nb.errors import Forbidden, NotFound
+from streamchat_nb.errors import Forbidden, InvalidInput, NotFound
+from streamchat_nb.protocol.codec import encode
 from streamchat_nb.protocol.events import ToolApprovalResolved
 from streamchat_nb.server.answers import (
     AnswerApproval,
@@ -39,6 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from streamchat_nb.conversation.store import ConversationRecord
+    from streamchat_nb.transcript.export import Format
 
 __all__ = [
     "AgentsHandler",
@@ -47,6 +53,7 @@ __all__ = [
     "ConversationHandler",
     "ConversationsHandler",
     "DescriptionHandler",
+    "ExportHandler",
     "HealthHandler",
     "ModelsHandler",
     "NoRouteHandler",
@@ -58,6 +65,14 @@ __all__ = [
     "TurnHandler",
 ]
 
+EXPORTED: Final[dict[Format, str]] = {
+    "md": "text/markdown; charset=utf-8",
+    "html": "text/html; charset=utf-8",
+    "ipynb": "application/x-ipynb+json",
+    "json": "application/json",
+    "txt": "text/plain; charset=utf-8",
+}
+"""What a conversation can be had as, with the types of the files."""
 MOST_QUERY = 500
 """How much of a search counts."""
 
@@ -243,6 +258,30 @@ class RestoreHandler(StreamchatHandler):
         """Take it out of the trash."""
         record = await self.service.conversations.restore(self.principal, conversation)
         self.answer(_summary(record))
+
+
+class ExportHandler(StreamchatHandler):
+    """``GET api/conversations/{id}/export``."""
+
+    @override
+    @allowed("read", CONVERSATIONS)
+    async def get(self, conversation: str) -> None:
+        """Answer with the conversation as a file: ``format`` is one of ``EXPORTED``."""
+        from streamchat_nb.transcript.export import export  # noqa: PLC0415
+
+        format_ = self.get_query_argument("format", "md")
+        if format_ not in EXPORTED:
+            raise InvalidInput(f"format must be one of {', '.join(EXPORTED)}.")
+        log = await self.service.open(self.principal, conversation)
+        # A copy: the log goes on while it is written on a thread.
+        state = msgspec.json.decode(encode(log.state), type=ConversationState)
+        text = await asyncio.to_thread(export, state, format_)
+        name = re.sub(r"[^\w-]+", "-", state.title).strip("-") or "conversation"
+        name = quote(f"{name[:60]}.{format_}")
+        self.set_header("Content-Type", EXPORTED[format_])
+        self.set_header("Content-Disposition", f"attachment; filename*=UTF-8''{name}")
+        self.set_header("Cache-Control", "no-store")
+        self.finish(text.encode("utf-8", "replace"))
 
 
 class TurnHandler(StreamchatHandler):

@@ -35,11 +35,13 @@ _ONE = r"conversations/[A-Za-z0-9._:-]{1,64}"
 _QUERY = r"(\?[A-Za-z0-9%._~*'()!=&:-]*)?"
 _ALLOWED = {
     "GET": re.compile(
-        rf"(agents|models|health){_QUERY}|static/(extras|highlight|panel|language_[a-z]+)\.js"
+        rf"(agents|models|health|conversations){_QUERY}"
+        rf"|static/(extras|conversations|highlight|panel|language_[a-z]+)\.js"
         rf"|{_ONE}/artifacts/[A-Za-z0-9._:-]{{1,64}}"
     ),
-    "POST": re.compile(rf"conversations|check|{_ONE}/artifacts{_QUERY}"),
+    "POST": re.compile(rf"conversations|check|{_ONE}/(artifacts{_QUERY}|restore)"),
     "PATCH": re.compile(_ONE),
+    "DELETE": re.compile(rf"{_ONE}{_QUERY}"),
 }
 _JSON = "application/json"
 _FILE = "application/octet-stream"

@@ -152,6 +152,7 @@ function changesSomething({ method = "GET" }: RequestOptions): boolean {
 
 async function readJson(response: Response): Promise<unknown> {
   try {
+    if (response.status === 204) return null;
     return await withDeadline(response.json(), TIMEOUT_MS);
   } catch (error) {
     throw error instanceof SyntaxError ? notOurs(response.status) : noAnswer();

@@ -138,6 +138,10 @@ const english = {
   usageCost: "Cost",
   usageTime: "Time",
 
+  // Tools
+  toolLog: "What it says",
+  toolTold: "What the model was told",
+
   // Timing of an answer
   timing: "Timing",
   timingHint: "Where the time of this answer went, and what was sent for it",

@@ -12,6 +12,9 @@ export type Timing = typeof import("../timing");
 /** What the file of the typesetter gives. */
 export type MathFile = typeof import("../math");
 
+/** What the file of the list of conversations gives. */
+export type Conversations = typeof import("../conversations");
+
 /** What the file of the settings gives. */
 export type Panel = typeof import("../panel");
 
@@ -24,6 +27,7 @@ export type FileName =
   | "extras"
   | "panel"
   | "timing"
+  | "conversations"
   | "highlight"
   | "math"
   | `language_${Exclude<Language, "en">}`;
@@ -68,6 +72,8 @@ export class Parts {
   readonly extras: Part<Extras>;
   /** The settings. */
   readonly panel: Part<Panel>;
+  /** The list of conversations. */
+  readonly conversations: Part<Conversations>;
   /** Where the time of an answer went. */
   readonly timing: Part<Timing>;
   /** Formulas; where the typesetter cannot be had, they stay as they were written. */
@@ -78,6 +84,9 @@ export class Parts {
   constructor(load: LoadFile) {
     this.extras = new Part(async () => (await load("extras")) as Extras);
     this.panel = new Part(async () => (await load("panel")) as Panel);
+    this.conversations = new Part(
+      async () => (await load("conversations")) as Conversations,
+    );
     this.timing = new Part(async () => (await load("timing")) as Timing);
     this.math = new Part(async () => (await load("math")) as MathFile);
     this.highlight = makeHighlight(load);

@@ -20,10 +20,12 @@ const english = {
   // Frame
   chat: "Chat",
   untitled: "New conversation",
+  conversations: "Conversations",
   transcript: "Conversation",
   emptyTitle: "What would you like to know?",
   emptyHint: "Answers appear here word by word, with the tools that they use.",
   jumpToLatest: "Jump to latest",
+  jumpToNew: "Jump to latest: there is more",
 
   // Composer
   messageLabel: "Your message",
@@ -56,6 +58,15 @@ const english = {
   writingAid: "Suggestions",
 
   // Messages
+  editMessage: "Edit",
+  editMessageDetail: "Ask in other words, on a branch of its own",
+  regenerate: "Regenerate",
+  regenerateDetail: "Answer again; this answer stays on a branch of its own",
+  version: (at: number, of: number) =>
+    `Version ${formatNumber(at)} of ${formatNumber(of)}`,
+  versionBefore: "Version before",
+  versionAfter: "Version after",
+  notSwitched: "The branch was not changed.",
   you: "You",
   assistant: "Assistant",
   sending: "Sending…",
@@ -65,6 +76,7 @@ const english = {
   discardedTry: "A first try broke off and was replaced.",
   thinking: "Thinking…",
   thought: "Thought about it",
+  thoughtFor: (time: string) => `Thought for ${time}`,
   redacted: "Some of the model's thoughts are encrypted and not shown.",
   sources: (count: number) => plural(count, { one: "# source", other: "# sources" }),
   page: (number: number) => `page ${number}`,
