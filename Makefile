@@ -6,8 +6,8 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help lab dev setup test browser local-model coverage soak docs shots bench lint \
-  lint-python lint-imports lint-spelling lint-frontend types types-python types-frontend \
-  build package clean again
+  lint-python lint-imports lint-spelling lint-frontend lint-extension types \
+  types-python types-frontend types-extension build package clean again
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -31,11 +31,11 @@ SHOTS ?=
 # What is installed is remembered by one file each, in a folder that is named after
 # the place: a virtual environment that was moved or copied is made anew.
 STAMPS := $(VENV)/stamps-$(shell pwd | cksum | cut -d ' ' -f 1)
-BUNDLE := streamchat_nb/widget/static/bundle.json
+BUNDLES := streamchat_nb/widget/static/bundle.json labextension/dist/bundle.json
 PACKAGING := pyproject.toml hatch_build.py \
-  $(shell find frontend '(' -name node_modules -o -name dist -o -name tests -o -name bench ')' -prune \
+  $(shell find frontend labextension '(' -name node_modules -o -name dist -o -name tests -o -name bench ')' -prune \
     -o -type f -print 2>/dev/null) \
-  $(if $(wildcard $(BUNDLE)),,again)
+  $(if $(filter-out $(wildcard $(BUNDLES)),$(BUNDLES)),again)
 
 help:
 	@echo 'make lab        open notebooks/quickstart.ipynb in JupyterLab (PORT=, LAB_ARGS=)'
@@ -156,7 +156,7 @@ bench: $(STAMPS)/test $(VENV)/browser-path
 
 # --- check ---------------------------------------------------------------------
 
-lint: lint-python lint-imports lint-spelling lint-frontend
+lint: lint-python lint-imports lint-spelling lint-frontend lint-extension
 
 lint-python: $(STAMPS)/dev
 	$(PY) -m ruff check
@@ -171,13 +171,20 @@ lint-spelling: $(STAMPS)/dev
 lint-frontend: $(STAMPS)/dev frontend/node_modules/.complete
 	$(NPM) run lint
 
-types: types-python types-frontend
+# With the front end's Biome and TypeScript: the builder is all that it has itself.
+lint-extension: $(STAMPS)/dev frontend/node_modules/.complete
+	$(NPM) --prefix ../labextension run lint
+
+types: types-python types-frontend types-extension
 
 types-python: $(STAMPS)/dev
 	$(PY) -m pyright --pythonpath $(PY)
 
 types-frontend: $(STAMPS)/dev frontend/node_modules/.complete
 	$(NPM) run types
+
+types-extension: $(STAMPS)/dev frontend/node_modules/.complete
+	$(NPM) --prefix ../labextension run types
 
 # --- release -------------------------------------------------------------------
 
@@ -188,7 +195,8 @@ package: frontend/node_modules/.complete
 	$(NPM) run package
 
 clean:
-	rm -rf $(VENV) dist frontend/dist frontend/node_modules examples/angular/dist \
+	rm -rf $(VENV) dist frontend/dist frontend/node_modules labextension/dist \
+	  labextension/node_modules examples/angular/dist \
 	  examples/angular/node_modules streamchat_nb/widget/static \
 	  .coverage .hypothesis .import_linter_cache .pytest_cache .ruff_cache test-results
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -13,6 +13,8 @@ export interface ChatWidgetOptions {
   /** The tag of the language that JupyterLab speaks. */
   readonly language: string;
   readonly words: Words;
+  /** Where it stands: a panel's tab shows its icon alone, a tab its title. */
+  readonly place: "panel" | "tab";
 }
 
 const ENABLE = "jupyter server extension enable streamchat_nb";
@@ -33,7 +35,7 @@ export class ChatWidget extends Widget {
     this.#conversation = options.conversation;
     this.addClass("streamchat-lab");
     this.title.icon = chatIcon;
-    this.title.label = options.words.chat;
+    this.#setTitle("");
   }
 
   /** Id of the conversation that is shown; empty while it has no message. */
@@ -122,9 +124,9 @@ export class ChatWidget extends Widget {
   }
 
   #setTitle(title: string): void {
-    const { words } = this.#options;
-    this.title.caption = title === "" ? words.chat : title;
-    this.title.label = title === "" ? words.chat : title;
+    const { words, place } = this.#options;
+    this.title.caption = title || words.chat;
+    if (place === "tab") this.title.label = this.title.caption;
   }
 
   #say(text: string): HTMLElement {

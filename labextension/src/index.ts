@@ -58,9 +58,7 @@ function activate(services: Services): void {
   const words = wordsFor(language);
   const target = new NotebookTarget(tracker, words);
   registerNotebookHost(target, new AbortController().signal); // as long as the page
-  const makeChat = (conversation: string): ChatWidget =>
-    new ChatWidget({ conversation, language, words });
-  const panel = makeChat("");
+  const panel = new ChatWidget({ conversation: "", language, words, place: "panel" });
   addPanel(panel, services);
   const tabs = new WidgetTracker<Tab>({ namespace: "streamchat-nb-tabs" });
   let lastChat = panel;
@@ -81,7 +79,8 @@ function activate(services: Services): void {
       return panel;
     },
     openTab: (conversation) => {
-      const tab = makeTab(makeChat(conversation), tabs);
+      const chat = new ChatWidget({ conversation, language, words, place: "tab" });
+      const tab = makeTab(chat, tabs);
       note(tab.content);
       lastChat = tab.content;
       app.shell.add(tab, "main");
@@ -104,7 +103,6 @@ function activate(services: Services): void {
 /** Put the panel beside the notebooks, with the conversation that it had. */
 function addPanel(panel: ChatWidget, { app, restorer, state }: Services): void {
   panel.id = "streamchat-panel";
-  panel.title.label = ""; // the icon is enough in a side bar
   app.shell.add(panel, "right", { rank: 900, type: "Chat" });
   restorer?.add(panel, panel.id);
   if (state === null) return;
