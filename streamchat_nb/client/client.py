@@ -52,12 +52,28 @@ class ConversationSummary(msgspec.Struct, frozen=True, kw_only=True):
         title: Its title; empty until something was said.
         created_ms: When it began, in milliseconds since the epoch.
         updated_ms: When something last happened, likewise.
+        pinned: Whether it is listed before those that are not.
+        archived: Whether it is kept out of the usual list.
+        deleted_ms: When it was put into the trash, likewise; 0 for one that is not
+            there.
+        unread: Whether there is an answer that its owner has not read.
+        open_turns: How many messages are answered or wait.
+        snippet: Of a search, a piece of the message that was found: outside of a hit,
+            a hit, outside, and so on. Empty where only the title was found.
+        message: Id of that message.
     """
 
     id: str
     title: str
     created_ms: int
     updated_ms: int
+    pinned: bool = False
+    archived: bool = False
+    deleted_ms: int = 0
+    unread: bool = False
+    open_turns: int = 0
+    snippet: tuple[str, ...] = ()
+    message: str = ""
 
 
 class _Page(msgspec.Struct, kw_only=True):
@@ -182,12 +198,20 @@ class Client:
         return self.conversation(str(answer.get("id")))
 
     async def conversations(
-        self, *, search: str = "", limit: int = 50
+        self,
+        *,
+        search: str = "",
+        archived: bool | None = None,
+        deleted: bool = False,
+        limit: int = 50,
     ) -> list[ConversationSummary]:
-        """List conversations, the ones that were last active first.
+        """List conversations: the pinned first, then those that were last active.
 
         Args:
-            search: Only those whose title contains this.
+            search: Only those that have all of these words, or parts of words, in
+                their title or in one message; in any case, with or without accents.
+            archived: Whether they are archived; ``None`` for both.
+            deleted: Whether they are in the trash.
             limit: Most to return.
 
         Raises:
@@ -196,18 +220,50 @@ class Client:
         """
         if limit < 1:
             raise UsageError("limit must be at least 1.")
+        wanted = {"q": search, "deleted": str(deleted).lower()}
+        if archived is not None:
+            wanted["archived"] = str(archived).lower()
         found: list[ConversationSummary] = []
-        before: str | None = ""
-        while before is not None and len(found) < limit:
-            query = {
-                "search": search,
-                "limit": str(min(PAGE_LIMIT, limit - len(found))),
-                "before": before,
-            }
-            page = await self._http.get(f"conversations?{urlencode(query)}", _Page)
+        cursor: str | None = ""
+        while cursor is not None and len(found) < limit:
+            size = str(min(PAGE_LIMIT, limit - len(found)))
+            query = urlencode({**wanted, "limit": size, "cursor": cursor})
+            page = await self._http.get(f"conversations?{query}", _Page)
             found += page.conversations
-            before = page.next
+            cursor = page.next
         return found
+
+    async def restore(self, id_: str) -> ClientConversation:
+        """Take a conversation out of the trash.
+
+        Args:
+            id_: Its id.
+
+        Raises:
+            UsageError: This cannot be an id.
+            NotFound: There is none in the trash, or no longer.
+            ConnectError: The server cannot be reached.
+        """
+        conversation = self.conversation(id_)
+        await self._http.request("POST", f"conversations/{id_}/restore", {})
+        return conversation
+
+    async def export(self, id_: str, format: str = "md") -> str:  # noqa: A002
+        """Return a conversation as the text of a file.
+
+        Args:
+            id_: Its id.
+            format: ``md``, ``html`` (a page), ``ipynb``, ``json`` or ``txt``.
+
+        Raises:
+            UsageError: This cannot be an id.
+            InvalidInput: There is no such format.
+            NotFound: There is no such conversation.
+            ConnectError: The server cannot be reached.
+        """
+        path = f"conversations/{self.conversation(id_).id}/export"
+        data = await self._http.download(f"{path}?{urlencode({'format': format})}")
+        return data.decode()
 
     async def check(self) -> CheckReport:
         """Try the model's endpoint, and each way from here to the server.

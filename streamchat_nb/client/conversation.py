@@ -559,6 +559,14 @@ class ClientConversation:
         """Give the conversation a title."""
         await self._change({"title": title})
 
+    async def pin(self, pinned: bool = True) -> None:
+        """List the conversation before others, or no longer."""
+        await self._change({"pinned": pinned})
+
+    async def archive(self, archived: bool = True) -> None:
+        """Keep the conversation out of the usual list, or have it there again."""
+        await self._change({"archived": archived})
+
     async def configure(self, **settings: str | bool | None) -> None:
         """Choose who answers, from the next turn on.
 
@@ -577,9 +585,10 @@ class ClientConversation:
         answer = await self._host.persist(lambda _: http.request("PATCH", path, body))
         await self._log.reached(Cursor(log=answer["log"], seq=answer["head"]))
 
-    async def delete(self) -> None:
-        """Delete the conversation for good."""
-        await self._host.http.request("DELETE", f"conversations/{self.id}")
+    async def delete(self, *, forever: bool = False) -> None:
+        """Put it into the trash (see ``Client.restore``), or delete it ``forever``."""
+        query = "?forever=true" if forever else ""
+        await self._host.http.request("DELETE", f"conversations/{self.id}{query}")
 
     async def _fetch(self, since: Cursor) -> EventPage:
         http = self._host.http

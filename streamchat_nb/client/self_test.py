@@ -80,7 +80,7 @@ async def check_transports(
         return [await _tried(way, follow, conversation) for way in _WORKS]
     finally:
         with contextlib.suppress(StreamchatError):
-            await http.request("DELETE", f"conversations/{conversation}")
+            await http.request("DELETE", f"conversations/{conversation}?forever=true")
 
 
 async def _tried(

@@ -160,10 +160,29 @@ class SyncClient:
         return SyncConversation(self._thread, created)
 
     def conversations(
-        self, *, search: str = "", limit: int = 50
+        self,
+        *,
+        search: str = "",
+        archived: bool | None = None,
+        deleted: bool = False,
+        limit: int = 50,
     ) -> list[ConversationSummary]:
         """See ``Client.conversations``."""
-        return self._thread.wait(self._client.conversations(search=search, limit=limit))
+        return self._thread.wait(
+            self._client.conversations(
+                search=search, archived=archived, deleted=deleted, limit=limit
+            )
+        )
+
+    def restore(self, id_: str) -> SyncConversation:
+        """See ``Client.restore``."""
+        return SyncConversation(
+            self._thread, self._thread.wait(self._client.restore(id_))
+        )
+
+    def export(self, id_: str, format: str = "md") -> str:  # noqa: A002
+        """See ``Client.export``."""
+        return self._thread.wait(self._client.export(id_, format))
 
     def check(self) -> CheckReport:
         """See ``Client.check``."""
@@ -377,13 +396,21 @@ class SyncConversation:
         """See ``ClientConversation.configure``."""
         self._thread.wait(self._conversation.configure(**settings))
 
+    def pin(self, pinned: bool = True) -> None:
+        """See ``ClientConversation.pin``."""
+        self._thread.wait(self._conversation.pin(pinned))
+
+    def archive(self, archived: bool = True) -> None:
+        """See ``ClientConversation.archive``."""
+        self._thread.wait(self._conversation.archive(archived))
+
     def rename(self, title: str) -> None:
         """See ``ClientConversation.rename``."""
         self._thread.wait(self._conversation.rename(title))
 
-    def delete(self) -> None:
+    def delete(self, *, forever: bool = False) -> None:
         """See ``ClientConversation.delete``."""
-        self._thread.wait(self._conversation.delete())
+        self._thread.wait(self._conversation.delete(forever=forever))
 
 
 class _Items(Generic[Item]):

@@ -42,9 +42,11 @@ export { StreamchatError } from "./errors";
 export {
   type AgentDescription,
   type ConnectOptions,
+  type ConversationChanges,
   type ConversationPage,
   type ConversationSummary,
   connect,
+  type ExportFormat,
   type ListOptions,
   openConversation,
   Server,

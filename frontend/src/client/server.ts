@@ -1,7 +1,7 @@
 /** A Jupyter server with the chat, as a program sees it. */
 
 import { xsrfToken } from "../credentials";
-import { Requests } from "../transport/requests";
+import { type RequestOptions, Requests } from "../transport/requests";
 import {
   Conversation,
   type ConversationOptions,
@@ -25,21 +25,51 @@ export interface ConversationSummary {
   readonly title: string;
   readonly created_ms: number;
   readonly updated_ms: number;
+  readonly pinned: boolean;
+  readonly archived: boolean;
+  /** When it was put into the trash; 0: it is not there. */
+  readonly deleted_ms: number;
+  /** Whether there is an answer that its owner has not read. */
+  readonly unread: boolean;
+  /** How many messages are answered or wait. */
+  readonly open_turns: number;
+  /** Of a search: outside of a hit, a hit, outside, and so on. */
+  readonly marked_title: readonly string[];
+  /** The same of the message that was found; empty where only the title was. */
+  readonly snippet: readonly string[];
+  /** That message's id. */
+  readonly message: string;
 }
 
 export interface ConversationPage {
   readonly conversations: readonly ConversationSummary[];
-  /** Goes into `before` for the next page; `null`: this was the last. */
+  /** Goes into `cursor` for the next page; `null`: this was the last. */
   readonly next: string | null;
 }
 
 export interface ListOptions {
-  /** Part of the title. */
-  readonly search?: string | undefined;
+  /** Words, or parts of words, of the title or of one message. */
+  readonly q?: string | undefined;
+  /** Whether they are archived; absent: both. */
+  readonly archived?: boolean | undefined;
+  /** Whether they are in the trash. */
+  readonly deleted?: boolean | undefined;
   /** 50 when absent, at most 200. */
   readonly limit?: number | undefined;
-  readonly before?: string | undefined;
+  readonly cursor?: string | undefined;
 }
+
+/** What can be changed of a conversation beside what is said in it. */
+export interface ConversationChanges {
+  readonly title?: string | undefined;
+  readonly pinned?: boolean | undefined;
+  readonly archived?: boolean | undefined;
+  /** Up to where it was read: a `seq`. */
+  readonly read_seq?: number | undefined;
+}
+
+/** What a conversation can be exported as. */
+export type ExportFormat = "md" | "html" | "ipynb" | "json" | "txt";
 
 /** An agent that can be chosen by `configure({agent: name})`. */
 export interface AgentDescription {
@@ -89,7 +119,7 @@ export class Server {
   }
 
   /**
-   * List conversations, the last updated first.
+   * List or search conversations: the pinned first, then the last updated.
    *
    * @throws {StreamchatError}
    */
@@ -100,6 +130,52 @@ export class Server {
     }
     const page = (await this.#ask(`conversations?${query}`)) as ConversationPage;
     return { conversations: page.conversations, next: page.next ?? null };
+  }
+
+  /**
+   * Rename, pin or archive a conversation, or note up to where it was read.
+   *
+   * @throws {StreamchatError}
+   */
+  async updateConversation(id: string, changes: ConversationChanges): Promise<void> {
+    await this.#ask(pathOf(id), { method: "PATCH", body: changes });
+  }
+
+  /**
+   * Put a conversation into the trash, or delete it for good.
+   *
+   * @throws {StreamchatError}
+   */
+  async deleteConversation(
+    id: string,
+    { forever = false }: { readonly forever?: boolean } = {},
+  ): Promise<void> {
+    const query = forever ? "?forever=true" : "";
+    await this.#ask(pathOf(id) + query, { method: "DELETE" });
+  }
+
+  /**
+   * Take a conversation out of the trash.
+   *
+   * @throws {StreamchatError}
+   */
+  async restoreConversation(id: string): Promise<void> {
+    await this.#ask(`${pathOf(id)}/restore`, { method: "POST", body: {} });
+  }
+
+  /**
+   * The text of a conversation as a file.
+   *
+   * @throws {StreamchatError}
+   */
+  async exportConversation(id: string, format: ExportFormat = "md"): Promise<string> {
+    try {
+      const { signal } = new AbortController();
+      const path = `${pathOf(id)}/export?format=${format}`;
+      return await (await this.#requests.open(path, { signal })).text();
+    } catch (error) {
+      throw errorOf(error);
+    }
   }
 
   /**
@@ -114,14 +190,21 @@ export class Server {
     return answer.agents;
   }
 
-  async #ask(path: string): Promise<unknown> {
+  async #ask(
+    path: string,
+    options: Omit<RequestOptions, "signal"> = {},
+  ): Promise<unknown> {
     try {
       const { signal } = new AbortController();
-      return await this.#requests.json(path, { signal });
+      return await this.#requests.json(path, { ...options, signal });
     } catch (error) {
       throw errorOf(error);
     }
   }
+}
+
+function pathOf(conversation: string): string {
+  return `conversations/${encodeURIComponent(conversation)}`;
 }
 
 /** A server to talk to. Nothing is asked of it yet. */

@@ -18,7 +18,7 @@ export class RequestError extends Error {
 }
 
 export interface RequestOptions {
-  readonly method?: "GET" | "POST" | "PATCH";
+  readonly method?: "GET" | "POST" | "PATCH" | "DELETE";
   /** Sent as JSON; a `Blob` as it is. */
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;

@@ -115,7 +115,8 @@ export class ConversationRow {
 
 /** Show pieces of text, of which each second one is a hit. */
 export function showMarked(element: Element, pieces: readonly string[]): void {
-  if (pieces.length === 1) {
+  const isPlain = pieces.length <= 1;
+  if (isPlain && element.childElementCount === 0) {
     setText(element, pieces[0] ?? "");
     return;
   }
