@@ -2,9 +2,21 @@
 
 import { claimClientId, newId } from "./client_id";
 import { Connection, type ConnectionOptions } from "./connection";
-import { type Attachment, contentOf, type OutputSchema, questionOf } from "./content";
+import {
+  type Attachment,
+  attachmentsOf,
+  contentOf,
+  type OutputSchema,
+  questionOf,
+  writtenText,
+} from "./content";
 import { FileTransfer } from "./file_transfer";
-import { type KeepingPlaces, KeptTexts, keepingPlacesOf } from "./kept_texts";
+import {
+  type KeepingPlaces,
+  KeptTexts,
+  keepingPlacesOf,
+  revisionOf,
+} from "./kept_texts";
 import type { Event } from "./protocol";
 import { RequestAccess } from "./server_access";
 import { Fold } from "./state";
@@ -17,6 +29,7 @@ import type {
   ChatModel,
   ConnectionStatus,
   ConversationState,
+  ErrorBody,
   MessageState,
   OutgoingMessage,
   OutgoingRequest,
@@ -39,6 +52,7 @@ export interface ChatOptions
 /** One conversation, connected from `start` until its signal aborts. */
 export class Chat implements ChatModel {
   readonly #connection: Connection;
+  readonly #signal: AbortSignal;
   readonly #clientId: string;
   readonly #kept: KeptTexts;
   readonly #files: FileTransfer;
@@ -50,6 +64,7 @@ export class Chat implements ChatModel {
 
   constructor(options: ChatOptions) {
     const { conversation, kind, window, signal } = options;
+    this.#signal = signal;
     this.#clientId = claimClientId(kind, window, signal);
     const places = options.places ?? keepingPlacesOf(window);
     this.#kept = new KeptTexts(conversation, places);
@@ -163,11 +178,7 @@ export class Chat implements ChatModel {
     attachments: readonly Attachment[] = [],
     schema: OutputSchema | null = null,
   ): void {
-    if (text.trim() !== "" || attachments.length > 0) {
-      const question = questionOf(contentOf(text, attachments), schema);
-      const clientMessageId = newId("w");
-      this.#connection.dispatch({ type: "send", clientMessageId, ...question });
-    }
+    this.#send({ content: contentOf(text, attachments), output_schema: schema });
   }
 
   upload(file: File, signal: AbortSignal): Promise<Uploaded> {
@@ -238,9 +249,25 @@ export class Chat implements ChatModel {
   }
 
   retry(turn: string): void {
-    const question = this.#fold.message(this.#fold.turn(turn)?.message ?? "");
-    const schema = question?.output_schema ?? null;
-    this.send(writtenTextOf(question), attachedTo(question), schema);
+    this.regenerate(this.#fold.turn(turn)?.message ?? "");
+  }
+
+  regenerate(message: string): void {
+    const question = this.#fold.message(message);
+    this.#sendBeside(question, writtenTextOf(question));
+  }
+
+  revise(message: string, text: string): void {
+    this.keepDraft("", revisionOf(message));
+    this.#sendBeside(this.#fold.message(message), text);
+  }
+
+  async selectBranch(message: string): Promise<ErrorBody | null> {
+    const came = await this.server.ask(
+      (id) => `conversations/${encodeURIComponent(id)}`,
+      { method: "PATCH", body: { tip: message }, signal: this.#signal },
+    );
+    return "problem" in came ? came.problem : null;
   }
 
   act(action: Action): void {
@@ -251,6 +278,24 @@ export class Chat implements ChatModel {
 
   reconnect(): void {
     this.#connection.dispatch({ type: "reconnect" });
+  }
+
+  /** Send another version of a message, with what is attached to it. */
+  #sendBeside(message: MessageState | undefined, text: string): void {
+    this.#send({
+      content: contentOf(text, attachedTo(message)),
+      output_schema: message?.output_schema,
+      parent: message?.parent,
+    });
+  }
+
+  #send(asked: Parameters<typeof questionOf>[0]): void {
+    const { content } = asked;
+    if (writtenText(content).trim() !== "" || attachmentsOf(content).length > 0) {
+      const question = questionOf(asked);
+      const clientMessageId = newId("w");
+      this.#connection.dispatch({ type: "send", clientMessageId, ...question });
+    }
   }
 
   #ask(request: TurnRequest): void {

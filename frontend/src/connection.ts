@@ -71,6 +71,8 @@ export class Connection {
   readonly #closers = new Map<number, () => void>();
   readonly #sockets = new Map<number, { send(data: string): void }>();
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** When it does; meaningless without a timer. */
+  #wakesAt = 0;
   #isBusy = false;
 
   constructor(options: ConnectionOptions) {
@@ -111,13 +113,25 @@ export class Connection {
     }
   }
 
+  /** A timer that is set for earlier stays: each frame of a stream puts off the end. */
   #setTimer(): void {
-    clearTimeout(this.#timer);
     const { deadline } = this.#machine;
-    if (deadline !== null && !this.#options.signal.aborted) {
+    if (deadline === null || this.#options.signal.aborted) {
+      this.#clearTimer();
+    } else if (this.#timer === undefined || deadline < this.#wakesAt) {
+      this.#clearTimer();
+      this.#wakesAt = deadline;
       const pause = Math.max(0, deadline - this.#clock.read());
-      this.#timer = setTimeout(() => this.dispatch({ type: "wake" }), pause);
+      this.#timer = setTimeout(() => {
+        this.#timer = undefined;
+        this.dispatch({ type: "wake" });
+      }, pause);
     }
+  }
+
+  #clearTimer(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 
   #watchWindow(window: Window | undefined, signal: AbortSignal): void {
@@ -136,7 +150,7 @@ export class Connection {
   }
 
   #close(): void {
-    clearTimeout(this.#timer);
+    this.#clearTimer();
     for (const close of this.#closers.values()) {
       close();
     }
@@ -351,10 +365,9 @@ export class Connection {
   async #postMessage(
     output: Extract<Output, { readonly type: "post_message" }>,
   ): Promise<void> {
-    const { conversation, clientMessageId, content, output_schema } = output;
+    const { conversation, clientMessageId } = output;
     const path = `conversations/${encodeURIComponent(conversation)}/messages`;
-    const question = questionOf(content, output_schema);
-    const body = { ...question, client_message_id: clientMessageId };
+    const body = { ...questionOf(output), client_message_id: clientMessageId };
     const headers = {
       Prefer: "respond-async",
       "Idempotency-Key": clientMessageId,

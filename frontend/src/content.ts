@@ -13,14 +13,24 @@ export interface Question {
   readonly content: readonly UserBlock[];
   /** The shape of the answer that is wanted; absent: prose. */
   readonly output_schema?: OutputSchema;
+  /** The user's message that it follows, `""` none; absent: as the chat goes on. */
+  readonly parent?: string;
 }
 
-/** The question of a content; without a schema it wants prose. */
-export function questionOf(
-  content: readonly UserBlock[],
-  schema?: OutputSchema | null,
-): Question {
-  return schema == null ? { content } : { content, output_schema: schema };
+/** What a question may be made of. */
+interface Asked {
+  readonly content: readonly UserBlock[];
+  readonly output_schema?: OutputSchema | null | undefined;
+  readonly parent?: string | null | undefined;
+}
+
+/** The question of a content, and of nothing else that is beside it. */
+export function questionOf({ content, output_schema, parent }: Asked): Question {
+  return {
+    content,
+    ...(output_schema == null ? {} : { output_schema }),
+    ...(parent == null ? {} : { parent }),
+  };
 }
 
 /** The content of a message, the text first. */

@@ -11,6 +11,7 @@ export { CodeTools } from "./view/code_tools";
 export { DataTreeView, DetailsView } from "./view/data_tree";
 export { DiffView } from "./view/diff_view";
 export { DisplayView } from "./view/display";
+export { MessageTools } from "./view/message_tools";
 export { QueueView } from "./view/queue";
 export { SourcesView } from "./view/sources";
 export { Steering } from "./view/steering";

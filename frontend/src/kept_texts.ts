@@ -38,6 +38,13 @@ interface KeptRecord extends Question {
   readonly code?: string | undefined;
 }
 
+const REVISION = "message:";
+
+/** What keeps an earlier message that is being written in other words. */
+export function revisionOf(message: string): string {
+  return `${REVISION}${message}`;
+}
+
 /** The storages of a window that may be used. */
 export function keepingPlacesOf(window: Window | undefined): KeepingPlaces {
   return {
@@ -69,7 +76,7 @@ export class KeptTexts {
   get messages(): readonly KeptMessage[] {
     return [...this.#records].map(([clientMessageId, record]) => ({
       clientMessageId,
-      ...questionOf(record.content, record.output_schema),
+      ...questionOf(record),
       problem: problemOf(record, this.#now() - record.at),
     }));
   }
@@ -78,9 +85,9 @@ export class KeptTexts {
   keepMessages(outbox: readonly OutgoingMessage[]): void {
     const records = new Map<string, KeptRecord>();
     for (const message of outbox.slice(-MOST_MESSAGES)) {
-      const { client_message_id, content, output_schema, error } = message;
+      const { client_message_id, error } = message;
       const at = this.#records.get(client_message_id)?.at ?? this.#now();
-      const question = questionOf(content, output_schema);
+      const question = questionOf(message);
       const problem = error?.message ?? null;
       records.set(client_message_id, { ...question, at, problem, code: error?.code });
     }
@@ -132,7 +139,8 @@ export class KeptTexts {
     const prefix = this.#draftKey("");
     return keysOf(this.#places.thisTab)
       .filter((key) => key.startsWith(prefix) && key !== prefix)
-      .map((key) => key.slice(prefix.length));
+      .map((key) => key.slice(prefix.length))
+      .filter((key) => !key.startsWith(REVISION));
   }
 
   /** The conversation was made: what was kept belongs to it from now on. */
@@ -208,11 +216,11 @@ function problemOf(
 
 function recordOf(value: string): KeptRecord | null {
   const record = attempt(() => JSON.parse(value) as Partial<KeptRecord> | null);
-  if (!isContent(record?.content) || typeof record.at !== "number") {
+  const { content, at, problem = null, code } = record ?? {};
+  if (!isContent(content) || typeof at !== "number") {
     return null;
   }
-  const { content, output_schema, at, problem = null, code } = record;
-  return { ...questionOf(content, output_schema), at, problem, code };
+  return { ...questionOf({ ...record, content }), at, problem, code };
 }
 
 function isContent(content: unknown): content is readonly UserBlock[] {

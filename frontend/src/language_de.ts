@@ -64,13 +64,8 @@ const strings: Catalogs["strings"] = {
   writingAid: "Vorschläge",
 
   // Messages
-  editMessage: "Ändern",
-  editMessageDetail: "Anders fragen, auf einem eigenen Zweig",
   regenerate: "Neu antworten",
   regenerateDetail: "Noch einmal antworten; diese Antwort bleibt auf ihrem Zweig",
-  version: (at, of) => `Fassung ${formatNumber(at)} von ${formatNumber(of)}`,
-  versionBefore: "Vorige Fassung",
-  versionAfter: "Nächste Fassung",
   notSwitched: "Der Zweig wurde nicht gewechselt.",
   you: "Du",
   assistant: "Assistent",
@@ -242,6 +237,11 @@ const more: Catalogs["more"] = {
   sendNow: "Jetzt senden",
   sendNowDetail:
     "Kommt als Nächstes: Die laufende Antwort endet beim nächsten Schritt mit einem Werkzeug.",
+  editMessage: "Ändern",
+  editMessageDetail: "Anders fragen, auf einem eigenen Zweig",
+  version: (at, of) => `Fassung ${formatNumber(at)} von ${formatNumber(of)}`,
+  versionBefore: "Vorige Fassung",
+  versionAfter: "Nächste Fassung",
   reviseLabel: "Die Nachricht in anderen Worten",
   reviseHint: "Enter sendet sie als weitere Fassung · Esc bricht ab",
   edit: "Ändern",

@@ -26,7 +26,9 @@ export function hasAnswer({ messages }: ConversationState, turn: string): boolea
 }
 
 /** The turn that was started last. */
-export function lastStarted({ turns }: ConversationState): TurnState | undefined {
+export function lastStarted({
+  turns,
+}: Pick<ConversationState, "turns">): TurnState | undefined {
   for (let at = turns.length - 1; at >= 0; at--) {
     if (turns[at]?.started_ts != null) return turns[at];
   }
@@ -34,7 +36,7 @@ export function lastStarted({ turns }: ConversationState): TurnState | undefined
 }
 
 /** The turn that runs and those that wait: nothing that was started is after them. */
-export function openTurns(state: ConversationState): OpenTurns {
+export function openTurns(state: Pick<ConversationState, "turns">): OpenTurns {
   const { turns } = state;
   const last = lastStarted(state);
   const waiting = turns
@@ -44,7 +46,7 @@ export function openTurns(state: ConversationState): OpenTurns {
 }
 
 /** Whether a message that is sent now would have to wait. */
-export function isBusy(state: ConversationState): boolean {
+export function isBusy(state: Pick<ConversationState, "turns">): boolean {
   const { running, waiting } = openTurns(state);
   return running !== undefined || waiting.length > 0;
 }

@@ -186,6 +186,26 @@ export class ScriptedModel implements ChatModel {
     this.asked.push(["cancel"]);
   }
 
+  regenerate(message: string): void {
+    this.asked.push(["regenerate", message]);
+  }
+
+  revise(message: string, text: string): void {
+    this.asked.push(["revise", message, text]);
+    this.keepDraft("", `message:${message}`);
+  }
+
+  /** What comes of choosing a branch; `null`: it is shown. */
+  branchProblem: ErrorBody | null = null;
+
+  async selectBranch(message: string): Promise<ErrorBody | null> {
+    this.asked.push(["selectBranch", message]);
+    if (this.branchProblem === null) {
+      this.play({ type: "conversation.updated", tip: message });
+    }
+    return this.branchProblem;
+  }
+
   edit(turn: string, text: string): void {
     this.asked.push(["edit", turn, text]);
   }

@@ -21,8 +21,8 @@ export class Outbox extends PendingList<Question, OutgoingMessage> {
   /** @param kept what an earlier page left unsent */
   constructor(kept: readonly KeptMessage[] = []) {
     super();
-    for (const { clientMessageId, content, output_schema, problem } of kept) {
-      this.add(clientMessageId, questionOf(content, output_schema), problem);
+    for (const { clientMessageId, problem, ...question } of kept) {
+      this.add(clientMessageId, questionOf(question), problem);
     }
   }
 

@@ -78,7 +78,7 @@ export class Sender {
       case "send":
         this.outbox.put(
           input.clientMessageId,
-          questionOf(input.content, input.output_schema),
+          questionOf(input),
           this.#host.messageBytesLimit,
         );
         break;

@@ -41,11 +41,13 @@ export class AnswerView {
   readonly #foot = make("div", "answer-foot");
   readonly #status = new StatusView();
   readonly #copy: HTMLButtonElement;
+  readonly #regenerate: HTMLButtonElement;
   readonly #actions: ActionsView;
   readonly #notice: NoticeView;
   readonly #facts: Slot<Extras, AnswerFacts>;
   readonly #views = new Map<string, AgentMessageView>();
   #states: MessageState[] = [];
+  #turn: TurnState | undefined;
   /** Once they are shown, they stay. */
   #showsFacts = false;
 
@@ -59,11 +61,26 @@ export class AnswerView {
       () => void this.#copyAnswer(),
       signal,
     );
+    const regenerate = (): void => {
+      if (this.#turn !== undefined) surroundings.retry(this.#turn.turn);
+    };
+    this.#regenerate = makeButton(
+      "copy regenerate",
+      strings.regenerate,
+      regenerate,
+      signal,
+    );
+    this.#regenerate.title = strings.regenerateDetail;
     this.#facts = new Slot({
       ...{ part: surroundings.parts.extras, name: strings.usageTitle, signal },
       make: ({ AnswerFacts }) => new AnswerFacts(surroundings),
     });
-    this.#foot.append(this.#status.element, this.#copy, this.#facts.element);
+    this.#foot.append(
+      this.#status.element,
+      this.#copy,
+      this.#regenerate,
+      this.#facts.element,
+    );
     this.#bubble.append(this.#by, this.#messages, this.#foot);
     this.#actions = new ActionsView((action) => surroundings.act(action), signal);
     this.#notice = new NoticeView(signal);
@@ -104,6 +121,7 @@ export class AnswerView {
 
   /** Bring the frame up to date: status, actions, how it ended. */
   updateTurn(turn: TurnState | undefined): void {
+    this.#turn = turn;
     const running = turn?.status === "running" || (!turn && this.#isStreaming());
     this.element.dataset["state"] = running ? "running" : (turn?.status ?? "completed");
     this.#status.update(running ? statusLabel(turn) : null);
@@ -116,6 +134,7 @@ export class AnswerView {
     });
     const text = this.text;
     this.#copy.hidden = running || text === "";
+    this.#regenerate.hidden = turn?.status !== "completed";
     this.#bubble.hidden = !running && this.#isEmpty() && !this.#showsFacts;
     this.#notice.update(running || !turn ? null : this.#noticeFor(turn, text !== ""));
     this.#actions.update(this.#states[this.#states.length - 1]?.actions ?? []);

@@ -41,6 +41,8 @@ class Changes {
   readonly toolCalls = new Set<string>();
   readonly turns = new Set<string>();
   outbox = false;
+  /** Another branch is shown. */
+  branch = false;
 
   constructor(public everything: boolean) {
     this.surroundings = everything;
@@ -72,6 +74,10 @@ class Changes {
       case "outbox":
         this.outbox = true;
         this.queue = true;
+        break;
+      case "branch":
+        this.branch = true;
+        this.surroundings = true;
         break;
       case "conversation":
       case "connection":
@@ -134,6 +140,11 @@ export class ChatView {
     this.#problem = new NoticeView(signal);
     this.#transcript = new Transcript(model, this.#announcer, {
       ...{ signal, parts, newConversation: options.newConversation },
+      sent: () => {
+        this.#noteSent();
+        this.#composer.focus();
+      },
+      leaveEnd: () => this.#follower.leave(),
     });
     const scroller = this.#makeScroller();
     this.#follower = new EndFollower(scroller, this.#transcript.element, signal);
@@ -289,6 +300,10 @@ export class ChatView {
 
   #send(text: string, attachments: readonly Attachment[]): void {
     this.#model.send(text, attachments);
+    this.#noteSent();
+  }
+
+  #noteSent(): void {
     this.#announcer.say(strings.announceSent);
     this.#follower.jump();
   }
@@ -333,6 +348,7 @@ export class ChatView {
       return;
     }
     if (changes.outbox) transcript.updateOutbox();
+    if (changes.branch) transcript.updateBranch();
     for (const id of changes.messages) transcript.updateMessage(id);
     for (const [message, blocks] of changes.blocks) {
       if (changes.messages.has(message)) continue;

@@ -18,26 +18,29 @@ import {
   ThinkingPart,
   ToolPart,
 } from "./message_parts";
+import type { MessageTools, MessageToolsOptions } from "./message_tools";
 import type { Extras, Parts } from "./part";
 import { Slot } from "./slot";
 import { strings } from "./strings";
-import type { BlockState, MessageState, OutgoingMessage } from "./types";
+import type { BlockState, ChatModel, MessageState, OutgoingMessage } from "./types";
+import type { Toward } from "./versions";
 
-interface UserSurroundings extends AttachmentSurroundings {
+export interface UserSurroundings
+  extends AttachmentSurroundings,
+    Pick<MessageToolsOptions, "selectVersion" | "sent"> {
   readonly parts: Parts;
   /** Show a fresh conversation; absent: not from here. */
   readonly newConversation: (() => void) | undefined;
 }
 
-/** What a message of the reader's may ask for while it is not sent. */
-export interface OutgoingRemedies {
-  resend(clientMessageId: string): void;
-  discard(clientMessageId: string): void;
-}
+/** What a message of the reader's asks of the chat. */
+type UserModel = Pick<ChatModel, "resend" | "discard"> & MessageToolsOptions["model"];
 
 /** The reader's own words, as they were typed. */
 export class UserMessageView {
   readonly element = make("article", "user");
+  readonly #model: UserModel;
+  readonly #surroundings: UserSurroundings;
   readonly #bubble = makeProse("div", "user-bubble");
   readonly #footer = make("div", "user-footer");
   readonly #note = make("span", "user-note");
@@ -47,16 +50,19 @@ export class UserMessageView {
   readonly #attachments: Slot<Extras, AttachmentsView>;
   #shown: string | null = null;
   #clientMessageId = "";
+  #tools: MessageTools | null = null;
 
-  constructor(remedies: OutgoingRemedies, surroundings: UserSurroundings) {
+  constructor(model: UserModel, surroundings: UserSurroundings) {
+    this.#model = model;
+    this.#surroundings = surroundings;
     const { signal, parts, newConversation } = surroundings;
     this.#attachments = new Slot({
       ...{ part: parts.extras, name: strings.attached, signal },
       make: ({ AttachmentsView }) => new AttachmentsView(surroundings),
     });
     this.element.setAttribute("aria-label", strings.you);
-    const resend = (): void => remedies.resend(this.#clientMessageId);
-    const discard = (): void => remedies.discard(this.#clientMessageId);
+    const resend = (): void => model.resend(this.#clientMessageId);
+    const discard = (): void => model.discard(this.#clientMessageId);
     const button = (label: string, act: () => void) =>
       makeButton("quiet-button", label, act, signal);
     this.#resend = button(strings.sendAgain, resend);
@@ -72,11 +78,29 @@ export class UserMessageView {
     this.element.append(this.#bubble, this.#attachments.element, this.#footer);
   }
 
-  update(message: MessageState): void {
+  /** @param versions all versions of it that can be shown, in order */
+  update(message: MessageState, versions: readonly string[]): void {
+    void this.#showTools((tools) => tools.update(message, versions));
     this.#showText(writtenTextOf(message));
     this.#showAttachments(attachedTo(message));
     this.#showRemedies(null);
     this.#showState("sent", "");
+  }
+
+  /** Let the reader go on from the way to the version before or after. */
+  focusVersions(toward: Toward): HTMLElement {
+    this.#tools?.focusVersions(toward);
+    return this.#tools?.element ?? this.element;
+  }
+
+  /** Whether an element is of this message. */
+  has(element: Element): boolean {
+    return this.element.contains(element);
+  }
+
+  /** Say what became of something that was asked of this message. */
+  say(note: string): void {
+    this.#showState("sent", note);
   }
 
   updateOutgoing(message: OutgoingMessage): void {
@@ -87,6 +111,29 @@ export class UserMessageView {
     if (message.status === "sending") this.#showState("sending", strings.sending);
     else
       this.#showState("failed", `${strings.notSent} ${message.error?.message ?? ""}`);
+  }
+
+  /** Show what a message that was sent can be asked, once the code for it is there. */
+  async #showTools(show: (tools: MessageTools) => void): Promise<void> {
+    const { extras } = this.#surroundings.parts;
+    if (this.#tools === null) {
+      const module = extras.module ?? (await extras.load().catch(() => null));
+      if (module === null) return; // it is said where it is asked for
+      this.#tools ??= this.#makeTools(module);
+    }
+    show(this.#tools);
+  }
+
+  #makeTools({ MessageTools }: Extras): MessageTools {
+    const { signal, selectVersion, sent } = this.#surroundings;
+    const tools = new MessageTools({
+      ...{ signal, model: this.#model, selectVersion, sent },
+      editing: (isEditing) => {
+        this.#bubble.classList.toggle("streamchat-rewritten", isEditing);
+      },
+    });
+    this.#footer.before(tools.element);
+    return tools;
   }
 
   #showRemedies(error: OutgoingMessage["error"]): void {

@@ -61,6 +61,12 @@ const english = {
   queueTitle: (count: number) => plural(count, { one: "# waits", other: "# wait" }),
   sendNow: "Send now",
   sendNowDetail: "Goes next: the running answer ends at its next step with a tool.",
+  editMessage: "Edit",
+  editMessageDetail: "Ask in other words, on a branch of its own",
+  version: (at: number, of: number) =>
+    `Version ${formatNumber(at)} of ${formatNumber(of)}`,
+  versionBefore: "Version before",
+  versionAfter: "Version after",
   reviseLabel: "Your message in other words",
   reviseHint: "Enter sends it as another version · Esc leaves",
   edit: "Edit",

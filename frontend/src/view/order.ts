@@ -17,12 +17,27 @@ export function answerIdOf(message: MessageState): string {
   return message.turn ?? `message:${message.message}`;
 }
 
+/** What is shown of a state: of its messages those of one branch. */
+type Shown = Pick<ConversationState, "messages" | "turns">;
+
+/** What of a state belongs to these of its messages. */
+export function shownOf(
+  { messages: all, turns }: ConversationState,
+  messages: readonly MessageState[],
+): Shown {
+  const shown = new Set(messages);
+  const hidden = new Set(
+    all.filter((message) => !shown.has(message)).map(({ message }) => message),
+  );
+  return { messages, turns: turns.filter(({ message }) => !hidden.has(message)) };
+}
+
 /**
  * Put each question where its turn ran, whenever it was asked, and under it what was
  * answered, however the events of several turns are mixed. Messages that wait, or were
  * taken back while they did, are left out.
  */
-export function readingOrder(state: ConversationState): readonly Place[] {
+export function readingOrder(state: Shown, busy = isBusy(state)): readonly Place[] {
   const answers = answersOf(state);
   const turns = new Map<string, TurnState[]>();
   for (const turn of state.turns) {
@@ -34,7 +49,6 @@ export function readingOrder(state: ConversationState): readonly Place[] {
     if (messages !== undefined) places.push({ kind: "answer", id, messages });
     answers.delete(id);
   };
-  const busy = isBusy(state);
   for (const message of inOrderOfTurns(state)) {
     const own = turns.get(message.message);
     if (message.role === "assistant") {
@@ -50,10 +64,7 @@ export function readingOrder(state: ConversationState): readonly Place[] {
 }
 
 /** The messages of each answer, also of those that have none. */
-function answersOf({
-  turns,
-  messages,
-}: ConversationState): Map<string, MessageState[]> {
+function answersOf({ turns, messages }: Shown): Map<string, MessageState[]> {
   const shown = turns.filter(isShown);
   const answers = new Map(shown.map(({ turn }) => [turn, [] as MessageState[]]));
   for (const message of messages) {
@@ -64,7 +75,7 @@ function answersOf({
   return answers;
 }
 
-function inOrderOfTurns({ messages, turns }: ConversationState): MessageState[] {
+function inOrderOfTurns({ messages, turns }: Shown): MessageState[] {
   const ranks = new Map<string, number>();
   turns.forEach(({ turn, message }, rank) => {
     ranks.set(turn, rank);

@@ -43,6 +43,11 @@ export class EndFollower {
     this.followEnd();
   }
 
+  /** Stay where the reader is, whatever is added at the end. */
+  leave(): void {
+    this.#setFollowing(false);
+  }
+
   #noteScroll(): void {
     const { scrollTop, scrollHeight, clientHeight } = this.#scroller;
     const atEnd = scrollHeight - clientHeight - scrollTop <= END_TOLERANCE;

@@ -58,14 +58,8 @@ const english = {
   writingAid: "Suggestions",
 
   // Messages
-  editMessage: "Edit",
-  editMessageDetail: "Ask in other words, on a branch of its own",
   regenerate: "Regenerate",
   regenerateDetail: "Answer again; this answer stays on a branch of its own",
-  version: (at: number, of: number) =>
-    `Version ${formatNumber(at)} of ${formatNumber(of)}`,
-  versionBefore: "Version before",
-  versionAfter: "Version after",
   notSwitched: "The branch was not changed.",
   you: "You",
   assistant: "Assistant",

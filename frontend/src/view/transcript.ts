@@ -4,21 +4,33 @@
  * their turn are elsewhere.
  */
 
+import { Branches, messagesOf, shownMessages } from "../branches";
 import { isBusy, lastStarted } from "../turns";
 import type { Announcer } from "./announcer";
 import { type AnswerSurroundings, AnswerView } from "./answer";
 import { arrange, make } from "./element";
-import { UserMessageView } from "./message";
-import { answerIdOf, readingOrder } from "./order";
+import { UserMessageView, type UserSurroundings } from "./message";
+import { answerIdOf, readingOrder, shownOf } from "./order";
 import { strings } from "./strings";
 import type {
   BlockState,
   ChatModel,
+  ConversationState,
   MessageState,
   OutgoingMessage,
   ToolCallState,
   TurnState,
 } from "./types";
+import type { Toward } from "./versions";
+
+/** What the transcript needs of the chat around it. */
+interface TranscriptSurroundings
+  extends Pick<AnswerSurroundings, "signal" | "parts" | "newConversation"> {
+  /** Something was sent from within. */
+  readonly sent: () => void;
+  /** The reader looks at something else than the end. */
+  readonly leaveEnd: () => void;
+}
 
 function userViewId(message: MessageState): string {
   return message.client_message_id ?? message.message;
@@ -40,21 +52,25 @@ export class Transcript {
   /** Messages of each answer, in order. */
   readonly #answered = new Map<string, readonly MessageState[]>();
   readonly #callsByBlock = new Map<string, ToolCallState>();
-  readonly #surroundings: AnswerSurroundings;
+  readonly #surroundings: AnswerSurroundings & UserSurroundings;
   /** What each turn was like when everything was put in its place. */
   readonly #statuses = new Map<string, string>();
-  /** The turn after which nothing was begun. */
+  /** The turn after which nothing was begun on the branch that is shown. */
   #last: string | undefined;
+  /** How many messages there were when everything was put in its place. */
+  #placed = 0;
+  /** The version that the reader wants to see, and where its switch is to stay. */
+  #sought: { version: string; toward: Toward; top: number } | null = null;
+  readonly #leaveEnd: () => void;
 
-  constructor(
-    model: ChatModel,
-    announcer: Announcer,
-    base: Pick<AnswerSurroundings, "signal" | "parts" | "newConversation">,
-  ) {
+  constructor(model: ChatModel, announcer: Announcer, base: TranscriptSurroundings) {
     this.#model = model;
     this.#announcer = announcer;
+    this.#leaveEnd = base.leaveEnd;
     this.#surroundings = {
       ...base,
+      selectVersion: (version, toward, from) =>
+        void this.#selectVersion(version, toward, from),
       highlight: base.parts.highlight,
       server: model.server,
       attachedFile: (artifact, signal) => model.attachedFile(artifact, signal),
@@ -79,10 +95,9 @@ export class Transcript {
     this.#callsByBlock.clear();
     this.#statuses.clear();
     for (const call of this.#model.state.tool_calls) this.#noteCall(call);
+    const kept = new Set(this.#answers.keys());
     this.#layOut();
-    for (const id of this.#answers.keys())
-      if (!this.#answered.has(id)) this.#answers.delete(id);
-    for (const id of this.#answers.keys()) this.#updateAnswer(id);
+    for (const id of kept) this.#updateAnswer(id);
     for (const message of this.#model.state.messages) {
       if (message.role === "assistant") this.#skipAnnounced(message);
     }
@@ -99,7 +114,12 @@ export class Transcript {
     const answer = answerIdOf(message);
     if (!this.#answered.get(answer)?.includes(message)) this.#layOut();
     this.#updateAnswer(answer);
-    this.#announceMessage(message);
+    if (this.#answers.has(answer)) this.#announceMessage(message);
+  }
+
+  /** Another branch is shown; what stays of the one before is not touched. */
+  updateBranch(): void {
+    this.#layOut();
   }
 
   /** Text was added to a block: the cost of a token. */
@@ -108,7 +128,8 @@ export class Transcript {
     if (message === undefined) return;
     const answer = this.#answers.get(answerIdOf(message));
     if (answer === undefined) {
-      this.updateMessage(id);
+      // What is on another branch costs nothing until that is shown.
+      if (this.#placed !== this.#model.state.messages.length) this.updateMessage(id);
       return;
     }
     answer.updateBlock(message, block);
@@ -143,10 +164,14 @@ export class Transcript {
 
   /** Put everything in its place, making what is missing and dropping what is gone. */
   #layOut(): void {
+    const { state } = this.#model;
     const order: Element[] = [];
     const users = new Set<string>();
+    const before = new Set(this.#answers.keys());
+    const branches = new Branches(state);
+    const shown = shownOf(state, this.#shownMessages(branches));
     this.#answered.clear();
-    for (const place of readingOrder(this.#model.state)) {
+    for (const place of readingOrder(shown, isBusy(state))) {
       if (place.kind === "answer") {
         this.#answered.set(place.id, place.messages);
         order.push(this.#answerView(place.id).element);
@@ -154,7 +179,7 @@ export class Transcript {
       }
       const id = userViewId(place.message);
       const view = this.#userView(id);
-      view.update(place.message);
+      view.update(place.message, branches.siblings(place.message.message));
       users.add(id);
       order.push(view.element);
     }
@@ -169,9 +194,56 @@ export class Transcript {
     for (const id of this.#users.keys()) if (!users.has(id)) this.#users.delete(id);
     if (order.length === 0) order.push(this.#empty);
     arrange(this.element, order);
-    for (const { turn, status } of this.#model.state.turns)
-      this.#statuses.set(turn, status);
-    this.#noteLast();
+    for (const { turn, status } of state.turns) this.#statuses.set(turn, status);
+    this.#placed = state.messages.length;
+    this.#noteLast(shown);
+    this.#settleAnswers(before);
+    this.#settleSought();
+  }
+
+  /** Drop the answers that are not shown any more, and fill those that are new. */
+  #settleAnswers(before: ReadonlySet<string>): void {
+    for (const id of before) if (!this.#answered.has(id)) this.#answers.delete(id);
+    for (const id of this.#answered.keys()) if (!before.has(id)) this.#updateAnswer(id);
+  }
+
+  /** The branch that is shown; one that is about to be sent, before it is there. */
+  #shownMessages(branches: Branches): readonly MessageState[] {
+    const { state } = this.#model;
+    const parent = this.#outgoing().find(
+      (one) => one.parent !== undefined && one.status === "sending",
+    )?.parent;
+    return parent === undefined
+      ? shownMessages(state)
+      : messagesOf(state, branches.pathTo(parent));
+  }
+
+  async #selectVersion(
+    version: string,
+    toward: Toward,
+    from: HTMLElement,
+  ): Promise<void> {
+    const { top } = from.getBoundingClientRect();
+    this.#sought = { version, toward, top };
+    const problem = await this.#model.selectBranch(version);
+    if (problem === null) return;
+    this.#sought = null;
+    const words = `${strings.notSwitched} ${problem.message}`;
+    for (const view of this.#users.values()) if (view.has(from)) view.say(words);
+    this.#announcer.say(words);
+  }
+
+  /** Keep the switch that was pressed where it was, with what was chosen above it. */
+  #settleSought(): void {
+    const sought = this.#sought;
+    const message = sought && this.#model.message(sought.version);
+    const view = message && this.#users.get(userViewId(message));
+    if (!sought || !view) return;
+    this.#sought = null;
+    this.#leaveEnd();
+    const top = view.focusVersions(sought.toward).getBoundingClientRect().top;
+    const scroller = this.element.parentElement;
+    if (scroller !== null) scroller.scrollTop += top - sought.top;
   }
 
   /** Own messages that will be answered at once, and those that were refused. */
@@ -181,9 +253,9 @@ export class Transcript {
   }
 
   /** Only the last answer can be continued. */
-  #noteLast(): void {
+  #noteLast(shown: Pick<ConversationState, "turns">): void {
     const before = this.#last;
-    this.#last = lastStarted(this.#model.state)?.turn;
+    this.#last = lastStarted(shown)?.turn;
     if (before !== undefined && before !== this.#last) this.#updateAnswer(before);
   }
 
@@ -228,11 +300,11 @@ export class Transcript {
 
   /** Who answers, where that is another one than before; else empty. */
   #answeredBy({ turn, agent, model }: TurnState): string {
-    const { turns } = this.#model.state;
-    const at = turns.findIndex((one) => one.turn === turn);
-    const before = turns
-      .slice(0, Math.max(0, at))
-      .filter((one) => one.agent !== "")
+    const shown = [...this.#answered.keys()];
+    const before = shown
+      .slice(0, Math.max(0, shown.indexOf(turn)))
+      .map((id) => this.#model.turn(id))
+      .filter((one) => one !== undefined && one.agent !== "")
       .at(-1);
     const isSame = before?.agent === agent && before.model === model;
     const isKnown = agent !== "" && before !== undefined && !isSame;
