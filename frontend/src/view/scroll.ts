@@ -13,6 +13,8 @@ export class EndFollower {
   readonly button: HTMLButtonElement;
   #following = true;
   #lastTop = 0;
+  /** How high the content was when the reader left the end. */
+  #heightLeft = 0;
 
   constructor(scroller: HTMLElement, content: HTMLElement, signal: AbortSignal) {
     this.#scroller = scroller;
@@ -32,7 +34,10 @@ export class EndFollower {
 
   /** Call after the content changed. */
   followEnd(): void {
-    if (!this.#following) return;
+    if (!this.#following) {
+      this.#markNew();
+      return;
+    }
     this.#scroller.scrollTop = this.#scroller.scrollHeight;
     this.#lastTop = this.#scroller.scrollTop;
   }
@@ -58,7 +63,19 @@ export class EndFollower {
   }
 
   #setFollowing(following: boolean): void {
+    if (following === this.#following) return;
     this.#following = following;
+    this.#heightLeft = this.#scroller.scrollHeight;
     this.button.hidden = following;
+    delete this.button.dataset["new"];
+    this.button.removeAttribute("aria-label");
+  }
+
+  /** Say on the button that more came since the reader left the end. */
+  #markNew(): void {
+    if (this.button.dataset["new"] !== undefined) return;
+    if (this.#scroller.scrollHeight <= this.#heightLeft + END_TOLERANCE) return;
+    this.button.dataset["new"] = "";
+    this.button.setAttribute("aria-label", strings.jumpToNew);
   }
 }
