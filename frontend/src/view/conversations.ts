@@ -182,7 +182,7 @@ export class ConversationsView {
       group = make(
         "section",
         "conversations-group",
-        make("h3", "conversations-group-name", name),
+        make("h2", "conversations-group-name", name),
         make("ul", "conversations-list"),
       );
       (group as HTMLElement).dataset["name"] = name;
