@@ -292,6 +292,7 @@ export class ComposerView {
     else if (state === "pending" || (isCommand && view === null && !hasFailed)) {
       this.#isSending = true;
       this.#refresh();
+      this.#complete(); // it says whether it is a command
     } else {
       this.focus();
       this.#remark = null;

@@ -107,7 +107,8 @@ export class Steering {
 
   /** Copy the answer that has the focus, else the last one. */
   async copyAnswer(): Promise<void> {
-    await this.#copy(".streamchat-answer-foot > .streamchat-copy", more.noAnswerToCopy);
+    const button = ".streamchat-answer-foot > .streamchat-copy";
+    await this.#copy(`${button}:not(.streamchat-regenerate)`, more.noAnswerToCopy);
   }
 
   /** Copy the last code of the message that has the focus, else of all. */

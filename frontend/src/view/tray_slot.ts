@@ -11,25 +11,15 @@ import type { Variable } from "./types";
 /** A name of a variable may begin here; the tray knows it exactly. */
 const MAYBE_NAMED = /(?<![\p{L}\p{N}_.@/:-])@[\p{L}_]/u;
 
-/** What was asked for before the code was there. */
-interface Wanted {
-  readonly restored: readonly Attachment[];
-  readonly variables: readonly Variable[];
-  readonly files: readonly File[];
-}
-
-const NOTHING: Wanted = { restored: [], variables: [], files: [] };
-
 /** As `Tray`; what is asked for before it is there waits, and is pending. */
 export class TraySlot {
   readonly #options: TrayOptions;
   readonly #slot: Slot<Extras, Tray>;
-  #wanted: Wanted = NOTHING;
-  /** Where the caret was in a text that may name variables; `null`: it was sent. */
-  #caret: number | null | undefined;
+  /** What was asked for before the code was there. */
+  #wanted: ((tray: Tray) => void)[] = [];
   /** What is named stays a word: it cannot be shared now. */
   #hasGivenUp = false;
-  /** Files that are looked at before they are attached. */
+  /** How much is looked at before it is attached. */
   #looking = 0;
 
   constructor(part: Part<Extras>, options: TrayOptions) {
@@ -41,7 +31,9 @@ export class TraySlot {
       failed: () => options.changed(),
       giveUp: () => {
         this.#hasGivenUp = true;
-        this.#giveUp();
+        this.clear();
+        options.model.keepDraftAttachments([]);
+        options.changed();
       },
     });
   }
@@ -51,7 +43,7 @@ export class TraySlot {
   }
 
   get attachments(): readonly Attachment[] {
-    return this.#tray?.attachments ?? this.#wanted.restored;
+    return this.#tray?.attachments ?? [];
   }
 
   get isEmpty(): boolean {
@@ -66,29 +58,21 @@ export class TraySlot {
   }
 
   get pendingCount(): number {
-    const { restored, variables, files } = this.#wanted;
-    const names = this.#caret === undefined ? 0 : 1;
-    const wanted = restored.length + variables.length + files.length + names;
-    return this.#looking + (this.#tray?.pendingCount ?? wanted);
+    return this.#looking + (this.#tray?.pendingCount ?? this.#wanted.length);
   }
 
   addFiles(files: readonly File[]): void {
-    if (this.#tray !== null) void this.#lookAt(files, this.#tray);
-    else this.#want({ files: [...this.#wanted.files, ...files] });
+    this.#do((tray) => void this.#lookAt(files, tray));
   }
 
   addVariable(variable: Variable): void {
-    if (this.#tray !== null) this.#tray.addVariable(variable);
-    else this.#want({ variables: [...this.#wanted.variables, variable] });
+    this.#do((tray) => tray.addVariable(variable));
   }
 
   follow(text: string, caret: number | null): void {
     if (this.#tray !== null) this.#tray.follow(text, caret);
-    else if (this.#options.dataSource !== null && !this.#hasGivenUp) {
-      const before = this.#caret;
-      this.#caret = MAYBE_NAMED.test(text) ? caret : undefined;
-      if (before !== this.#caret) this.#want({});
-    }
+    else if (this.#isNamed(text) && this.pendingCount === 0)
+      this.#do((tray) => tray.follow(this.#options.text(), caret));
   }
 
   keepNamed(): void {
@@ -96,48 +80,40 @@ export class TraySlot {
   }
 
   restore(attachments: readonly Attachment[]): void {
-    if (this.#tray !== null) this.#tray.restore(attachments);
-    else if (attachments.length > 0) {
-      this.#want({ restored: [...this.#wanted.restored, ...attachments] });
+    if (attachments.length > 0) {
+      this.#do((tray) => {
+        tray.restore(attachments);
+        tray.keepNamed();
+      });
     }
   }
 
   clear(): void {
+    this.#wanted = [];
     if (this.#tray !== null) this.#tray.clear();
-    else this.#giveUp();
+    else this.#slot.show(false, () => undefined);
   }
 
   get #tray(): Tray | null {
     return this.#slot.view;
   }
 
-  #want(more: Partial<Wanted>): void {
-    this.#wanted = { ...this.#wanted, ...more };
-    this.#refresh();
-    this.#options.changed();
+  #isNamed(text: string): boolean {
+    const canShare = this.#options.dataSource !== null && !this.#hasGivenUp;
+    return canShare && MAYBE_NAMED.test(text);
   }
 
-  #giveUp(): void {
-    if (this.isEmpty) return;
-    this.#wanted = NOTHING;
-    this.#caret = undefined;
-    this.#refresh();
-    this.#options.model.keepDraftAttachments([]);
-    this.#options.changed();
-  }
-
-  #refresh(): void {
-    this.#slot.show(!this.isEmpty, (tray) => {
-      const { restored, variables, files } = this.#wanted;
-      const caret = this.#caret;
-      if (files.length > 0) void this.#lookAt(files, tray);
-      this.#wanted = NOTHING;
-      this.#caret = undefined;
-      tray.restore(restored);
-      for (const variable of variables) tray.addVariable(variable);
-      if (caret === undefined) tray.keepNamed();
-      else tray.follow(this.#options.text(), caret);
+  #do(act: (tray: Tray) => void): void {
+    this.#wanted.push(act);
+    this.#slot.show(true, (tray) => {
+      const wanted = this.#wanted;
+      this.#wanted = [];
+      this.#looking += 1; // nothing is ready before all of it is there
+      for (const one of wanted) one(tray);
+      this.#looking -= 1;
+      this.#options.changed();
     });
+    this.#options.changed();
   }
 
   /** Nothing is sent without files that somebody has just attached. */

@@ -465,6 +465,27 @@ test("what is written keeps the focus, the text and the caret while an answer st
   expect([field().value, field().selectionStart]).toEqual(["Half a sent", 4]);
 });
 
+test("a key reads no layout, also while something is offered", async () => {
+  model.play(...wholeTurn(1, "First?", "1"));
+  await open();
+  const reads = [
+    vi.spyOn(Element.prototype, "scrollHeight", "get"),
+    vi.spyOn(Element.prototype, "scrollTop", "get"),
+    vi.spyOn(Element.prototype, "clientHeight", "get"),
+    vi.spyOn(HTMLElement.prototype, "offsetHeight", "get"),
+    vi.spyOn(Element.prototype, "getBoundingClientRect"),
+    vi.spyOn(globalThis, "getComputedStyle"),
+  ];
+  const text = "/model and more, @df, and so on";
+  for (let end = 1; end <= text.length; end += 1) type(text.slice(0, end));
+  press("ArrowUp");
+  await settle();
+  const counts = reads.map(({ mock }) => mock.calls.length);
+  vi.restoreAllMocks();
+
+  expect(counts).toEqual([0, 0, 0, 0, 0, 0]);
+});
+
 test("drafts are those of their conversation and their tab", async () => {
   const { KeptTexts } = await import("../../src/kept_texts");
   const places = keepingPlacesOf(window);

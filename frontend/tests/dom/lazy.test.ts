@@ -4,12 +4,14 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import "./browser_parts";
 import { ChatView } from "../../src/view/chat";
 import { Parts } from "../../src/view/part";
+import type { DataSource } from "../../src/view/types";
 import { loadFromSources } from "../parts";
 import { ScriptedModel } from "../scripted_model";
 
 let lifetime: AbortController;
 let model: ScriptedModel;
 let view: ChatView;
+let parts: Parts;
 /** Lets the file come, or fail. */
 let come: (isThere: boolean) => void;
 
@@ -17,7 +19,7 @@ beforeEach(() => {
   lifetime = new AbortController();
   model = new ScriptedModel();
   document.body.replaceChildren();
-  const parts = new Parts(async (name) => {
+  parts = new Parts(async (name) => {
     const isThere = await new Promise<boolean>((resolve) => {
       come = resolve;
     });
@@ -26,6 +28,23 @@ beforeEach(() => {
   });
   view = new ChatView(document.body, model, { signal: lifetime.signal, parts });
 });
+
+const NOTEBOOK: DataSource = {
+  names: async () => [],
+  digest: async (name) => ({
+    ...{ name, kind: "list", shape: "3 items", columns: [], text: "3 rows" },
+  }),
+};
+
+/** Load the page anew, with what an earlier one left. */
+function openAgain(leave: () => void, dataSource?: DataSource): void {
+  lifetime.abort();
+  lifetime = new AbortController();
+  document.body.replaceChildren();
+  leave();
+  const { signal } = lifetime;
+  view = new ChatView(document.body, model, { signal, parts, dataSource });
+}
 
 afterEach(() => lifetime.abort());
 
@@ -97,4 +116,56 @@ test("a file whose code does not come waits, is tried again, or is given up", as
   field.dispatchEvent(new InputEvent("input", { bubbles: true }));
   press("Enter");
   expect(sent()).toEqual([["send", "Without it"]]);
+});
+
+test("what was attached before the page was loaded is sent with its message", async () => {
+  const block = {
+    type: "document",
+    artifact: "a-2",
+    media_type: "text/plain",
+  } as const;
+  openAgain(() => {
+    model.keepDraft("Read it");
+    model.keepDraftAttachments([block]);
+  });
+  press("Enter");
+  expect(sent()).toEqual([]);
+  come(true);
+  await settled();
+
+  expect(sent()).toEqual([["send", "Read it", block]]);
+  expect(model.draftAttachments).toEqual([]);
+});
+
+test("a variable that is named before its code is there is shared once it is", async () => {
+  openAgain(() => model.keepDraft("See @df now"), NOTEBOOK);
+  press("Enter");
+  expect(sent()).toEqual([]);
+  come(true);
+  await settled();
+
+  const block = { type: "data", name: "df", text: "3 rows" };
+  expect(sent()).toEqual([["send", "See @df now", block]]);
+});
+
+test("a name whose code does not come can be sent as a word", async () => {
+  openAgain(() => model.keepDraft("See @df now"), NOTEBOOK);
+  press("Enter");
+  come(false);
+  await settled();
+  expect(sent()).toEqual([]);
+  buttons("Remove")[0]?.click();
+  press("Enter");
+
+  expect(sent()).toEqual([["send", "See @df now"]]);
+});
+
+test("what begins as a command is sent where its code does not come", async () => {
+  openAgain(() => model.keepDraft("/demo"));
+  press("Enter");
+  expect(sent()).toEqual([]);
+  come(false);
+  await settled();
+
+  expect(sent()).toEqual([["send", "/demo"]]);
 });
