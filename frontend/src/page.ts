@@ -8,6 +8,7 @@ import { ChatView } from "./view/chat";
 import { ConversationsButton } from "./view/conversations_button";
 import { speak } from "./view/language";
 import { type LoadFile, Parts } from "./view/part";
+import { followVisibleHeight } from "./visible_height";
 
 const IDENTIFIER = /^[A-Za-z0-9._:-]{1,64}$/;
 
@@ -74,6 +75,7 @@ async function speakForReader(load: LoadFile): Promise<void> {
 }
 
 dropTokenFromAddress();
+followVisibleHeight(window);
 document.body.style.margin = "0"; // the chat fills the window
 const { baseUrl } = discoverSite({ document, location });
 const load = fileLoader(new URL("streamchat/static/", baseUrl).href);

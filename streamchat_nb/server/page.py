@@ -21,7 +21,7 @@ _PAGE = """<!doctype html>
 <html>
 <head>
 <meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="viewport" content="{viewport}">
 <meta name="referrer" content="no-referrer">
 <title>streamchat</title>
 <link rel="icon" href="data:,">
@@ -33,6 +33,12 @@ _PAGE = """<!doctype html>
 </body>
 </html>
 """
+
+# To the edges of a phone's screen, and above its keyboard.
+_VIEWPORT = (
+    "width=device-width, initial-scale=1, viewport-fit=cover, "
+    "interactive-widget=resizes-content"
+)
 
 _PROBLEM = """<!doctype html>
 <html lang="en">
@@ -90,6 +96,7 @@ class PageHandler(JupyterHandler):
                 static=escape(f"{self.base_url}streamchat/static/"),
                 base_url=escape(self.base_url),
                 version=escape(__version__),
+                viewport=_VIEWPORT,
             )
         )
 
