@@ -166,6 +166,10 @@ export class ChatView {
     this.element.append(
       makeDropZone(this.element, (files) => this.#composer.attach(files), signal),
     );
+    options.conversations?.attach({
+      ...{ model, root: this.element },
+      say: (text) => this.#announcer.say(text),
+    });
     this.#paint();
   }
 
@@ -175,6 +179,12 @@ export class ChatView {
 
   focus(): void {
     this.#composer.focus();
+  }
+
+  /** Put a text before what the reader is writing, and say why; they send it. */
+  write(text: string, why: string): void {
+    this.#giveBack(text, [], why);
+    this.focus();
   }
 
   #makeQueue(Queue: typeof QueueView, signal: AbortSignal): QueueView {
@@ -198,7 +208,7 @@ export class ChatView {
 
   #assemble(
     scroller: HTMLElement,
-    { layout = "widget", direction = "auto" }: ChatViewOptions,
+    { layout = "widget", direction = "auto", conversations }: ChatViewOptions,
   ): void {
     this.element.className = "streamchat";
     this.element.dataset["layout"] = layout;
@@ -232,6 +242,7 @@ export class ChatView {
       this.#queue.element,
       this.#composer.element,
     );
+    if (conversations !== undefined) header.prepend(conversations.button);
     this.element.append(
       header,
       this.#settings.element,
@@ -244,13 +255,13 @@ export class ChatView {
   #listen(signal: AbortSignal): void {
     this.#model.subscribe((change) => this.#note(change), signal);
     this.element.addEventListener("keydown", (event) => this.#onKey(event), { signal });
+    this.element.addEventListener("focusin", () => this.#prepare(), { signal });
     for (const name of ["keyup", "keypress"]) {
       this.element.addEventListener(name, (event) => event.stopPropagation(), {
         signal,
       });
     }
     signal.addEventListener("abort", () => this.#remove(), { once: true });
-    this.element.addEventListener("focusin", () => this.#prepare(), { signal });
   }
 
   #remove(): void {
@@ -276,6 +287,8 @@ export class ChatView {
     void parts.extras.load().then(
       (extras) => {
         if (signal.aborted) return;
+        if (this.#steering === null)
+          extras.noteReading(this.#model, this.element, signal);
         this.#steeringOf(extras);
         this.#composer.prepare();
       },
@@ -284,9 +297,9 @@ export class ChatView {
   }
 
   #steeringOf({ Steering }: Extras): Steering {
-    const { signal, newConversation } = this.#options;
+    const { signal, newConversation, conversations } = this.#options;
     this.#steering ??= new Steering({
-      ...{ signal, newConversation, model: this.#model },
+      ...{ signal, newConversation, conversations, model: this.#model },
       ...{ root: this.element, transcript: this.#transcript.element },
       openSettings: (place) => this.#settings.open(place),
       focusField: () => this.focus(),
