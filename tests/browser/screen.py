@@ -49,6 +49,17 @@ OUTLINE = """(root) => {
 }"""
 
 
+# Reads a text as it is shown, also where it is out of sight and not laid out.
+SHOWN_TEXT = """(root) => {
+  const style = document.createElement("style");
+  style.textContent = ".streamchat * { content-visibility: visible !important; }";
+  document.head.append(style);
+  const text = root.innerText;
+  style.remove();
+  return text;
+}"""
+
+
 KERNEL_READY = """async () => {
   const app = window.jupyterapp;
   await app.restored;
@@ -133,7 +144,7 @@ def connection(scope: Page | Locator) -> Locator:
 
 def transcript(scope: Page | Locator) -> str:
     """The text of the conversation, as it is shown."""
-    return scope.get_by_role("log").first.inner_text()
+    return scope.get_by_role("log").first.evaluate(SHOWN_TEXT)
 
 
 def transcript_elements(scope: Page | Locator) -> str:

@@ -193,7 +193,7 @@ def test_ask_messages_and_second_seat_share_one_conversation(
     expect(second.get_by_text("42").last).to_be_visible(timeout=ANSWER_TIMEOUT_MS)
     for chat in (first, second):
         expect(chat.get_by_role("button", name="Stop")).not_to_be_visible()
-    logs = [chat.get_by_role("log").inner_text() for chat in (first, second)]
+    logs = [transcript(chat) for chat in (first, second)]
     assert logs[0] == logs[1]
 
 

@@ -130,6 +130,17 @@ describe("structure", () => {
     expect(container.querySelector("ol")?.start).toBe(3);
   });
 
+  test("a long list goes on in another one, its numbers and its tightness too", () => {
+    const items = Array.from({ length: 100 }, (_, at) => `${at + 5}. item ${at}`);
+    render(items.join("\n"));
+    const lists = [...container.querySelectorAll("ol")];
+    expect(lists.map((list) => list.start)).toEqual([5, 37, 69, 101]);
+    expect(container.querySelectorAll("li").length).toBe(100);
+    expect(container.querySelector(".streamchat-loose")).toBeNull();
+    render(items.join("\n\n"));
+    expect(container.querySelectorAll("ol.streamchat-loose").length).toBe(4);
+  });
+
   test("a code block shows its language and its exact text", () => {
     render("```python title=x\na = 1\n\n  b\n```\n");
     expect(container.querySelector(".streamchat-code-language")?.textContent).toBe(
