@@ -3,8 +3,10 @@
 import { make } from "./element";
 
 const KEPT = 8;
-/** Marks that are not words; an underscore inside a name is one. */
-const MARKUP = /[*`#|>]+|(?<!\w)_+|_+(?!\w)/g;
+/** Marks within a sentence; an underscore inside a name is none. */
+const MARKS = /[*`]+|(?<!\w)_+|_+(?!\w)/g;
+/** Marks between sentences and cells, with the line under a table's head. */
+const BREAKS = /[#|>]+|:?-{3,}:?|^\s*-(?: \[.\])? /gm;
 const SENTENCE_END = /[.!?]+(?=\s)|\n/g;
 
 /** A polite live region that nobody sees. */
@@ -20,7 +22,11 @@ export class Announcer {
   }
 
   say(text: string): void {
-    const plain = text.replace(MARKUP, " ").replace(/\s+/g, " ").trim();
+    const plain = text
+      .replace(MARKS, "")
+      .replace(BREAKS, " ")
+      .replace(/\s+/g, " ")
+      .trim();
     if (plain === "") return;
     this.element.append(make("p", "", plain));
     while (this.element.childElementCount > KEPT)

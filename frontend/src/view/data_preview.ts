@@ -102,7 +102,7 @@ export class DataPreview {
     );
     close.setAttribute("aria-label", more.closePreview);
     close.title = more.close;
-    const title = make("h3", "preview-title", more.previewTitle);
+    const title = make("h2", "preview-title", more.previewTitle);
     return make("div", "preview-head", title, this.#size, this.#again, close);
   }
 

@@ -39,11 +39,11 @@ export class PanelView {
     close.setAttribute("aria-label", more.closeSettings);
     close.title = more.close;
     this.element.append(
-      make("div", "panel-head", make("h3", "panel-title", more.whoAnswers), close),
+      make("div", "panel-head", make("h2", "panel-title", more.whoAnswers), close),
       this.#form.element,
-      make("h3", "panel-title", more.usage),
+      make("h2", "panel-title", more.usage),
       this.#usage,
-      make("h3", "panel-title", more.checkTitle),
+      make("h2", "panel-title", more.checkTitle),
       this.#check.element,
       makeButton("quiet-button panel-help", more.shortcuts, options.help, signal),
     );

@@ -11,7 +11,7 @@ import type { OutgoingMessage, OutgoingRequest } from "./types";
 export class QueueView {
   readonly #surroundings: QueueSurroundings;
   readonly element = make("div", "queue");
-  readonly #title = make("h3", "queue-title");
+  readonly #title = make("h2", "queue-title");
   readonly #list = make("ol", "queue-list");
   readonly #items = new Map<string, QueuedMessageView>();
   readonly #outgoing = new Map<string, HTMLElement>();

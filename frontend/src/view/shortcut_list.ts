@@ -33,7 +33,7 @@ export class ShortcutList {
     const button = makeButton("panel-close", makeIcon("cross"), close, signal);
     button.setAttribute("aria-label", more.close);
     button.title = more.close;
-    const title = make("h3", "panel-title", more.shortcuts);
+    const title = make("h2", "panel-title", more.shortcuts);
     dialog.append(make("div", "panel-head", title, button), makeLists());
     dialog.setAttribute("aria-label", more.shortcuts);
     // What is pressed here is not for the chat behind.
@@ -106,5 +106,5 @@ function makeList(title: string, rows: readonly Row[]): HTMLElement {
     });
     list.append(make("div", "shortcut", names, make("dd", "", does)));
   }
-  return make("section", "", make("h4", "shortcut-title", title), list);
+  return make("section", "", make("h3", "shortcut-title", title), list);
 }

@@ -18,7 +18,7 @@ const COPIED_SHOWN_MS = 1_500;
 export class RequestsView {
   readonly #signal: AbortSignal;
   readonly element = make("div", "requests");
-  readonly #title = make("h4", "requests-title", more.requestsTitle);
+  readonly #title = make("h2", "requests-title", more.requestsTitle);
   readonly #note = make("p", "requests-note");
   readonly #views: RequestView[] = [];
 
