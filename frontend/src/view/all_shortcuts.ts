@@ -15,6 +15,7 @@ export const SHORTCUTS = {
     copyAnswer: ["Mod+Shift+c"],
     copyCode: ["Mod+Shift+x"],
     newConversation: ["Mod+Shift+o"],
+    conversations: ["Mod+Shift+l"],
     settings: ["Mod+,"],
     help: ["Mod+/"],
   },
@@ -57,6 +58,8 @@ export function takesCharacters(target: EventTarget | null): boolean {
   return (
     target instanceof HTMLElement &&
     (target.isContentEditable ||
-      target.closest("input, textarea, select, dialog, [role=dialog]") !== null)
+      target.closest(
+        "input, textarea, select, dialog, [role=dialog], nav, [role=navigation]",
+      ) !== null)
   );
 }

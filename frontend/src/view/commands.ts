@@ -37,12 +37,36 @@ export const COMMANDS: readonly Command[] = [
     run: (steering) => steering.newConversation(),
   },
   { name: "stop", also: ["cancel"], run: (steering) => steering.stop() },
+  {
+    name: "regenerate",
+    also: ["retry", "again"],
+    run: (steering) => steering.regenerate(),
+  },
   { name: "copy", also: [], run: (steering) => void steering.copyAnswer() },
   {
     name: "rename",
     also: ["title"],
     argument: "must",
     run: (steering, title) => void steering.rename(title),
+  },
+  {
+    name: "search",
+    also: ["find", "conversations"],
+    argument: "may",
+    canRun: (steering) => steering.canList,
+    run: (steering, words) => steering.search(words),
+  },
+  {
+    name: "export",
+    also: ["save", "download"],
+    argument: "may",
+    choices: () =>
+      Object.entries(more.exportFormats).map(([name, note]) => ({ name, note })),
+    run: (steering, format) => {
+      if (format === "") steering.exportAs("md");
+      else if (format in more.exportFormats) steering.exportAs(format);
+      else steering.say(more.noFormat(Object.keys(more.exportFormats)), true);
+    },
   },
   {
     name: "model",

@@ -81,6 +81,12 @@ export class ConversationsView {
     this.#search.focus();
   }
 
+  /** Search as if somebody had typed it. */
+  search(words: string): void {
+    this.#search.value = words;
+    this.#searchNow();
+  }
+
   #assemble(): void {
     const { signal, open, close } = this.#options;
     this.element.setAttribute("aria-label", strings.conversations);

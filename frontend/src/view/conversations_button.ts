@@ -55,6 +55,11 @@ export class ConversationsButton {
     if (this.#options.isBeside || this.#place.view !== null) this.#show();
   }
 
+  /** Search in all conversations. */
+  search(words: string): void {
+    this.#show((place) => place.search(words));
+  }
+
   #show(then?: (place: ConversationsPlace) => void): void {
     const chat = this.#chat;
     this.#place.show(true, (place) => {

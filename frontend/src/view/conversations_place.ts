@@ -53,6 +53,12 @@ export class ConversationsPlace {
     this.#show(!this.#isOpen);
   }
 
+  /** Open, and search. */
+  search(words: string): void {
+    this.#show(true);
+    this.#list.search(words);
+  }
+
   get #isBeside(): boolean {
     return this.#wide?.matches ?? false;
   }

@@ -1,8 +1,11 @@
 /** What the chat does when a key or a command asks for it. */
 
+import { Branches } from "../branches";
 import { isBusy } from "../turns";
 import { actionOf, takesCharacters } from "./all_shortcuts";
 import { changeConversation, type Settings } from "./choices";
+import type { ConversationsButton } from "./conversations_button";
+import { make } from "./element";
 import { more } from "./more_strings";
 import { ShortcutList } from "./shortcut_list";
 import { strings } from "./strings";
@@ -24,6 +27,8 @@ export interface SteeringSurroundings {
   readonly openSettings: (place: SettingsPlace) => void;
   /** Shows a fresh conversation in place of this one; absent: not from here. */
   readonly newConversation?: (() => void) | undefined;
+  /** The list of conversations, where there is one. */
+  readonly conversations?: ConversationsButton | undefined;
   readonly focusField: () => void;
   /** Says what came of it, to eyes and ears. */
   readonly say: (text: string, isProblem?: boolean) => void;
@@ -64,6 +69,11 @@ export class Steering {
     return this.#surroundings.newConversation !== undefined;
   }
 
+  /** Whether other conversations can be shown here. */
+  get canList(): boolean {
+    return this.#surroundings.conversations !== undefined;
+  }
+
   say(text: string, isProblem = false): void {
     this.#surroundings.say(text, isProblem);
   }
@@ -83,6 +93,41 @@ export class Steering {
 
   newConversation(): void {
     this.#surroundings.newConversation?.();
+  }
+
+  /** Open the list of conversations, or close it. */
+  conversations(): void {
+    this.#surroundings.conversations?.button.click();
+  }
+
+  /** Look for words in all conversations. */
+  search(words: string): void {
+    this.#surroundings.conversations?.search(words);
+  }
+
+  /** Answer the last message again, beside the answer that it has. */
+  regenerate(): void {
+    const { state } = this.model;
+    const last = new Branches(state).shown.at(-1);
+    if (last === undefined) this.say(more.nothingToRegenerate);
+    else if (isBusy(state)) this.say(more.stopFirst);
+    else this.model.regenerate(last);
+  }
+
+  /** Let the browser save the conversation; `format` is one of `more.exportFormats`. */
+  exportAs(format: string): void {
+    const { server, state } = this.model;
+    const { conversation } = state;
+    if (conversation === "") {
+      this.say(more.nothingToExport);
+      return;
+    }
+    const path = `conversations/${encodeURIComponent(conversation)}/export`;
+    const link = make("a", "");
+    link.href = `${server.apiUrl}${path}?format=${format}`;
+    link.download = "";
+    link.click();
+    this.say(more.exporting);
   }
 
   focusField(): void {

@@ -207,6 +207,52 @@ describe("commands", () => {
     expect(sent()).toEqual([["send", "/demo"]]);
   });
 
+  test("ask the last message of the branch again, but not while it is answered", async () => {
+    model.play(...wholeTurn(1, "First?", "1"));
+    await open();
+    type("/regenerate");
+    press("Enter");
+    model.play(asks("u2", "Long?"), turnStarts("t2", "u2"));
+    type("/again");
+    press("Enter");
+
+    expect(model.asked).toEqual([["regenerate", "u1"]]);
+    expect(hint()).toBe("An answer is being written: stop it first.");
+  });
+
+  test("save the conversation as a file of a kind that there is", async () => {
+    const saved: string[] = [];
+    const click = vi.spyOn(HTMLAnchorElement.prototype, "click");
+    click.mockImplementation(function (this: HTMLAnchorElement) {
+      saved.push(this.href);
+    });
+    await open();
+    type("/export md");
+    press("Escape");
+    press("Enter");
+    expect(hint()).toBe("There is nothing to save yet.");
+    model.play({ type: "conversation.created", title: "" });
+    type("/exp");
+    press("Enter");
+    await settle();
+    expect(offered()).toEqual(["md", "html", "ipynb", "json"]);
+    type("/export nb");
+    await settle();
+    press("Enter");
+    type("/export pdf");
+    await settle();
+    press("Enter");
+    click.mockRestore();
+
+    expect(saved).toEqual([
+      "http://localhost/streamchat/api/conversations/c/export?format=ipynb",
+    ]);
+    expect([hint(), field().value]).toEqual([
+      "Choose one of md, html, ipynb, json.",
+      "",
+    ]);
+  });
+
   test("open the settings, the check and the list of keys", async () => {
     await open();
     type("/settings");
