@@ -10,6 +10,7 @@ import { lastCode } from "./last_code";
 import { fileLoader } from "./lazy_files";
 import { openChat } from "./open_chat";
 import { ChatView } from "./view/chat";
+import { ConversationsButton } from "./view/conversations_button";
 import { speak } from "./view/language";
 import { Parts } from "./view/part";
 
@@ -27,8 +28,8 @@ export interface LabChatOptions {
   readonly onConversation: (id: string) => void;
   /** Told the title whenever it changes; empty while there is none. */
   readonly onTitle: (title: string) => void;
-  /** Shows a fresh conversation in place of this one. */
-  readonly newConversation: () => void;
+  /** Shows another conversation in place of this one; a new one for an empty id. */
+  readonly open: (conversation: string) => void;
 }
 
 export interface LabChat {
@@ -44,7 +45,7 @@ export async function mountChat(
   container: HTMLElement,
   options: LabChatOptions,
 ): Promise<LabChat> {
-  const { conversation, signal, onConversation, newConversation } = options;
+  const { conversation, signal, onConversation, open } = options;
   const site = discoverSite({ document, location });
   const load = fileLoader(new URL("streamchat/static/", site.baseUrl).href);
   await speak(options.language, load);
@@ -56,7 +57,9 @@ export async function mountChat(
   }, signal);
   const parts = new Parts(load);
   const view = new ChatView(container, chat, {
-    ...{ signal, parts, newConversation, layout: "panel" },
+    ...{ signal, parts, layout: "panel" },
+    newConversation: () => open(""),
+    conversations: new ConversationsButton({ signal, open, part: parts.conversations }),
   });
   return {
     focus: () => view.focus(),

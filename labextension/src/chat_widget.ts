@@ -103,8 +103,8 @@ export class ChatWidget extends Widget {
         ...{ language, signal, conversation: this.#conversation },
         onConversation: (id) => this.#keep(id),
         onTitle: (title) => this.#setTitle(title),
-        newConversation: () => {
-          this.open("");
+        open: (id) => {
+          this.open(id);
           this.activate();
         },
       });

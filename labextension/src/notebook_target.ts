@@ -73,6 +73,12 @@ export class NotebookTarget implements NotebookHost {
     await notebook.scrollToCell(cell);
   }
 
+  async cellCode({ from }: ReplaceOptions): Promise<string> {
+    const cell = this.#cellToReplace(this.#target(from).notebook);
+    if (cell === null) throw new Error(this.#words.noCell);
+    return cell.model.sharedModel.getSource();
+  }
+
   #note(cell: Cell | null): void {
     const notebook = this.#tracker.currentWidget?.content;
     if (notebook === undefined || cell === null || showsChat(cell)) return;
