@@ -145,6 +145,32 @@ def test_conversations_are_listed_renamed_and_deleted(client: SyncClient) -> Non
         client.conversations(limit=0)
 
 
+def test_conversations_are_pinned_archived_restored_and_exported(
+    client: SyncClient,
+) -> None:
+    one, two = client.create("Kept loquat"), client.create("Other")
+    two.ask("Something about a loquat")
+    (said, _) = sorted(
+        client.conversations(search="LOQUAT"), key=lambda c: c.id != two.id
+    )
+    assert said.snippet[1] == "loquat"
+    assert said.unread
+    one.pin()
+    two.archive()
+    assert [c.id for c in client.conversations(search="loquat")] == [one.id, two.id]
+    found = client.conversations(search="loquat", archived=False)
+    assert [(c.id, c.pinned) for c in found] == [(one.id, True)]
+    assert "about a loquat" in client.export(two.id)
+    two.delete()
+    assert [c.id for c in client.conversations(search="loquat")] == [one.id]
+    (gone,) = client.conversations(search="loquat", deleted=True)
+    assert gone.deleted_ms > 0
+    client.restore(two.id).ask("Once more")
+    two.delete(forever=True)
+    with pytest.raises(NotFound):
+        client.restore(two.id)
+
+
 def test_everybody_who_follows_is_shown(
     client: SyncClient, server: ServerProcess
 ) -> None:
