@@ -3,6 +3,7 @@
 import type { Highlight } from "../markdown";
 import { removeHidden, showControls } from "../markdown/hidden";
 import { appendVisible } from "../markdown/inline_view";
+import { DiffView } from "./diff_view";
 import { make, makeButton, setText } from "./element";
 import { more } from "./more_strings";
 import { strings } from "./strings";
@@ -47,6 +48,8 @@ export class ApprovalView {
   readonly #prompt = make("p", "approval-prompt");
   readonly #code = make("pre", "approval-input");
   readonly #field = make("textarea", "approval-field");
+  /** What the reader's change makes of what was to run. */
+  readonly #diff = new DiffView();
   readonly #problem = make("p", "approval-problem");
   readonly #buttons = make("div", "approval-buttons");
   readonly #remember: HTMLButtonElement;
@@ -63,7 +66,8 @@ export class ApprovalView {
     this.#field.hidden = true;
     this.#field.spellcheck = false;
     this.#field.setAttribute("aria-label", more.approvalEditLabel);
-    this.#field.addEventListener("input", () => this.#showProblem(""), { signal });
+    this.#field.addEventListener("input", () => this.#noteEdit(), { signal });
+    this.#diff.element.hidden = true;
     this.#problem.setAttribute("role", "alert");
     this.#problem.hidden = true;
     const allow = makeButton(
@@ -97,6 +101,7 @@ export class ApprovalView {
       this.#prompt,
       this.#code,
       this.#field,
+      this.#diff.element,
       this.#problem,
       this.#buttons,
     );
@@ -150,6 +155,17 @@ export class ApprovalView {
     this.#field.focus();
   }
 
+  #noteEdit(): void {
+    this.#showProblem("");
+    this.#showChange();
+  }
+
+  #showChange(): void {
+    const isChanged = !this.#field.hidden && this.#field.value !== this.#shown;
+    if (isChanged) this.#diff.update(this.#shown, this.#field.value);
+    this.#diff.element.hidden = !isChanged;
+  }
+
   #leaveEdit(): void {
     this.#showEditor(false);
     this.#showProblem("");
@@ -161,6 +177,7 @@ export class ApprovalView {
     this.#leave.hidden = !isEditing;
     this.#code.hidden = isEditing;
     this.#edit.hidden = isEditing;
+    this.#showChange();
   }
 
   #approve(remember: "once" | "conversation"): void {

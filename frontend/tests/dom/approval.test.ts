@@ -125,6 +125,7 @@ describe("an approval", () => {
     field.value = '{"name": "Grace"}';
     field.dispatchEvent(new InputEvent("input", { bubbles: true }));
     expect(shown(".streamchat-approval-problem")).toEqual([]);
+    expect(shown(".streamchat-diff-added")[0]?.textContent).toBe('+{"name": "Grace"}');
     press("Allow");
     const editedInput = { name: "Grace" };
     expect(model.asked).toEqual([
@@ -140,9 +141,8 @@ describe("an approval", () => {
     field.value = "{";
     press("Allow");
     press("Cancel");
-    expect(shown(".streamchat-approval-field, .streamchat-approval-problem")).toEqual(
-      [],
-    );
+    const edits = ".streamchat-approval-field, .streamchat-approval-problem";
+    expect(shown(`${edits}, .streamchat-diff`)).toEqual([]);
     expect(
       shown(".streamchat-approval button").map(({ textContent }) => textContent),
     ).toEqual(["Allow", "Allow in this conversation", "Edit", "Deny"]);
