@@ -102,5 +102,5 @@ def grown_tree(log: Recorder) -> None:
         if chance.random() < 0.2:  # noqa: PLR2004
             log.add(e.ConversationUpdated(tip=f"m{chance.randint(1, number)}"))
     if waiting:
-        edited = [TextBlock(text="Question in other words")]
-        log.add(e.MessageEdited(message=f"m{waiting[0]}", content=edited))
+        other = TextBlock(text="Question in other words")
+        log.add(e.MessageEdited(message=f"m{waiting[0]}", content=[other]))

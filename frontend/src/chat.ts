@@ -172,13 +172,21 @@ export class Chat implements ChatModel {
     }
   }
 
-  /** @param schema the shape of the answer that is wanted; `null`: prose */
+  /**
+   * @param schema the shape of the answer that is wanted; `null`: prose
+   * @param parent the user's message that it follows; absent: as the chat goes on
+   */
   send(
     text: string,
     attachments: readonly Attachment[] = [],
     schema: OutputSchema | null = null,
+    parent?: string,
   ): void {
-    this.#send({ content: contentOf(text, attachments), output_schema: schema });
+    this.#send({
+      content: contentOf(text, attachments),
+      output_schema: schema,
+      parent,
+    });
   }
 
   upload(file: File, signal: AbortSignal): Promise<Uploaded> {

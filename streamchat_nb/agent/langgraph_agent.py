@@ -47,10 +47,9 @@ class LangGraphAgent(Agent):
     """Answers with a compiled graph, for example of ``create_agent``.
 
     The conversation's id is the graph's ``thread_id``; each further branch of it has a
-    thread of its own. With a checkpointer the graph
-    remembers the conversation and is sent what is new in it; without one it is sent the
-    whole history each time, and what it has to remember between a question to a person
-    and the answer is kept in memory.
+    thread of its own. With a checkpointer the graph remembers the conversation and is
+    sent what is new in it; without one it is sent the whole history each time, and what
+    it has to remember between a question to a person and the answer is kept in memory.
 
     What its models say is the answer. Its tools are shown as they start, report by
     ``get_stream_writer()`` and end; its interrupts are asked as approvals. Text of a

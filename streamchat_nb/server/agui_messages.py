@@ -22,6 +22,7 @@ from ag_ui.core import (  # noqa: TID253 - imported late, with this module
     UserMessage,
 )
 
+from streamchat_nb.conversation.branches import Branches, shown_messages
 from streamchat_nb.protocol.content import TextBlock, ThinkingBlock
 
 if TYPE_CHECKING:
@@ -193,17 +194,25 @@ def result_id(call: str) -> str:
 
 
 def history_before(state: ConversationState, turn: str) -> Transcript:
-    """Return what was said in the turns before one."""
+    """Return what was said in the turns before one, in its branch."""
     transcript = Transcript()
     calls: defaultdict[str, list[ToolCallState]] = defaultdict(list)
     for call in state.tool_calls:
         calls[call.message].append(call)
-    for message in state.messages:
+    for message in _branch_of(state, turn):
         if message.turn == turn:
             break
         if message.status != "discarded":
             _add(transcript, message, calls[message.message])
     return transcript
+
+
+def _branch_of(state: ConversationState, turn: str) -> list[MessageState]:
+    for asked in state.turns:
+        if asked.turn == turn:
+            branches = Branches(state)
+            return branches.messages_of(branches.line_to(asked.message))
+    return shown_messages(state)
 
 
 def content_of(message: MessageState) -> list[ContentBlock]:

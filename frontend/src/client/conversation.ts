@@ -1,8 +1,9 @@
 /** One conversation: a store of what there is to show, and what may be asked of it. */
 
+import { Branches } from "../branches";
 import { Chat } from "../chat";
 import type { Attachment } from "../content";
-import type { Event } from "../protocol";
+import type { Event, TurnTrace } from "../protocol";
 import type { Requests } from "../transport/requests";
 import type { ApprovalAnswer, Change } from "../view/types";
 import type { Credential } from "./credential";
@@ -89,9 +90,37 @@ export class Conversation extends Store<ConversationSnapshot> {
     });
   }
 
-  /** Put a message into the outbox and send it. */
-  send(text: string, attachments: readonly Attachment[] = []): void {
-    this.#chat.send(text, attachments);
+  /**
+   * Put a message into the outbox and send it.
+   *
+   * @param parent the user's message that it follows: an earlier one begins a branch,
+   *   `""` one at the beginning; absent, it goes on with the branch that is shown
+   */
+  send(text: string, attachments: readonly Attachment[] = [], parent?: string): void {
+    this.#chat.send(text, attachments, null, parent);
+  }
+
+  /** Ask a message of the user again, beside it; what was answered stays. */
+  regenerate(message: string): void {
+    this.#chat.regenerate(message);
+  }
+
+  /** Send another text beside a message of the user; what is attached stays. */
+  revise(message: string, text: string): void {
+    this.#chat.revise(message, text);
+  }
+
+  /** Show the branch of a user's message, to everybody, and go on there. */
+  async selectBranch(message: string): Promise<void> {
+    const problem = await this.#chat.selectBranch(message);
+    if (problem !== null) {
+      throw new StreamchatError(problem);
+    }
+  }
+
+  /** The versions of a user's message, it among them, as they were sent. */
+  siblings(message: string): readonly string[] {
+    return new Branches(this.#chat.state).siblings(message);
   }
 
   /** Stop the running turn and all that wait. */
@@ -161,6 +190,20 @@ export class Conversation extends Store<ConversationSnapshot> {
   /** The bytes of an attached file; `null` where they cannot be had. */
   download(artifact: string): Promise<Blob | null> {
     return this.#chat.attachedFile(artifact, this.#lifetime.signal);
+  }
+
+  /** Where the time of a turn went, and what was sent to a model for it. */
+  async trace(turn: string): Promise<TurnTrace> {
+    const { signal } = this.#lifetime;
+    const place = `turns/${encodeURIComponent(turn)}/trace`;
+    const came = await this.#chat.server.ask(
+      (id) => `conversations/${encodeURIComponent(id)}/${place}`,
+      { signal },
+    );
+    if ("problem" in came) {
+      throw new StreamchatError(came.problem);
+    }
+    return came.answer as TurnTrace;
   }
 
   /** Give the conversation another title. */

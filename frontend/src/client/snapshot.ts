@@ -1,5 +1,6 @@
 /** Values of a conversation that do not change, from the fold that changes in place. */
 
+import { shownMessages } from "../branches";
 import { openTurns } from "../turns";
 import type {
   BlockState,
@@ -33,6 +34,8 @@ export interface ConversationSnapshot extends ConversationState {
   readonly waiting: readonly TurnState[];
   /** The tool calls that wait for a person's answer. */
   readonly approvals: readonly ToolCallState[];
+  /** Of the messages those of the branch that is shown. */
+  readonly shown: readonly MessageState[];
 }
 
 type Item = MessageState | ToolCallState | TurnState;
@@ -53,6 +56,7 @@ export class SnapshotTaker {
     approval: call.approval && { ...call.approval },
   }));
   readonly #turns = new Copies<TurnState>((turn) => ({ ...turn }));
+  #shown: readonly MessageState[] = [];
 
   constructor(chat: ChatModel) {
     this.#chat = chat;
@@ -86,12 +90,14 @@ export class SnapshotTaker {
     const toolCalls = this.#toolCalls.of(state.tool_calls, (c) => c.tool_call, changed);
     const turns = this.#turns.of(state.turns, (t) => t.turn, changed);
     const copied = { ...state, messages, tool_calls: toolCalls, turns };
+    this.#shown = sameOr(this.#shown, shownMessages(copied));
     return {
       ...copied,
       ...{ connection, presence, isOffline, ...openTurns(copied) },
       outbox: [...outbox],
       requests: [...requests],
       approvals: toolCalls.filter(isAsking),
+      shown: this.#shown,
     };
   }
 }
@@ -122,12 +128,16 @@ class Copies<One extends Item> {
       return copy;
     });
     this.#byId = byId;
-    const isSame =
-      list.length === this.#list.length &&
-      list.every((one, at) => one === this.#list[at]);
-    this.#list = isSame ? this.#list : list;
+    this.#list = sameOr(this.#list, list);
     return this.#list;
   }
+}
+
+/** The list of before where there is the same in it. */
+function sameOr<One>(before: readonly One[], list: readonly One[]): readonly One[] {
+  const isSame =
+    list.length === before.length && list.every((one, at) => one === before[at]);
+  return isSame ? before : list;
 }
 
 function copyOf(block: BlockState, before: BlockState | undefined): BlockState {

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from typing_extensions import override
 
 from streamchat_nb.agent.agent import Agent, Turn, TurnLimits
-from streamchat_nb.agent.history import history_of
+from streamchat_nb.agent.history import history_of, thread_of
 from streamchat_nb.agent.runner import TurnRunner
 from streamchat_nb.conversation.log import LogWriter
 from streamchat_nb.conversation.memory import MemoryStore
@@ -54,7 +54,7 @@ class Conversation:
     def history(self) -> list[dict[str, Any]]:
         return history_of(self.state)
 
-    async def ask(
+    async def ask(  # noqa: PLR0913 (facts of one turn, by keyword)
         self,
         agent: Agent,
         text: str = "Hi",
@@ -64,6 +64,7 @@ class Conversation:
         cancel_at: int | None = None,
         limits: TurnLimits | None = None,
         is_superseded: Callable[[], bool] = lambda: False,
+        parent: str | None = None,
     ) -> e.TurnFinished:
         """Run a turn.
 
@@ -78,6 +79,7 @@ class Conversation:
                 message=message,
                 role="user",
                 author=USER,
+                parent=parent,
                 content=[TextBlock(text=text)],
             ),
             e.TurnStarted(turn=turn, message=message, agent=agent.name),
@@ -107,6 +109,7 @@ class Conversation:
             return Turn(
                 conversation=self.log.id,
                 turn=turn,
+                thread=thread_of(self.state, turn),
                 history=history_of(self.state, until_turn=turn),
                 tools=self.tools,
                 limits=limits or TurnLimits(),

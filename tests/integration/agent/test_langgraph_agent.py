@@ -139,8 +139,8 @@ def texts(talk: Conversation) -> list[str]:
     ]
 
 
-async def memory_of(graph: Any) -> list[Any]:
-    state = await graph.aget_state({"configurable": {"thread_id": "c_1"}})
+async def memory_of(graph: Any, thread: str = "c_1") -> list[Any]:
+    state = await graph.aget_state({"configurable": {"thread_id": thread}})
     return state.values.get("messages", [])
 
 
@@ -545,3 +545,29 @@ def test_the_conversation_goes_on_with_any_agent() -> None:
     last = cast("Any", built_in.requests[-1].messages)
     assert last[-1]["content"][0]["text"] == "seven"
     assert any(b.get("type") == "tool_result" for m in last for b in m["content"])
+
+
+def test_another_branch_is_remembered_apart_and_begins_with_all_before_it() -> None:
+    graph = create_agent(
+        says("One.", "Two.", "Instead.", "Three.", "On."), checkpointer=InMemorySaver()
+    )
+
+    def asked_of(memory: list[Any]) -> list[str]:
+        return [str(m.text) for m in memory if m.type == "human"]
+
+    async def play(talk: Conversation) -> None:
+        await talk.ask(agent_of(graph), "one")
+        first = talk.state.tip
+        await talk.ask(agent_of(graph), "two")
+        second = talk.state.tip
+        await talk.ask(agent_of(graph), "two, in short", parent=first)
+        branch = f"c_1:{talk.state.tip}"
+        await talk.ask(agent_of(graph), "after it")
+        await talk.ask(agent_of(graph), "three", parent=second)
+
+        assert asked_of(await memory_of(graph)) == ["one", "two", "three"]
+        memory = await memory_of(graph, branch)
+        assert asked_of(memory) == ["one", "two, in short", "after it"]
+        assert [str(m.text) for m in memory][1] == "One."
+
+    assert texts(in_conversation(play))[-1] == "On."

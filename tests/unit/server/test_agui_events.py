@@ -123,6 +123,9 @@ def test_snapshot_of_a_turn_fits_its_events(name: str, turn: str) -> None:
     fold = Fold()
     for event in LOGS[name]:
         fold.apply(event)
+    answered = fold.turn(turn)
+    tip = answered.message if answered else None
+    fold.apply(e.ConversationUpdated(seq=fold.seq + 1, tip=tip))
     late = history_before(fold.state, "no such turn")
     texts = {
         m.id: m.content
