@@ -255,10 +255,10 @@ def test_late_joiner_sees_the_tool_and_its_progress_at_once(
         open_page(page, server)
         say(page, "Who is Ada?")
         card = page.locator(".streamchat-tool", has_text="Using search_contacts…")
-        expect(card.locator(".streamchat-tool-progress")).to_be_visible()
+        expect(card.locator(".streamchat-tool-bar")).to_be_visible()
         watcher = watcher_of(page, browser, server)
         late = watcher.locator(".streamchat-tool", has_text="Using search_contacts…")
-        expect(late.locator(".streamchat-tool-progress")).to_be_visible(timeout=1_000)
+        expect(late.locator(".streamchat-tool-bar")).to_be_visible(timeout=1_000)
         for one in (page, watcher):
             answered(one)
         assert transcript_elements(page) == transcript_elements(watcher)

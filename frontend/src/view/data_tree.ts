@@ -51,13 +51,16 @@ function isFields(value: unknown): value is Fields {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** The table that rows of plain values are; null for anything else. */
+export function makeRowsTable(value: unknown): HTMLElement | null {
+  if (!Array.isArray(value)) return null;
+  const columns = columnsOf(value);
+  return columns === null ? null : makeTable(value, columns);
+}
+
 function makeValue(value: unknown, depth: number): HTMLElement {
   if (depth > DEEPEST) return makePlain("…");
-  if (Array.isArray(value)) {
-    const columns = columnsOf(value);
-    if (columns !== null) return makeTable(value, columns);
-    return makeList(value, depth);
-  }
+  if (Array.isArray(value)) return makeRowsTable(value) ?? makeList(value, depth);
   return isFields(value) ? makeFields(value, depth) : makePlain(value);
 }
 

@@ -67,12 +67,17 @@ function makeFolded(
   const size = more.entries(entries.length);
   const hint = make("span", "json-hint", hintOf(value, size));
   const fold = make("details", "json-fold", makeFold(label, hint));
-  onFirstOpen(fold, () => {
+  const fill = (): void => {
     const list = make("div", "json-entries");
     fold.append(list);
     showMore(list, entries, Array.isArray(value), openDepth - 1);
-  });
-  if (openDepth > 0) fold.open = true;
+  };
+  if (openDepth > 0) {
+    fold.open = true;
+    fill();
+  } else {
+    onFirstOpen(fold, fill);
+  }
   return fold;
 }
 

@@ -133,7 +133,7 @@ export class ThinkingPart implements MessagePart {
   }
 
   update([block]: readonly BlockState[], complete: boolean): void {
-    this.#view.update(block?.text ?? "", complete);
+    this.#view.update(block?.text ?? "", complete, block?.duration_ms);
   }
 }
 
@@ -150,7 +150,7 @@ export class ToolPart implements MessagePart {
     this.#message = message;
     this.#surroundings = surroundings;
     const { signal, parts } = surroundings;
-    this.card = new ToolCard(signal);
+    this.card = new ToolCard(surroundings);
     this.#approval = new Slot({
       ...{ part: parts.extras, name: strings.approval, signal },
       make: ({ ApprovalView }) => new ApprovalView(surroundings),
@@ -171,7 +171,10 @@ export class ToolPart implements MessagePart {
     const call = this.#surroundings.findCall(this.#message, block);
     if (call === undefined) {
       const { content } = block;
-      this.card.announce(content?.type === "tool_use" ? content.name : null);
+      this.card.announce(
+        content?.type === "tool_use" ? content.name : null,
+        block.text,
+      );
       return;
     }
     const turnRuns = this.#surroundings.turnRuns(call.turn);

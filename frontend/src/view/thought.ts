@@ -4,6 +4,7 @@ import { showControls } from "../markdown/hidden";
 import { appendVisible } from "../markdown/inline_view";
 import { make, makeProse, setText } from "./element";
 import { makeFold } from "./fold";
+import { formatDuration } from "./formats";
 import { strings } from "./strings";
 
 export class ThoughtView {
@@ -18,10 +19,12 @@ export class ThoughtView {
     this.element.addEventListener("toggle", () => this.#showText(), { signal });
   }
 
-  update(text: string, complete: boolean): void {
+  /** @param duration_ms how long it took, where that is known */
+  update(text: string, complete: boolean, duration_ms?: number | null): void {
     this.#text = text;
     this.element.hidden = complete && text.trim() === "";
-    setText(this.#title, complete ? strings.thought : strings.thinking);
+    const ended = duration_ms ? strings.thoughtFor(formatDuration(duration_ms)) : "";
+    setText(this.#title, complete ? ended || strings.thought : strings.thinking);
     this.#showText();
   }
 

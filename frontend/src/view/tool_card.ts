@@ -1,16 +1,17 @@
 /** One tool call: what is used while it is used, how it went, and its details. */
 
-import { removeHidden, showControls } from "../markdown/hidden";
-import { appendVisible } from "../markdown/inline_view";
-import { ActionsView } from "./actions";
+import { removeHidden } from "../markdown/hidden";
 import { make, setText } from "./element";
 import { formatDuration } from "./formats";
 import { type IconName, makeIcon } from "./icon";
+import type { Extras, Parts } from "./part";
+import { Slot } from "./slot";
 import { strings } from "./strings";
+import type { ToolDetails } from "./tool_details";
 import type { ToolCallState } from "./types";
 import { waitsForAnswer } from "./waits";
 
-const LONGEST_SHOWN = 20_000;
+const LONGEST_BRIEF = 120;
 const LONGEST_ERROR_LINE = 300;
 
 type End = Exclude<ToolCallState["status"], "requested" | "running">;
@@ -26,16 +27,6 @@ const ICONS: Readonly<Record<End | "waiting", IconName>> = {
   timeout: "cross",
   unknown: "warning",
 };
-
-/** JSON laid out to be read; other text as it is. */
-function layOut(text: string): string {
-  if (!/^\s*[[{]/.test(text)) return text;
-  try {
-    return JSON.stringify(JSON.parse(text), null, 2);
-  } catch {
-    return text;
-  }
-}
 
 function endOf(call: ToolCallState, turnRuns: boolean): End | null {
   if (call.status !== "requested" && call.status !== "running") return call.status;
@@ -56,35 +47,52 @@ export class ToolCard {
   readonly #icon = make("span", "tool-icon");
   readonly #label = make("span", "tool-label");
   readonly #duration = make("span", "tool-duration");
-  readonly #progress = make("div", "tool-progress");
-  readonly #progressText = make("span", "tool-progress-text");
+  /** What it is made with; while it runs, what it says. */
+  readonly #brief = make("span", "tool-brief");
   readonly #bar = make("progress", "tool-bar");
   readonly #error = make("div", "tool-error");
-  readonly #body = make("div", "tool-body");
-  readonly #signal: AbortSignal;
+  readonly #details: Slot<Extras, ToolDetails>;
   #shownIcon = "";
   #call: ToolCallState | null = null;
-  /** What the details show, so that they are made once. */
-  #shownBody: string | null = null;
+  /** Its input as far as the model has written it. */
+  #written = "";
+  /** When it began, by the clock of this page. */
+  #since: number | null = null;
+  #clock: ReturnType<typeof setInterval> | undefined;
 
-  constructor(signal: AbortSignal) {
-    this.#signal = signal;
+  constructor({
+    parts,
+    signal,
+  }: { readonly parts: Parts; readonly signal: AbortSignal }) {
+    this.#details = new Slot({
+      ...{ part: parts.extras, name: strings.toolInput, signal },
+      make: ({ ToolDetails }) => new ToolDetails(signal),
+    });
     this.#bar.max = 1;
-    this.#progress.append(this.#progressText, this.#bar);
-    const words = make("span", "tool-words", this.#label, this.#duration);
+    const words = make("span", "tool-words", this.#label, this.#brief, this.#duration);
     const chevron = makeIcon("chevron");
-    this.#summary.append(this.#icon, words, chevron, this.#progress, this.#error);
-    this.element.append(this.#summary, this.#body);
-    this.#progress.hidden = true;
+    this.#summary.append(this.#icon, words, chevron, this.#bar, this.#error);
+    const body = make("div", "tool-body", this.#details.element);
+    this.element.append(this.#summary, body);
+    this.#bar.hidden = true;
     this.#error.hidden = true;
+    signal.addEventListener("abort", () => clearInterval(this.#clock), { once: true });
     this.#showIcon("running");
     setText(this.#label, strings.preparingTool);
-    this.element.addEventListener("toggle", () => this.#showBody(), { signal });
+    this.element.addEventListener("toggle", () => this.#showDetails(), { signal });
   }
 
-  /** Before the call is known: the tool's name, once the model has said it. */
-  announce(name: string | null): void {
+  /**
+   * Before the call is known.
+   *
+   * @param name the tool's, once the model has said it
+   * @param written its input as far as the model has written it
+   */
+  announce(name: string | null, written: string): void {
     if (this.#call !== null) return;
+    this.#written = written;
+    setText(this.#brief, removeHidden(written.slice(-LONGEST_BRIEF)));
+    if (this.element.open) this.#showDetails();
     setText(
       this.#label,
       name === null ? strings.preparingTool : strings.toolRunning(removeHidden(name)),
@@ -100,13 +108,10 @@ export class ToolCard {
     this.element.dataset["status"] = state;
     this.#showIcon(state);
     setText(this.#label, labelOf(call, state));
-    setText(
-      this.#duration,
-      call.duration_ms == null ? "" : formatDuration(call.duration_ms),
-    );
+    this.#showDuration(call, state === "running" && call.status === "running");
     this.#showProgress(call, end === null);
     this.#showError(call, end);
-    if (this.element.open) this.#showBody();
+    if (this.element.open) this.#showDetails();
   }
 
   #showIcon(state: Shown): void {
@@ -118,15 +123,14 @@ export class ToolCard {
   }
 
   #showProgress(call: ToolCallState, running: boolean): void {
-    const text = running ? removeHidden(call.progress_message ?? "") : "";
+    const said = running ? call.progress_message : null;
+    setText(this.#brief, removeHidden(said ?? briefly(call.input)));
     const fraction = running ? (call.progress_fraction ?? null) : null;
-    setText(this.#progressText, text);
     this.#bar.hidden = fraction === null;
     this.#bar.setAttribute("aria-label", strings.toolProgress(removeHidden(call.name)));
     // What was is not left in the document: it depends on the state alone.
     if (fraction === null) this.#bar.removeAttribute("value");
     else this.#bar.value = Math.min(1, Math.max(0, fraction));
-    this.#progress.hidden = text === "" && fraction === null;
   }
 
   #showError(call: ToolCallState, end: End | null): void {
@@ -137,35 +141,38 @@ export class ToolCard {
   }
 
   /** Input and output, made when somebody looks. */
-  #showBody(): void {
+  #showDetails(): void {
     const call = this.#call;
-    if (!this.element.open || call === null) return;
-    const input = JSON.stringify(call.input, null, 2);
-    const output = call.output ?? null;
-    const shown = `${input}\n${output}`;
-    if (shown === this.#shownBody) return;
-    this.#shownBody = shown;
-    this.#body.replaceChildren(makeDetail(strings.toolInput, input));
-    if (call.where === "provider" && call.actions.length > 0) {
-      // Its links are of no action's bar: they are what was found.
-      const found = new ActionsView(() => undefined, this.#signal);
-      found.update(call.actions.filter(({ kind }) => kind === "link"));
-      this.#body.append(found.element);
+    this.#details.show(this.element.open, (view) => {
+      if (call === null) view.announce(this.#written);
+      else view.update(call);
+    });
+  }
+
+  /** Count the seconds while it runs, and none once it has ended. */
+  #showDuration(call: ToolCallState, runs: boolean): void {
+    if (!runs) {
+      clearInterval(this.#clock);
+      const { duration_ms } = call;
+      setText(this.#duration, duration_ms == null ? "" : formatDuration(duration_ms));
+    } else if (this.#since === null) {
+      const began = call.started_ts ?? 0;
+      const now = Date.now();
+      this.#since = began > 0 && began < now ? began : now;
+      this.#clock = setInterval(() => this.#tick(), 1_000);
     }
-    if (output === null) return;
-    this.#body.append(
-      makeDetail(strings.toolOutput, layOut(output) || strings.toolNoOutput),
-    );
-    if (call.truncated || output.length > LONGEST_SHOWN) {
-      this.#body.append(make("p", "tool-truncated", strings.toolTruncated));
-    }
+  }
+
+  #tick(): void {
+    const seconds = Math.floor((Date.now() - (this.#since ?? Date.now())) / 1_000);
+    setText(this.#duration, formatDuration(seconds * 1_000).replace(/[.,]0/, ""));
   }
 }
 
-function makeDetail(title: string, text: string): HTMLElement {
-  const pre = make("pre", "tool-text");
-  pre.tabIndex = 0;
-  appendVisible(pre, showControls(text.slice(0, LONGEST_SHOWN)));
-  const name = make("div", "tool-detail-title", title);
-  return make("div", "tool-detail", name, pre);
+/** The values that a call is made with, in a line. */
+function briefly(input: ToolCallState["input"]): string {
+  return Object.values(input)
+    .map((value) => (typeof value === "string" ? value : JSON.stringify(value)))
+    .join(", ")
+    .slice(0, LONGEST_BRIEF);
 }

@@ -43,7 +43,9 @@ export class WaterfallView {
     this.element.setAttribute("aria-label", more.timing);
     this.#notice = new NoticeView(signal);
     this.#requests = new RequestsView(signal);
-    const columns = ["timing-name", "", "timing-took"].map((name) => make("col", name));
+    const columns = ["timing-names", "", "timing-times"].map((name) =>
+      make("col", name),
+    );
     this.#table.append(
       make("colgroup", "", ...columns),
       makeHead(),

@@ -209,7 +209,7 @@ describe("a tool", () => {
     model.play(...thinking, ...usingTool, toolProgress("k1", "Page 3 of 5", 0.6));
     await paint();
     expect(texts(".streamchat-tool-label")).toEqual(["Using search_contacts…"]);
-    expect(texts(".streamchat-tool-progress-text")).toEqual(["Page 3 of 5"]);
+    expect(texts(".streamchat-tool-brief")).toEqual(["Page 3 of 5"]);
     expect(find<HTMLProgressElement>("progress").value).toBe(0.6);
     expect(findAll(".streamchat-spinner")).toHaveLength(1);
   });
@@ -244,10 +244,8 @@ describe("a tool", () => {
     expect(texts(".streamchat-tool-text")).toEqual([]);
     card.open = true;
     card.dispatchEvent(new Event("toggle"));
-    expect(texts(".streamchat-tool-text")).toEqual([
-      '{\n  "query": "Ada"\n}',
-      '[\n  {\n    "name": "Ada"\n  }\n]',
-    ]);
+    expect(texts(".streamchat-tool-text")).toEqual(['{\n  "query": "Ada"\n}']);
+    expect(texts(".streamchat-json-line")).toEqual(['name"Ada"']);
   });
 
   test.each([

@@ -93,6 +93,7 @@ def test_trace_is_found_in_a_log_of_many_pages(
 
     async def scenario(service: Service, _: object) -> None:
         log = await service.create(ADA)
+        turn = ""
         for number in range(5):
             turn = (await send(service, log, f"hello {number}")).turn
             await ended(log, turn)
