@@ -35,7 +35,7 @@ try {
   writeFileSync(
     page,
     `<!doctype html><meta charset="utf-8"><style>${styles}</style>` +
-      `<body><div class="streamchat" style="width:720px"></div><script>${script}</script>`,
+      `<body><div class="streamchat" style="width:720px;height:700px"></div><script>${script}</script>`,
   );
   const dom = execFileSync(
     browser,
