@@ -42,6 +42,8 @@ export class LocalServer {
   readonly events: Event[] = [];
   /** Method and path of each request, and each upgrade. */
   readonly requests: string[] = [];
+  /** The list of conversations. */
+  listed: readonly object[] = [];
   /** Values of the X-XSRFToken header that came with POST requests. */
   readonly xsrfTokens: (string | undefined)[] = [];
   xsrfToken = "x1";
@@ -325,6 +327,9 @@ export class LocalServer {
       case "GET agents":
         answer(200, { agents: [{ name: "a", model: "m", offline: true }] });
         break;
+      case "GET conversations":
+        answer(200, { conversations: this.listed, next: null });
+        return;
       case "POST conversations":
         answer(201, { id: this.made, log: "log1", head: 1, title: "" });
         break;

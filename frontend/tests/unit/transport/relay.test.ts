@@ -145,7 +145,10 @@ describe("a request that the kernel makes", () => {
     expect(isRelayed("POST", "conversations")).toBe(true);
     expect(isRelayed("POST", "conversations/c_1/artifacts?name=a.png")).toBe(true);
     expect(isRelayed("GET", "conversations/c_1/artifacts/a_1")).toBe(true);
-    for (const path of ["token", "session", "conversations", "conversations/c_1"]) {
+    expect(isRelayed("GET", "conversations?q=a%2Fb&limit=50")).toBe(true);
+    expect(isRelayed("DELETE", "conversations/c_1")).toBe(true);
+    expect(isRelayed("POST", "conversations/c_1/restore")).toBe(true);
+    for (const path of ["token", "session", "conversations/c_1", "conversations/a/b"]) {
       expect(isRelayed("GET", path)).toBe(false);
     }
   });
