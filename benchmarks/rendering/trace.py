@@ -85,7 +85,10 @@ def tracing(browser: Browser, page: Page) -> Generator[Traced]:
 
 
 def read_trace(events: Iterable[dict[str, Any]]) -> MainThread:
-    """Sum up the busiest main thread of a trace: the page's; others have no page."""
+    """Sum up the main thread of a trace that painted most: the page's.
+
+    The browser has others, for example for its own windows.
+    """
     threads: dict[tuple[int, int], list[dict[str, Any]]] = defaultdict(list)
     names: dict[tuple[int, int], str] = {}
     shifts: dict[int, float] = defaultdict(float)
@@ -98,7 +101,7 @@ def read_trace(events: Iterable[dict[str, Any]]) -> MainThread:
         elif event.get("ph") == "X" and "dur" in event:
             threads[thread].append(event)
     mains = [thread for thread, name in names.items() if name == "CrRendererMain"]
-    main = max(mains, key=lambda thread: sum(map(_cpu_us, _tasks(threads[thread]))))
+    main = max(mains, key=lambda thread: _frames(threads[thread]))
     spans = threads[main]
     tasks = _tasks(spans)
     groups_us = _group(spans)
@@ -107,7 +110,7 @@ def read_trace(events: Iterable[dict[str, Any]]) -> MainThread:
         longest_ms=_ms(max(map(_cpu_us, tasks), default=0)),
         longest_wall_ms=_ms(max((task["dur"] for task in tasks), default=0)),
         groups_ms={name: _ms(amount) for name, amount in sorted(groups_us.items())},
-        frames=sum(span["name"] == "Commit" for span in spans),
+        frames=_frames(spans),
         layouts=sum(span["name"] == "Layout" for span in spans),
         shift=round(shifts[main[0]], 4),
     )
@@ -115,6 +118,10 @@ def read_trace(events: Iterable[dict[str, Any]]) -> MainThread:
 
 def _tasks(spans: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [span for span in spans if span["name"] == _TASK]
+
+
+def _frames(spans: list[dict[str, Any]]) -> int:
+    return sum(span["name"] == "Commit" for span in spans)
 
 
 def _cpu_us(span: dict[str, Any]) -> float:
