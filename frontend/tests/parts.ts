@@ -1,5 +1,6 @@
 /** What views load when they need it, straight from the sources. */
 
+import * as cell from "../src/cell";
 import * as conversations from "../src/conversations";
 import * as extras from "../src/extras";
 import * as highlight from "../src/highlight";
@@ -10,6 +11,7 @@ import * as timing from "../src/timing";
 import { type FileName, Parts } from "../src/view/part";
 
 const FILES: Readonly<Record<FileName, unknown>> = {
+  cell,
   extras,
   panel,
   conversations,

@@ -132,7 +132,6 @@ class Chat(anywidget.AnyWidget):
     """
 
     _esm = _STATIC / "widget.js"
-    _css = _STATIC / "widget.css"
 
     conversation = traitlets.Unicode("").tag(sync=True)
     status = traitlets.Unicode("connecting").tag(sync=True)

@@ -36,8 +36,9 @@ _QUERY = r"(\?[A-Za-z0-9%._~*'()!=&:-]*)?"
 _ALLOWED = {
     "GET": re.compile(
         rf"(agents|models|health|conversations){_QUERY}"
-        rf"|static/(extras|conversations|highlight|panel|language_[a-z]+)\.js"
+        r"|static/[a-z_]{1,40}\.js"
         rf"|{_ONE}/artifacts/[A-Za-z0-9._:-]{{1,64}}"
+        rf"|{_ONE}/turns/[A-Za-z0-9._:-]{{1,64}}/trace"
     ),
     "POST": re.compile(rf"conversations|check|{_ONE}/(artifacts{_QUERY}|restore)"),
     "PATCH": re.compile(_ONE),

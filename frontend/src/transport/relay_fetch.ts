@@ -9,7 +9,7 @@ const PART_BYTES = 196_608;
 const CODES = 32_768;
 
 const RELAYED =
-  /^(GET (agents|models|health|conversations)\b[^/]*|POST (conversations|check)|(PATCH|DELETE) conversations\/[^/]+|POST conversations\/[^/]+\/restore|(GET|POST) conversations\/[^/]+\/artifacts.*)$/;
+  /^(GET (agents|models|health|conversations)\b[^/]*|POST (conversations|check)|(PATCH|DELETE) conversations\/[^/]+|POST conversations\/[^/]+\/restore|(GET|POST) conversations\/[^/]+\/artifacts.*|GET conversations\/[^/]+\/turns\/[^/]+\/trace)$/;
 
 /** Whether the kernel makes this request; `path` is relative to the API. */
 export function isRelayed(method: string, path: string): boolean {

@@ -24,6 +24,7 @@ interface Highlighter {
 
 /** The files that are loaded when they are needed. */
 export type FileName =
+  | "cell"
   | "extras"
   | "panel"
   | "timing"

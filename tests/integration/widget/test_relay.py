@@ -211,7 +211,7 @@ def test_only_listed_requests_are_made(server: ServerProcess, kernel: Kernel) ->
         ("GET", "agents/../token"),
         ("GET", f"conversations/{conversation}/artifacts/../../../token"),
         ("GET", "http://example.org/agents"),
-        ("DELETE", f"conversations/{conversation}"),
+        ("PUT", f"conversations/{conversation}"),
         ("GET", f"conversations/{conversation}"),
     ]
     for method, path in refused:

@@ -1,5 +1,8 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
-import widget, { type Traits, type WidgetModel } from "../../src/index";
+import { mountCell, type Traits, type WidgetModel } from "../../src/cell";
+import { KernelChannel } from "../../src/kernel_channel";
+import { fileLoader } from "../../src/lazy_files";
+import widget from "../../src/widget";
 import { servePage } from "./local_page";
 
 const page = servePage();
@@ -74,8 +77,13 @@ afterEach(() => {
 function render(model: Model, signal?: AbortSignal) {
   const el = document.createElement("div");
   document.body.append(el);
-  const end = widget.render({ model, el, signal });
+  const lifetime = new AbortController();
+  const end = (): void => lifetime.abort();
   ends.push(end);
+  const isOnly = model.get("through_kernel");
+  const kernel = { channel: new KernelChannel(model), isOnly };
+  const both = signal ? AbortSignal.any([signal, lifetime.signal]) : lifetime.signal;
+  mountCell({ model, el, signal: both, loadFile: fileLoader("/nowhere/", kernel) });
   return { el, end };
 }
 
@@ -222,13 +230,37 @@ describe("a widget", () => {
     expect(model.listenerCount).toBe(0);
     await vi.waitUntil(() => page.server.readers === 0);
   });
+});
 
-  test("that had ended before it began shows nothing", () => {
+describe("what travels with a widget", () => {
+  test("shows nothing where it had ended before it began", () => {
     const lifetime = new AbortController();
     lifetime.abort();
     const model = new Model();
+    const el = document.createElement("div");
 
-    expect(render(model, lifetime.signal).el.childElementCount).toBe(0);
+    ends.push(widget.render({ model, el, signal: lifetime.signal }));
+
+    expect(el.childElementCount).toBe(0);
+    expect(model.listenerCount).toBe(0);
+  });
+
+  test("says so where nobody has the chat, tries again, and leaves nothing", async () => {
+    const model = new Model();
+    model.traits.through_kernel = true;
+    const asked = vi.spyOn(model, "send").mockImplementation(() => {
+      throw new Error("The kernel is gone.");
+    });
+    const el = document.createElement("div");
+    const end = widget.render({ model, el });
+    await saw(el, "could not be loaded");
+
+    el.querySelector("button")?.click();
+    await vi.waitFor(() => expect(asked).toHaveBeenCalledTimes(2));
+    await saw(el, "could not be loaded");
+    end();
+
+    expect(el.textContent).toBe("");
     expect(model.listenerCount).toBe(0);
   });
 });

@@ -1,16 +1,18 @@
-/** The notebook widget: what anywidget loads and renders in a cell. */
+/** The chat in a cell: what the widget fetches and mounts. */
 
 import { onLanguage } from "./catalog";
 import { KernelChannel, type MessageModel } from "./kernel_channel";
 import { KernelData } from "./kernel_data";
-import { fileLoader } from "./lazy_files";
 import { type OpenedChat, openChat } from "./open_chat";
 import { SavedTranscript } from "./saved_transcript";
+import { addStyles } from "./styles";
 import { ChatView } from "./view/chat";
 import { ConversationsButton } from "./view/conversations_button";
 import { speak } from "./view/language";
 import { type LoadFile, Parts } from "./view/part";
 import type { Direction, Theme } from "./view/types";
+
+export { build } from "./build";
 
 /** The synced traits of `Chat` in Python; no secret is among them. */
 export interface Traits {
@@ -47,18 +49,29 @@ export interface RenderContext {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** What the widget gives to be shown. */
+export interface CellContext extends RenderContext {
+  /** Loads what the chat needs later, from where this file came. */
+  readonly loadFile: LoadFile;
+  readonly signal: AbortSignal;
+}
+
+/** What the file of the chat in a cell gives. */
+export interface CellFile {
+  mountCell(context: CellContext): void;
+}
+
 /** One chat for all views of a model, open while there is one of them. */
 class SharedChat {
   readonly opened: OpenedChat;
   readonly dataSource: KernelData;
-  readonly loadFile: LoadFile;
   readonly parts: Parts;
   readonly #lifetime = new AbortController();
   readonly #model: WidgetModel;
   #conversation: string;
   #views = 0;
 
-  constructor(model: WidgetModel) {
+  constructor(model: WidgetModel, loadFile: LoadFile) {
     this.#model = model;
     this.#conversation = model.get("conversation");
     const { signal } = this.#lifetime;
@@ -77,9 +90,8 @@ class SharedChat {
         tell(model, "conversation", id);
       },
     });
-    const { chat, staticUrl } = this.opened;
-    this.loadFile = fileLoader(staticUrl, kernel);
-    this.parts = new Parts(this.loadFile);
+    const { chat } = this.opened;
+    this.parts = new Parts(loadFile);
     chat.subscribe(({ kind }) => {
       if (kind === "connection") {
         tell(model, "status", statusOf(chat.connection.transport));
@@ -127,30 +139,25 @@ class SharedChat {
 
 const sharedChats = new WeakMap<WidgetModel, SharedChat>();
 
-function sharedChatOf(model: WidgetModel): SharedChat {
+function sharedChatOf(model: WidgetModel, loadFile: LoadFile): SharedChat {
   const known = sharedChats.get(model);
   if (known?.shows(model.get("conversation"))) {
     return known;
   }
-  const chat = new SharedChat(model);
+  const chat = new SharedChat(model, loadFile);
   sharedChats.set(model, chat);
   return chat;
 }
 
-/** Show the chat of a model in `el` until `signal` aborts or the result is called. */
-function render({ model, el, signal }: RenderContext): () => void {
-  const lifetime = new AbortController();
-  const end = (): void => lifetime.abort();
-  if (signal?.aborted) {
-    return end;
-  }
-  signal?.addEventListener("abort", end, { once: true });
+/** Show the chat of a model in `el` until `signal` aborts. */
+export function mountCell({ model, el, loadFile, signal }: CellContext): void {
+  addStyles(el);
   let view: { readonly chat: ChatView; readonly end: () => void } | undefined;
   let shown: SharedChat | undefined;
 
   const show = (): void => {
-    const shared = sharedChatOf(model);
-    if (shared === shown || lifetime.signal.aborted) {
+    const shared = sharedChatOf(model, loadFile);
+    if (shared === shown || signal.aborted) {
       return;
     }
     const viewLifetime = new AbortController();
@@ -187,8 +194,8 @@ function render({ model, el, signal }: RenderContext): () => void {
     show();
   };
   const speakAndShow = (): void => {
-    const shared = sharedChatOf(model);
-    const speaking = speak(model.get("language") ?? "auto", shared.loadFile);
+    const shared = sharedChatOf(model, loadFile);
+    const speaking = speak(model.get("language") ?? "auto", loadFile);
     if (speaking === null) {
       show();
       return;
@@ -203,15 +210,14 @@ function render({ model, el, signal }: RenderContext): () => void {
       view.chat.element.style.height = model.get("height");
     }
   };
-  listen(model, "change:conversation", show, lifetime.signal);
-  listen(model, "change:theme", setTheme, lifetime.signal);
-  listen(model, "change:height", setHeight, lifetime.signal);
-  listen(model, "change:language", speakAndShow, lifetime.signal);
-  listen(model, "change:direction", showAnew, lifetime.signal);
-  onLanguage(showAnew, lifetime.signal);
-  lifetime.signal.addEventListener("abort", () => view?.end(), { once: true });
+  listen(model, "change:conversation", show, signal);
+  listen(model, "change:theme", setTheme, signal);
+  listen(model, "change:height", setHeight, signal);
+  listen(model, "change:language", speakAndShow, signal);
+  listen(model, "change:direction", showAnew, signal);
+  onLanguage(showAnew, signal);
+  signal.addEventListener("abort", () => view?.end(), { once: true });
   speakAndShow();
-  return end;
 }
 
 function listen(
@@ -240,5 +246,3 @@ function statusOf(transport: string): Traits["status"] {
     ? transport
     : "connected";
 }
-
-export default { render };
