@@ -26,6 +26,7 @@ from streamchat_nb.client.answer import Answer, answer_of
 from streamchat_nb.client.discovery import ServerAddress, find_server
 from streamchat_nb.client.structured_output import StructuredOutput
 from streamchat_nb.client.sync_client import SyncClient, SyncConversation
+from streamchat_nb.conversation.branches import shown_messages
 from streamchat_nb.errors import ConnectError, StreamchatError, UsageError
 from streamchat_nb.protocol.events import TurnFinished
 from streamchat_nb.transcript.export import Format, export
@@ -328,7 +329,7 @@ class Chat(anywidget.AnyWidget):
 
     @property
     def messages(self) -> list[ChatMessage]:
-        """All messages of the conversation, oldest first.
+        """The messages of the branch that is shown, oldest first.
 
         Raises:
             ConnectError: The server cannot be found or reached.
@@ -342,7 +343,7 @@ class Chat(anywidget.AnyWidget):
                 status=message.status,
                 author=message.author.name,
             )
-            for message in self._state().messages
+            for message in shown_messages(self._state())
         ]
 
     def _state(self) -> ConversationState:
