@@ -258,16 +258,12 @@ class Service:
     async def delete(
         self, principal: Principal, conversation: str, *, forever: bool = False
     ) -> None:
-        """Put a conversation into the trash; its running turn is cancelled.
+        """Put a conversation into the trash, or delete it ``forever``, also from there.
 
-        Args:
-            principal: Whose.
-            conversation: Which one.
-            forever: Delete it for good, also one that is in the trash.
+        Its running turn is cancelled.
 
         Raises:
-            NotFound: There is none, or it is somebody else's; or it is in the trash
-                already, and is to stay there.
+            NotFound: As ``ConversationList.record``.
         """
         forever = forever or not self.conversations.has_trash
         record = await self.conversations.record(
@@ -489,8 +485,6 @@ class Service:
             for agent in await self._choices.described(turns)
         ]
 
-    # inside
-
     async def _warm(self) -> None:
         try:
             await self.agent.warm()
@@ -503,9 +497,8 @@ class Service:
             with suppress(StreamchatError):  # it has just ended, or cannot be written
                 await turns.cancel(turns.active_turn, and_queued=True)
         await turns.stop(timeout_s=STOP_TIMEOUT_S)
-        turns.log.close(
-            StoreError("The conversation was deleted.", code=DELETED, retryable=False)
-        )
+        deleted = "The conversation was deleted."
+        turns.log.close(StoreError(deleted, code=DELETED, retryable=False))
 
     async def _erase(self, conversation: str) -> None:
         await self._store.delete(conversation)
