@@ -14,12 +14,14 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Locator
 
-__all__ = ["PAGE_STATES", "State"]
+__all__ = ["PATIENCE_MS", "STATES", "State"]
 
 PATIENCE_MS = 30_000
+LAB_PATIENCE_MS = 90_000
 LANDSCAPE = (960, 640)
 PORTRAIT = (390, 760)
 NARROW = (420, 640)
+WIDE = (1200, 760)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +36,9 @@ class State:
         size: Of the window, in CSS pixels.
         dark: The dark colours.
         right_to_left: The page reads from right to left.
+        demo: The offline demo answers, in a server that has JupyterLab.
+        cells: Of a notebook, in which the chat is shown then.
+        list: The list of conversations stands beside the chat.
     """
 
     name: str
@@ -43,6 +48,9 @@ class State:
     size: tuple[int, int] = LANDSCAPE
     dark: bool = False
     right_to_left: bool = False
+    demo: bool = False
+    cells: tuple[str, ...] = ()
+    list: bool = False
 
 
 def _chart() -> bytes:
@@ -124,6 +132,14 @@ def _math(page: Page) -> None:
     expect(page.locator("math").first).to_be_attached(timeout=PATIENCE_MS)
 
 
+def _versions(page: Page) -> None:
+    _answered(page, "How do I sort people by name?")
+    page.get_by_role("button", name="Regenerate").click()
+    switch = page.locator(".streamchat-versions")
+    expect(switch.first).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_role("button", name="Stop")).to_be_hidden(timeout=PATIENCE_MS)
+
+
 def _right_to_left(page: Page) -> None:
     _answered(page, "كيف كانت المبيعات حسب المنطقة؟")
 
@@ -158,7 +174,68 @@ def _queued(page: Page) -> None:
     expect(page.locator(".streamchat-queued")).to_have_count(2, timeout=PATIENCE_MS)
 
 
-PAGE_STATES = (
+def _conversations(page: Page) -> None:
+    for question in ("How did sales do by region?", "Find the busiest hours of a log."):
+        _answered(page, question)
+        page.evaluate("() => { location.hash = ''; }")
+        _nothing(page)
+    _answered(page, "What is the normal distribution?")
+    rows = page.locator(".streamchat-conversations-row")
+    if not rows.first.is_visible():
+        page.get_by_role("button", name="Conversations").click()
+    expect(rows.nth(2)).to_be_visible(timeout=PATIENCE_MS)
+
+
+def _search(page: Page) -> None:
+    _conversations(page)
+    page.locator(".streamchat-conversations-search").fill("region")
+    found = page.locator(".streamchat-conversations-snippet mark")
+    expect(found.first).to_be_visible(timeout=PATIENCE_MS)
+
+
+def _waterfall(page: Page) -> None:
+    _answered(page, "Who is Ada?")
+    page.get_by_role("button", name="Timing").click()
+    expect(page.locator(".streamchat-timing-row").nth(2)).to_be_visible(
+        timeout=PATIENCE_MS
+    )
+
+
+def _cell(page: Page) -> None:
+    _run(page, "application:toggle-left-area")
+    _run(page, "notebook:run-all-cells")
+    chat = page.locator(".jp-OutputArea .streamchat")
+    expect(chat.locator(".streamchat-field")).to_be_visible(timeout=LAB_PATIENCE_MS)
+    chat.locator(".streamchat-field").fill("Who is Ada?")
+    chat.locator(".streamchat-field").press("Enter")
+    finished = chat.locator('.streamchat-answer[data-state="completed"]')
+    expect(finished).to_have_count(1, timeout=PATIENCE_MS)
+    chat.scroll_into_view_if_needed()
+
+
+def _side_panel(page: Page) -> None:
+    _run(page, "application:toggle-left-area")
+    _run(page, "notebook:run-all-cells")
+    expect(page.locator(".jp-OutputArea-output").first).to_be_visible(
+        timeout=LAB_PATIENCE_MS
+    )
+    _run(page, "streamchat:open")
+    chat = page.locator("#streamchat-panel .streamchat")
+    expect(chat.locator(".streamchat-field")).to_be_visible(timeout=LAB_PATIENCE_MS)
+    chat.locator(".streamchat-field").fill("Show me code")
+    chat.locator(".streamchat-field").press("Enter")
+    finished = chat.locator('.streamchat-answer[data-state="completed"]')
+    expect(finished).to_have_count(1, timeout=PATIENCE_MS)
+
+
+def _run(page: Page, command: str) -> None:
+    """Run a command of JupyterLab without waiting for its end."""
+    page.evaluate(
+        "(name) => { void window.jupyterapp.commands.execute(name); }", command
+    )
+
+
+STATES = (
     State(
         name="empty",
         title="Nothing said yet",
@@ -258,5 +335,52 @@ PAGE_STATES = (
         title="Files to be sent",
         text="Each file as a chip, with what will be sent of it.",
         arrange=_attachments,
+    ),
+    State(
+        name="branch-switch",
+        title="Two answers to one question",
+        text="Nothing is deleted: a switch goes from one to the other.",
+        arrange=_versions,
+    ),
+    State(
+        name="conversations",
+        title="Many conversations",
+        text="By day, with what is pinned on top; each has a menu.",
+        arrange=_conversations,
+        size=WIDE,
+        list=True,
+    ),
+    State(
+        name="search",
+        title="Search",
+        text="In all that was said, with the place where it was found.",
+        arrange=_search,
+        size=WIDE,
+        list=True,
+    ),
+    State(
+        name="waterfall",
+        title="Where the time went",
+        text="Each step and tool of an answer, and the request that went out.",
+        arrange=_waterfall,
+        demo=True,
+    ),
+    State(
+        name="jupyterlab-cell",
+        title="In a notebook cell",
+        text="The chat is the output of a cell, in JupyterLab's colours.",
+        arrange=_cell,
+        size=WIDE,
+        demo=True,
+        cells=("from streamchat_nb import Chat\n\nChat()",),
+    ),
+    State(
+        name="side-panel",
+        title="Beside the notebook",
+        text="JupyterLab's side panel; code becomes a cell by a button.",
+        arrange=_side_panel,
+        size=WIDE,
+        demo=True,
+        cells=("orders = [1284, 1102, 967, 1045]\nsum(orders)", "max(orders)"),
     ),
 )

@@ -16,7 +16,9 @@ MOST_STATE_BYTES = 120_000
 MOST_RECORDING_BYTES = 1_500_000
 NAMED = (
     *("empty", "thinking", "streaming", "tool-running", "approval", "error"),
-    *("long-code", "table", "dark", "narrow", "right-to-left", "phone"),
+    *("long-code", "table", "math", "branch-switch", "search", "dark", "narrow"),
+    *("right-to-left", "phone", "waterfall", "conversations", "settings"),
+    *("attachments", "jupyterlab-cell", "side-panel"),
 )
 """The states that must be shown, whatever others there are."""
 
