@@ -1,7 +1,7 @@
 """The protocol's types as data: what ``generate_protocol.py`` writes down.
 
 Types, defaults and prose are read from ``streamchat_nb/protocol`` and
-``streamchat_nb/conversation/state.py``; nothing about them is said here.
+``streamchat_nb/conversation/states.py``; nothing about them is said here.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, get_args
 import msgspec.inspect as types
 from msgspec import NODEFAULT, Struct
 
-from streamchat_nb.conversation import state
+from streamchat_nb.conversation import states
 from streamchat_nb.protocol import (
     agent_events,
     commands,
@@ -31,7 +31,7 @@ from streamchat_nb.protocol import (
 if TYPE_CHECKING:
     from types import ModuleType
 
-MODULES = (content, events, agent_events, limits, commands, frames, state, trace)
+MODULES = (content, events, agent_events, limits, commands, frames, states, trace)
 """In the order in which a reader meets them; each needs only those before it."""
 
 
@@ -219,7 +219,7 @@ def spell_single(type_: types.Type, dialect: Dialect) -> str:
         case types.DictType(value_type=value):
             return dialect.map_of.format(spell(value, dialect))
         case types.StructType(cls=cls):
-            is_state = cls.__module__ == state.__name__
+            is_state = cls.__module__ == states.__name__
             return f"{dialect.state_prefix if is_state else ''}{cls.__name__}"
         case types.StrType(pattern=str(pattern)):
             return string_name(pattern)
