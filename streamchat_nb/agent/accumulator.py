@@ -184,7 +184,10 @@ class MessageAccumulator:
             return []
         self.progress += 1
         events: list[ModelEvent] = []
-        handler(event, data, events)
+        try:
+            handler(event, data, events)
+        except _DECODE_ERRORS:  # in a part that only the handler reads
+            self._skip(data)
         return events
 
     def end(self) -> list[ModelEvent]:

@@ -350,6 +350,15 @@ def test_accumulator_tool_cut_by_the_length_is_truncated_for_good(reason: str) -
     assert "Ask for less" in error.message
 
 
+def test_accumulator_leaves_out_an_unknown_part_that_is_no_text() -> None:
+    accumulator = new_accumulator()
+    feed(accumulator, START, block_start(0, "web_search_tool_result"))
+    part = b'{"type":"content_block_delta","index":0,"delta":{"type":"x","\x80":"y"}}'
+    assert accumulator.feed("content_block_delta", part) == []
+    events = feed(accumulator, block_stop(0), *end("end_turn"))
+    assert isinstance(events[-1], ModelMessageStop)
+
+
 def test_accumulator_tool_without_block_stop_is_malformed() -> None:
     error = failure(START, *tool(0, '{"a": 1}')[:-1], *end("tool_use"))
     assert error.code == "model_stream_malformed"
