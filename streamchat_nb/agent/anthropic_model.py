@@ -255,7 +255,22 @@ def _described(entry: object) -> ModelDescription | None:
         name=name if isinstance(name, str) and name else id_,
         efforts=tuple(e for e in _EFFORTS if _fields(efforts.get(e)).get("supported")),
         thinking=bool(_fields(capabilities.get("thinking")).get("supported")),
+        context_tokens=_context_tokens(fields),
     )
+
+
+def _context_tokens(fields: dict[str, Any]) -> int | None:
+    """Return what an endpoint says of it: Anthropic's, vLLM's or llama.cpp's way."""
+    meta = _fields(fields.get("meta"))
+    for value in (
+        fields.get("max_input_tokens"),
+        fields.get("max_model_len"),
+        meta.get("n_ctx"),
+        meta.get("n_ctx_train"),
+    ):
+        if type(value) is int and value > 0:
+            return value
+    return None
 
 
 def _fields(value: object) -> dict[str, Any]:

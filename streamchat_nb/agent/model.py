@@ -41,12 +41,15 @@ class ModelDescription:
         name: For people; the id where there is none.
         efforts: Those that it takes; empty where it takes none, or nothing is known.
         thinking: Whether it can think before it answers, as far as is known.
+        context_tokens: The most tokens of a request and its answer; ``None`` where the
+            endpoint does not say.
     """
 
     id: str
     name: str
     efforts: tuple[Effort, ...] = ()
     thinking: bool = False
+    context_tokens: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from streamchat_nb.agent.context_sizes import context_tokens_of
 from streamchat_nb.agent.model import Effort  # noqa: TC001 - msgspec reads it
 from streamchat_nb.errors import StreamchatError
 
@@ -22,13 +23,17 @@ LIST_TIMEOUT_S = 10.0
 
 
 class ModelEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """A model; ``efforts`` are those that it takes, none where that is not known."""
+    """A model; ``efforts`` are those that it takes, none where that is not known.
+
+    ``context_tokens``: the most tokens of a request and its answer, where it is known.
+    """
 
     id: str
     name: str
     efforts: list[Effort] = []
     thinking: bool = False
     default: bool = False
+    context_tokens: int | None = None
 
 
 class ModelList(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,7 +68,9 @@ class ModelChoices:
 
     async def _asked(self, agent: Agent) -> ModelList:
         own = agent.model_name
-        known = [ModelEntry(id=own, name=own, default=True)] if own else []
+        size = context_tokens_of(own)
+        entry = ModelEntry(id=own, name=own, default=True, context_tokens=size)
+        known = [entry] if own else []
         try:
             async with asyncio.timeout(LIST_TIMEOUT_S):
                 found = await agent.models()
@@ -83,6 +90,7 @@ class ModelChoices:
                 efforts=[*model.efforts],
                 thinking=model.thinking,
                 default=model.id == own,
+                context_tokens=model.context_tokens or context_tokens_of(model.id),
             )
             for model in found
         ]

@@ -475,6 +475,7 @@ def test_model_lists_what_its_endpoint_has() -> None:
             {
                 "id": "claude-a",
                 "display_name": "Claude A",
+                "max_input_tokens": 200_000,
                 "capabilities": {
                     "thinking": {"supported": True},
                     "effort": {
@@ -487,6 +488,8 @@ def test_model_lists_what_its_endpoint_has() -> None:
             },
             {"id": "old", "lifecycle": "retired"},
             {"id": "llama", "object": "model"},
+            {"id": "gguf", "meta": {"n_ctx_train": 8_192, "n_params": 1}},
+            {"id": "vllm", "max_model_len": 4_096, "max_input_tokens": None},
             {"object": "model"},
             7,
         ]
@@ -502,9 +505,15 @@ def test_model_lists_what_its_endpoint_has() -> None:
 
     assert asyncio.run(found()) == [
         ModelDescription(
-            id="claude-a", name="Claude A", efforts=("low", "max"), thinking=True
+            id="claude-a",
+            name="Claude A",
+            efforts=("low", "max"),
+            thinking=True,
+            context_tokens=200_000,
         ),
         ModelDescription(id="llama", name="llama"),
+        ModelDescription(id="gguf", name="gguf", context_tokens=8_192),
+        ModelDescription(id="vllm", name="vllm", context_tokens=4_096),
     ]
     assert endpoint.requests[0].url.path == "/v1/models"
 
