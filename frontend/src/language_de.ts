@@ -169,6 +169,8 @@ const strings: Catalogs["strings"] = {
   // Announcements
   announceAnswer: "Antwort vollständig.",
   announceSent: "Nachricht gesendet.",
+  spokenCode: "Code",
+  spokenFormula: "Formel",
 
   // Settings
   settings: "Einstellungen",
@@ -177,6 +179,14 @@ const strings: Catalogs["strings"] = {
 
   // Usage
   usageTitle: "Tokens und Kosten",
+  context: "Kontext",
+  contextUse: (tokens, limit, percent) =>
+    limit === null
+      ? plural(tokens, { one: "# Token", other: "# Tokens" })
+      : `${formatNumber(tokens)} von ${formatNumber(limit)} Tokens, ${formatNumber(percent)} %`,
+  contextNearlyFull: "Fast voll",
+  contextAdvice:
+    "Am besten ein neues Gespräch beginnen und das Wichtige mitnehmen, oder ein Modell wählen, das mehr liest. Nichts geht verloren.",
 };
 
 const more: Catalogs["more"] = {
@@ -484,8 +494,10 @@ const more: Catalogs["more"] = {
   nothingToRegenerate: "Es gibt keine Nachricht, die neu zu beantworten wäre.",
   stopFirst: "Gerade entsteht eine Antwort: bitte erst stoppen.",
   nothingToExport: "Es gibt noch nichts zu speichern.",
+  outOfReach:
+    "Nur der Kernel erreicht von hier aus den Server: Auf dem Server geöffnet, lässt sich das Gespräch als Datei speichern.",
   exporting: "Der Browser speichert es als Datei.",
-  noFormat: (formats) => `Zur Wahl stehen ${formats.join(", ")}.`,
+  noFormat: (formats) => `Zur Wahl stehen ${formats}.`,
   nothingRuns: "Gerade läuft keine Antwort.",
   noAnswerToCopy: "Es gibt keine Antwort zum Kopieren.",
   noCodeToCopy: "Es gibt keinen Code zum Kopieren.",

@@ -8,6 +8,7 @@ import type { CellFile, RenderContext } from "./cell";
 import { discoverSite } from "./credentials";
 import { KernelChannel } from "./kernel_channel";
 import { fileLoader } from "./lazy_files";
+import { widgetWords } from "./widget_words";
 
 /** Loading that takes longer is said. */
 const SLOW_AFTER_MS = 1_000;
@@ -16,18 +17,18 @@ const SLOW_AFTER_MS = 1_000;
 function render({ model, el, signal }: RenderContext): () => void {
   const lifetime = new AbortController();
   const end = (): void => lifetime.abort();
-  if (signal?.aborted) end();
+  if (signal?.aborted) return end;
   signal?.addEventListener("abort", end, { once: true });
   const site = discoverSite({ document, location }, model.get("base_url"));
   const loadFile = fileLoader(new URL("streamchat/static/", site.baseUrl).href, {
     channel: new KernelChannel(model),
     isOnly: model.get("through_kernel") === true,
   });
+  const words = widgetWords(model.get("language") ?? "auto");
   const open = async (): Promise<void> => {
-    const slow = setTimeout(
-      () => el.replaceChildren("Loading the chat…"),
-      SLOW_AFTER_MS,
-    );
+    const slow = setTimeout(() => {
+      if (!lifetime.signal.aborted) el.replaceChildren(words.loading);
+    }, SLOW_AFTER_MS);
     try {
       const { mountCell } = (await loadFile("cell")) as CellFile;
       clearTimeout(slow);
@@ -37,24 +38,16 @@ function render({ model, el, signal }: RenderContext): () => void {
       }
     } catch {
       clearTimeout(slow);
-      if (!lifetime.signal.aborted) el.replaceChildren(...notLoaded(() => void open()));
+      if (lifetime.signal.aborted) return;
+      const again = document.createElement("button");
+      again.textContent = words.tryAgain;
+      again.addEventListener("click", () => void open(), { once: true });
+      el.replaceChildren(words.notLoaded, " ", again);
     }
   };
   lifetime.signal.addEventListener("abort", () => el.replaceChildren(), { once: true });
   void open();
   return end;
-}
-
-/** What is said where neither the server nor the kernel has the chat; in English, as no words came. */
-function notLoaded(again: () => void): (Node | string)[] {
-  const button = document.createElement("button");
-  button.textContent = "Try again";
-  button.addEventListener("click", again, { once: true });
-  return [
-    "The chat could not be loaded: neither the Jupyter server nor the kernel answers. " +
-      "What was said is kept on the server. Start the kernel or run this cell again. ",
-    button,
-  ];
 }
 
 export default { render };

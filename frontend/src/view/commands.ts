@@ -65,7 +65,8 @@ export const COMMANDS: readonly Command[] = [
     run: (steering, format) => {
       if (format === "") steering.exportAs("md");
       else if (format in more.exportFormats) steering.exportAs(format);
-      else steering.say(more.noFormat(Object.keys(more.exportFormats)), true);
+      else
+        steering.say(more.noFormat(Object.keys(more.exportFormats).join(", ")), true);
     },
   },
   {

@@ -311,8 +311,10 @@ const english = {
   nothingToRegenerate: "There is no message to answer again.",
   stopFirst: "An answer is being written: stop it first.",
   nothingToExport: "There is nothing to save yet.",
+  outOfReach:
+    "Only the kernel reaches the server from here: open the conversation on the server to save it as a file.",
   exporting: "The browser saves it as a file.",
-  noFormat: (formats: readonly string[]) => `Choose one of ${formats.join(", ")}.`,
+  noFormat: (formats: string) => `Choose one of ${formats}.`,
   nothingRuns: "There is no answer to stop.",
   noAnswerToCopy: "There is no answer to copy.",
   noCodeToCopy: "There is no code to copy.",

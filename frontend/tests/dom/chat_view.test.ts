@@ -626,7 +626,7 @@ describe("announcements", () => {
       model.play(delta("a1", "b0", piece));
       await paint();
     }
-    expect(announced()).toEqual(["Agent is thinking…", "Ada is a contact ."]);
+    expect(announced()).toEqual(["Agent is thinking…", "Ada is a contact."]);
     const text = "Ada is a **contact**. She works at v1.2 Ltd";
     model.play(completes("a1", [textContent(text)]), turnFinished("t1", "completed"));
     await paint();
