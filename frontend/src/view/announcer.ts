@@ -1,19 +1,18 @@
 /** Telling a screen reader what happens, in sentences. */
 
 import { make } from "./element";
+import { SpokenText } from "./spoken_text";
 
 const KEPT = 8;
 /** Marks within a sentence; an underscore inside a name is none. */
 const MARKS = /[*`]+|(?<!\w)_+|_+(?!\w)/g;
 /** Marks between sentences and cells, with the line under a table's head. */
 const BREAKS = /[#|>]+|:?-{3,}:?|^\s*-(?: \[.\])? /gm;
-const SENTENCE_END = /[.!?]+(?=\s)|\n/g;
 
 /** A polite live region that nobody sees. */
 export class Announcer {
   readonly element = make("div", "announcer");
-  /** How much of each text was said. */
-  readonly #said = new Map<string, number>();
+  readonly #spoken = new Map<string, SpokenText>();
 
   constructor() {
     this.element.setAttribute("role", "status");
@@ -35,26 +34,25 @@ export class Announcer {
 
   /** Say the sentences of a growing text that are complete and were not said yet. */
   sayGrowing(id: string, text: string): void {
-    const from = this.#said.get(id) ?? 0;
-    const rest = text.slice(from);
-    let end = 0;
-    for (const found of rest.matchAll(SENTENCE_END))
-      end = found.index + found[0].length;
-    if (end > 0) {
-      this.#said.set(id, from + end);
-      this.say(rest.slice(0, end));
-    }
+    this.say(this.#spokenOf(id).take(text, false));
   }
 
   /** A text is complete: say what is left of it. */
   sayRest(id: string, text: string): void {
-    const from = this.#said.get(id) ?? 0;
-    this.#said.set(id, text.length);
-    this.say(text.slice(from));
+    this.say(this.#spokenOf(id).take(text, true));
   }
 
   /** Text that was there before the reader came is not news. */
-  skip(id: string, length: number): void {
-    this.#said.set(id, length);
+  skip(id: string, text: string): void {
+    this.#spokenOf(id).take(text, false);
+  }
+
+  #spokenOf(id: string): SpokenText {
+    let spoken = this.#spoken.get(id);
+    if (spoken === undefined) {
+      spoken = new SpokenText();
+      this.#spoken.set(id, spoken);
+    }
+    return spoken;
   }
 }

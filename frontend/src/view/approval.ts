@@ -58,6 +58,8 @@ export class ApprovalView {
   #call: ToolCallState | null = null;
   #shown = "";
   #language = "json";
+  /** An answer is on its way: no button does anything more, or loses the focus. */
+  #isAnswered = false;
 
   constructor(surroundings: ApprovalSurroundings) {
     this.#surroundings = surroundings;
@@ -97,6 +99,13 @@ export class ApprovalView {
       signal,
     );
     this.#buttons.append(allow, this.#remember, this.#edit, this.#leave, deny);
+    this.#buttons.addEventListener(
+      "click",
+      (event) => {
+        if (this.#isAnswered) event.stopPropagation();
+      },
+      { signal, capture: true },
+    );
     this.element.append(
       this.#prompt,
       this.#code,
@@ -122,9 +131,9 @@ export class ApprovalView {
     this.#showProblem(
       request?.status === "failed" ? (request.error?.message ?? "") : "",
     );
-    for (const button of this.#buttons.querySelectorAll("button")) {
-      button.disabled = request?.status === "sending";
-    }
+    this.#isAnswered = request?.status === "sending";
+    for (const button of this.#buttons.children)
+      button.setAttribute("aria-disabled", String(this.#isAnswered));
   }
 
   #showInput(call: ToolCallState): void {

@@ -1,7 +1,7 @@
 /** One conversation of the list: its title, what was found in it, and its menu. */
 
 import type { Entry, Shelf } from "./conversation_entries";
-import { make, makeButton, setText } from "./element";
+import { make, makeButton, makeProse, setText } from "./element";
 import { makeIcon } from "./icon";
 import { more } from "./more_strings";
 import { strings } from "./strings";
@@ -18,9 +18,9 @@ export class ConversationRow {
   /** What opens it, and has the focus of the row. */
   readonly button: HTMLButtonElement;
   readonly #menu: HTMLButtonElement;
-  readonly #title = make("span", "conversations-title");
+  readonly #title = makeProse("span", "conversations-title");
   readonly #mark = make("span", "conversations-mark");
-  readonly #snippet = make("span", "conversations-snippet");
+  readonly #snippet = makeProse("span", "conversations-snippet");
   readonly #options: RowOptions;
   #entry: Entry;
   #field: HTMLInputElement | null = null;

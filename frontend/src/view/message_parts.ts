@@ -179,9 +179,11 @@ export class ToolPart implements MessagePart {
     }
     const turnRuns = this.#surroundings.turnRuns(call.turn);
     this.card.update(call, turnRuns);
-    this.#approval.show(waitsForAnswer(call, turnRuns), (view) =>
-      view.update(call, turnRuns),
-    );
+    const waits = waitsForAnswer(call, turnRuns);
+    const approval = this.#approval.view?.element;
+    const hadFocus = approval?.contains(document.activeElement);
+    this.#approval.show(waits, (view) => view.update(call, turnRuns));
+    if (hadFocus && !waits) this.card.focus();
     this.#display.show(call.display.length > 0, (view) => view.update(call.display));
   }
 }

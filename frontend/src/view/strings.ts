@@ -163,6 +163,9 @@ const english = {
   // Announcements
   announceAnswer: "Answer complete.",
   announceSent: "Message sent.",
+  /** Said in place of it. */
+  spokenCode: "code",
+  spokenFormula: "formula",
 
   // Settings
   settings: "Settings",

@@ -114,6 +114,10 @@ export class ToolCard {
     if (this.element.open) this.#showDetails();
   }
 
+  focus(): void {
+    this.#summary.focus({ preventScroll: true });
+  }
+
   #showIcon(state: Shown): void {
     if (this.#shownIcon === state) return;
     this.#shownIcon = state;

@@ -322,7 +322,7 @@ export class Transcript {
 
   #skipAnnounced(message: MessageState): void {
     message.blocks.forEach((block, at) => {
-      this.#announcer.skip(`${message.message}/${at}`, block.text.length);
+      this.#announcer.skip(`${message.message}/${at}`, block.text);
     });
   }
 }

@@ -102,6 +102,29 @@ describe("an approval", () => {
     expect(shown(".streamchat-approval")).toEqual([]);
   });
 
+  test("keeps the focus while it is answered, and hands it to its card", async () => {
+    await open({ code: "1" }, "exec");
+    const deny = shown(".streamchat-approval button").at(-1);
+    deny?.focus();
+    model.setRequests([
+      { key: "r1", kind: "approve", turn: "t1", text: "p1", status: "sending" },
+    ]);
+    await paint();
+    expect(deny?.getAttribute("aria-disabled")).toBe("true");
+    expect(document.activeElement).toBe(deny);
+    press("Deny");
+    expect(model.asked).toEqual([]);
+    model.play({
+      type: "tool.approval_resolved",
+      turn: "t1",
+      approval: "p1",
+      tool_call: "k1",
+      decision: "denied",
+    });
+    await paint();
+    expect(document.activeElement).toBe(shown(".streamchat-tool-summary")[0]);
+  });
+
   test("may allow a tool for the whole conversation", async () => {
     await open({ name: "Ada" }, "write");
     press("Allow in this conversation");
