@@ -70,12 +70,15 @@ export class Completion {
     const { field, signal } = options;
     this.#list.id = this.#id;
     this.#list.setAttribute("role", "listbox");
+    this.#list.tabIndex = 0; // it may be longer than there is room
     this.#note.setAttribute("role", "status");
     this.element.append(this.#list, this.#note);
     if (this.#floats) this.element.popover = "manual";
     field.setAttribute("aria-autocomplete", "list");
     this.close();
-    field.addEventListener("blur", () => this.close(), { signal });
+    for (const one of [field, this.#list] as readonly HTMLElement[])
+      one.addEventListener("blur", (event) => this.#onBlur(event), { signal });
+    this.#list.addEventListener("keydown", (event) => this.#onKey(event), { signal });
     // Before the field loses the focus, which closes the list.
     this.element.addEventListener("pointerdown", (event) => event.preventDefault(), {
       signal,
@@ -128,13 +131,29 @@ export class Completion {
     this.#asking?.abort();
     this.#asking = null;
     this.#choices = [];
-    if (this.#floats && this.isOpen && this.element.isConnected)
-      this.element.hidePopover();
+    const wasOpen = this.isOpen;
     this.element.hidden = true;
+    if (this.#floats && wasOpen && this.element.isConnected) this.element.hidePopover();
     this.#list.replaceChildren();
     const { field } = this.#options;
+    this.#list.removeAttribute("aria-activedescendant");
     for (const name of ["haspopup", "controls", "activedescendant"])
       field.removeAttribute(`aria-${name}`);
+  }
+
+  /** It is there as long as its field or itself has the focus. */
+  #onBlur({ relatedTarget }: FocusEvent): void {
+    if (relatedTarget !== this.#list && relatedTarget !== this.#options.field)
+      this.close();
+  }
+
+  /** In the list the keys are those of the field, which goes on when it closes. */
+  #onKey(event: KeyboardEvent): void {
+    const { field } = this.#options;
+    if (event.isComposing || !this.takeKey(event)) return;
+    event.preventDefault();
+    event.stopPropagation(); // it would stop the answer
+    if (!this.isOpen) field.focus();
   }
 
   async #wait(coming: Promise<Offers>, asking: AbortController): Promise<void> {
@@ -213,7 +232,8 @@ export class Completion {
     [...this.#list.children].forEach((option, index) => {
       option.setAttribute("aria-selected", String(index === at));
     });
-    this.#options.field.setAttribute("aria-activedescendant", `${this.#id}-${at}`);
+    for (const one of [this.#list, this.#options.field])
+      one.setAttribute("aria-activedescendant", `${this.#id}-${at}`);
   }
 
   #take(at: number, how: "choose" | "complete"): void {

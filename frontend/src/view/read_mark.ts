@@ -2,7 +2,7 @@
 
 import type { ChatModel } from "./types";
 
-/** At most one note in this time: the others wait for it. */
+/** At most one note in this time, the first at once: its reader may go. */
 const PAUSE_MS = 1_000;
 
 /** Tell the server what was read in `element`, until `signal` aborts. */
@@ -12,9 +12,9 @@ export function noteReading(
   signal: AbortSignal,
 ): void {
   let noted: string | undefined;
-  let isSoon = false;
+  let pause: ReturnType<typeof setTimeout> | undefined;
+  let isDue = false;
   const note = (): void => {
-    isSoon = false;
     const { conversation, messages, seq } = model.state;
     const last = [...messages]
       .reverse()
@@ -23,6 +23,7 @@ export function noteReading(
     if (signal.aborted || last === undefined || last.message === noted || !isSeen)
       return;
     noted = last.message;
+    pause = setTimeout(goOn, PAUSE_MS);
     const body = { read_seq: seq };
     void model.server
       .ask(`conversations/${conversation}`, { method: "PATCH", body, signal })
@@ -31,8 +32,13 @@ export function noteReading(
       });
   };
   const soon = (): void => {
-    if (!isSoon) setTimeout(note, PAUSE_MS);
-    isSoon = true;
+    if (pause === undefined) note();
+    else isDue = true;
+  };
+  const goOn = (): void => {
+    pause = undefined;
+    if (isDue) note();
+    isDue = false;
   };
   soon();
   model.subscribe(({ kind }) => {

@@ -242,15 +242,21 @@ describe("commands", () => {
     type("/export pdf");
     await settle();
     press("Enter");
+    const refused = hint();
+    model.server.isInReach = false;
+    type("/export md");
+    press("Escape");
+    press("Enter");
     click.mockRestore();
 
     expect(saved).toEqual([
       "http://localhost/streamchat/api/conversations/c/export?format=ipynb",
     ]);
-    expect([hint(), field().value]).toEqual([
+    expect([refused, field().value]).toEqual([
       "Choose one of md, html, ipynb, json.",
       "",
     ]);
+    expect(hint()).toContain("Only the kernel reaches the server");
   });
 
   test("open the settings, the check and the list of keys", async () => {
@@ -267,6 +273,25 @@ describe("commands", () => {
     expect(texts("dialog kbd")).toContain("/rename");
     dialog()?.close();
     expect(dialog()).toBeUndefined();
+  });
+
+  test("may be gone through in their list as in the field", async () => {
+    await open();
+    type("/");
+    const [list] = all<HTMLElement>('[role="listbox"]');
+    list?.focus();
+    press("ArrowDown");
+    const active = document.getElementById(
+      list?.getAttribute("aria-activedescendant") ?? "",
+    );
+    expect(active?.getAttribute("aria-selected")).toBe("true");
+    expect(active).toBe(list?.children[1]);
+    press("Escape");
+    expect([offered(), document.activeElement]).toEqual([[], field()]);
+    type("/s");
+    list?.focus();
+    list?.blur();
+    expect(offered()).toEqual([]);
   });
 
   test("that are sent before their code is there wait for it", async () => {
