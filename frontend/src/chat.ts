@@ -74,6 +74,8 @@ export class Chat implements ChatModel {
     });
     this.server = new RequestAccess({
       ...{ requests: options.requests, apiUrl: options.apiUrl, signal },
+      isInReach: () =>
+        options.kernel?.isOnly !== true && this.connection.transport !== "relay",
       channel: options.kernel?.channel ?? null,
       begun: (ended) => this.#files.begun(ended),
     });

@@ -5,6 +5,7 @@
  * the page for as long as that is open: what it uses of this file is numbered.
  */
 
+import { shownMessages } from "./branches";
 import { discoverSite } from "./credentials";
 import { lastCode } from "./last_code";
 import { fileLoader } from "./lazy_files";
@@ -64,6 +65,6 @@ export async function mountChat(
   return {
     focus: () => view.focus(),
     write: (text, why) => view.write(text, why),
-    lastCode: () => lastCode(chat.state.messages),
+    lastCode: () => lastCode(shownMessages(chat.state)),
   };
 }

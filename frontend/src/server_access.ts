@@ -9,6 +9,8 @@ export interface RequestAccessOptions {
   readonly requests: Requests;
   /** URL of the API, ending in `/`. */
   readonly apiUrl: string;
+  /** Whether the browser itself reaches the server. */
+  readonly isInReach: () => boolean;
   /** The messages of the kernel behind the chat. */
   readonly channel: KernelChannel | null;
   /** Waits for the conversation; makes it where there is none. */
@@ -26,6 +28,10 @@ export class RequestAccess implements ServerAccess {
 
   get apiUrl(): string {
     return this.#options.apiUrl;
+  }
+
+  get isInReach(): boolean {
+    return this.#options.isInReach();
   }
 
   get channel(): KernelChannel | null {

@@ -39,6 +39,7 @@ export type ScriptedEvent = { readonly type: string } & Readonly<
 /** A server whose answers are written down: by method and path, in order. */
 export class ScriptedServer implements ServerAccess {
   apiUrl = "http://localhost/streamchat/api/";
+  isInReach = true;
   channel: KernelChannel | null = null;
   /** What is answered, by `GET models` and the like; an error body is a problem. */
   readonly answers = new Map<string, unknown>();

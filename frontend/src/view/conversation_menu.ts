@@ -4,14 +4,14 @@ import type { Entry, Shelf } from "./conversation_entries";
 import { type MenuAction, menuActions } from "./conversation_row";
 import { make, makeButton } from "./element";
 import { more } from "./more_strings";
+import type { ServerAccess } from "./types";
 
 const FORMATS = ["md", "html", "ipynb", "json"] as const;
 
 export interface MenuOptions {
   readonly signal: AbortSignal;
   readonly act: (action: MenuAction, entry: Entry) => void;
-  /** URL of the API, ending in `/`. */
-  readonly apiUrl: () => string;
+  readonly server: () => ServerAccess | null;
 }
 
 export class ConversationMenu {
@@ -78,7 +78,14 @@ export class ConversationMenu {
   }
 
   #links({ id }: Entry): HTMLElement[] {
-    const apiUrl = this.#options.apiUrl();
+    const server = this.#options.server();
+    if (server?.isInReach !== true) {
+      const note = make("p", "conversations-menu-note", more.outOfReach);
+      note.setAttribute("aria-disabled", "true");
+      note.tabIndex = -1;
+      return [note];
+    }
+    const { apiUrl } = server;
     const page = this.#link(more.openOnPage, `${new URL("../", apiUrl)}#${id}`);
     page.target = "_blank";
     const exports = FORMATS.map((format) => {

@@ -45,9 +45,8 @@ export class ConversationsView {
     const { signal, server } = options;
     this.#entries = new ConversationEntries(server, () => this.#show(), signal);
     this.#menu = new ConversationMenu({
-      signal,
+      ...{ signal, server },
       act: (action, entry) => void this.#act(action, entry),
-      apiUrl: () => server()?.apiUrl ?? "",
     });
     this.#undo = this.#button("quiet-button", more.undo, () => this.#undoes());
     this.#more = this.#button("quiet-button", more.showMore, () =>

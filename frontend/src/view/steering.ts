@@ -122,6 +122,10 @@ export class Steering {
       this.say(more.nothingToExport);
       return;
     }
+    if (!server.isInReach) {
+      this.say(more.outOfReach, true);
+      return;
+    }
     const path = `conversations/${encodeURIComponent(conversation)}/export`;
     const link = make("a", "");
     link.href = `${server.apiUrl}${path}?format=${format}`;

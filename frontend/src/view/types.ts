@@ -264,6 +264,8 @@ export interface Answered {
 export interface ServerAccess {
   /** URL of the API, ending in `/`. */
   readonly apiUrl: string;
+  /** Whether the browser itself reaches the server, as links need it. */
+  readonly isInReach: boolean;
   /** The messages of the kernel behind the chat, where there is one. */
   readonly channel: KernelChannel | null;
   /**

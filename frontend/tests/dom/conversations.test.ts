@@ -201,6 +201,16 @@ describe("the list of conversations", () => {
     ]);
   });
 
+  test("says why nothing is exported where only the kernel reaches the server", async () => {
+    model.server.isInReach = false;
+    await open();
+    row("a").querySelector<HTMLElement>("[aria-haspopup=menu]")?.click();
+    expect(shown("a[role=menuitem]")).toEqual([]);
+    expect(one(".streamchat-conversations-menu-note").textContent).toContain(
+      "Only the kernel reaches the server",
+    );
+  });
+
   test("pins and archives by the menu, which closes by Escape", async () => {
     model.server.answers.set("PATCH conversations/a", {});
     await open();
