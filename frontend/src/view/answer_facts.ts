@@ -24,12 +24,7 @@ export class AnswerFacts {
 
   constructor({ server, parts, signal }: FactsSurroundings) {
     const toggle = (): void => this.#toggle();
-    this.#button = makeButton(
-      "quiet-button timing-button",
-      more.timing,
-      toggle,
-      signal,
-    );
+    this.#button = makeButton("copy timing-button", more.timing, toggle, signal);
     this.#button.title = more.timingHint;
     this.#button.setAttribute("aria-expanded", "false");
     this.#waterfall = new Slot({

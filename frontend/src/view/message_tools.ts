@@ -62,7 +62,7 @@ export class MessageTools {
     const select = (version: string, toward: Toward): void =>
       selectVersion(version, toward, this.element);
     const versions = new VersionsView(select, signal);
-    this.#row.prepend(versions.element);
+    this.#row.append(versions.element);
     return versions;
   }
 
