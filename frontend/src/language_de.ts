@@ -171,8 +171,6 @@ const strings: Catalogs["strings"] = {
   announceSent: "Nachricht gesendet.",
   spokenCode: "Code",
   spokenFormula: "Formel",
-  spokenCode: "Code",
-  spokenFormula: "Formel",
 
   // Settings
   settings: "Einstellungen",

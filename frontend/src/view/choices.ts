@@ -32,6 +32,8 @@ export interface ModelChoice {
   readonly efforts?: readonly string[];
   readonly thinking?: boolean;
   readonly default?: boolean;
+  /** The most tokens of a request and its answer, where it is known. */
+  readonly context_tokens?: number | null;
 }
 
 export type Settings = { readonly [name: string]: unknown };

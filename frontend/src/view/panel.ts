@@ -2,6 +2,7 @@
 
 import { CheckView } from "./check_view";
 import { ChoiceForm } from "./choice_form";
+import { type ContextFollower, contextWords } from "./context_use";
 import { make, makeButton, setText } from "./element";
 import { makeIcon } from "./icon";
 import { more } from "./more_strings";
@@ -13,6 +14,7 @@ import { costWords, makeRows, usageRows } from "./usage_words";
 export interface PanelOptions {
   readonly signal: AbortSignal;
   readonly model: ChatModel;
+  readonly context: ContextFollower;
   /** Says something to a screen reader. */
   readonly say: (text: string) => void;
   /** Shows the keys and commands. */
@@ -25,6 +27,7 @@ export class PanelView {
   readonly element = make("section", "panel");
   readonly #form: ChoiceForm;
   readonly #usage = make("div", "panel-usage");
+  readonly #advice = make("p", "choice-problem", strings.contextAdvice);
   readonly #check: CheckView;
   #shownUsage = "";
 
@@ -43,6 +46,7 @@ export class PanelView {
       this.#form.element,
       make("h2", "panel-title", more.usage),
       this.#usage,
+      this.#advice,
       make("h2", "panel-title", more.checkTitle),
       this.#check.element,
       makeButton("quiet-button panel-help", more.shortcuts, options.help, signal),
@@ -69,6 +73,9 @@ export class PanelView {
     const rows = usage == null ? [] : [...usageRows(usage)];
     const price = costWords(cost, unpriced_turns);
     if (price !== "") rows.push([more.usageCost, price]);
+    const use = this.#options.context.use(true);
+    if (use !== null) rows.unshift([strings.context, contextWords(use)]);
+    this.#advice.hidden = use?.isNearlyFull !== true;
     const shown = JSON.stringify(rows);
     if (shown === this.#shownUsage) return;
     this.#shownUsage = shown;

@@ -174,6 +174,14 @@ const english = {
 
   // Usage
   usageTitle: "Tokens and cost",
+  context: "Context",
+  contextUse: (tokens: number, limit: number | null, percent: number) =>
+    limit === null
+      ? plural(tokens, { one: "# token", other: "# tokens" })
+      : `${formatNumber(tokens)} of ${formatNumber(limit)} tokens, ${formatNumber(percent)} %`,
+  contextNearlyFull: "Nearly full",
+  contextAdvice:
+    "Begin a new conversation and take what matters along, or choose a model that reads more. Nothing is lost.",
 };
 
 export type Strings = typeof english;

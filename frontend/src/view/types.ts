@@ -52,6 +52,8 @@ export interface MessageState {
   readonly parent?: string | null | undefined;
   readonly blocks: readonly BlockState[];
   readonly stop_reason?: string | null | undefined;
+  /** Of the one request to the model that an agent's message answers. */
+  readonly usage?: Usage | null | undefined;
   readonly actions: readonly Action[];
   readonly discard_reason?: string | null | undefined;
   /** The JSON Schema of the answer that a user's message wants. */

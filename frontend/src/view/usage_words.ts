@@ -4,6 +4,7 @@ import type { Usage } from "../protocol";
 import { make } from "./element";
 import { formatDollars, formatNumber } from "./formats";
 import { more } from "./more_strings";
+import { tokensIn } from "./token_counts";
 
 /** Dollars with the digits that matter: "$1.23", "$0.01", "$0.0040", "less than $0.0001". */
 export function formatCost(dollars: number): string {
@@ -16,16 +17,6 @@ export function formatCost(dollars: number): string {
 /** Digits after the point that leave two that matter of a share of a dollar. */
 function significantDigits(dollars: number): number {
   return 1 - Math.floor(Math.log10(Number(dollars.toPrecision(2))));
-}
-
-/** Tokens that went in, with what was read from and written to the endpoint's cache. */
-export function tokensIn(usage: Usage): number | null {
-  const counts = [
-    usage.input_tokens,
-    usage.cache_creation_input_tokens,
-    usage.cache_read_input_tokens,
-  ].filter((count) => count != null);
-  return counts.length === 0 ? null : counts.reduce((sum, count) => sum + count, 0);
 }
 
 /** Every count that the endpoint gave, each with its name. */

@@ -8,9 +8,9 @@ import { more } from "./more_strings";
 import { NoticeView } from "./notice";
 import { strings } from "./strings";
 import { formatTime, TimeAxis } from "./time_axis";
+import { tokensIn } from "./token_counts";
 import { RequestsView } from "./trace_requests";
 import type { ServerAccess } from "./types";
-import { tokensIn } from "./usage_words";
 
 /** A turn that goes on is asked about again after this time. */
 const AGAIN_MS = 1_000;
