@@ -8,6 +8,7 @@ meaning of its own: there is no syntax, and so no wrong one.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
@@ -24,6 +25,18 @@ MARKED_CHARACTERS = 160
 BEFORE_HIT = 40
 """About how much of it comes before the first hit."""
 TRIGRAM = 3
+
+# What of markdown is no word: lines of fences and under a table's head, marks before a
+# line, links' addresses, and marks within a line that stand at the edge of a word.
+_MARKS = re.compile(
+    r"^[ \t>]*+(?:(?:`{3,}|~{3,}).*$|(?=.*---)[-|:= \t]++$"
+    r"|#{1,6}[ \t]|[-*+][ \t](?:\[[ xX]\][ \t])?)?"
+    r"|!?\[(?=[^]\n]{1,200}\]\()|\]\([^()\s]{1,500}\)"
+    r"|`+|~~|(?<![a-zA-Z0-9])\*\*|\*\*(?![a-zA-Z0-9])"
+    r"|(?<![\w*])\*(?=\w)|(?<=[\w.!?:])\*(?![\w*])"
+    r"|(?<!\w)_{1,2}(?=[^\W_])|(?<=[^\W_])_{1,2}(?!\w)|(?<!\S)\|(?!\S)",
+    re.MULTILINE,
+)
 
 # Signs that make another letter, not the same one with an accent: of Indic scripts, of
 # kana, and what joins consonants.
@@ -103,8 +116,12 @@ class Search:
     def snippet(self, text: str) -> list[str]:
         """Return the piece of ``text`` around its first hit, as ``marked`` does.
 
-        ``…`` stands for what is left out before and after.
+        ``…`` stands for what is left out before and after. The marks of markdown are
+        left out, too, except where the search is for them.
         """
+        plain = _MARKS.sub("", text)
+        if self.finds(plain):
+            text = plain
         text = " ".join(text.split())
         spans = _spans(text, self.words)
         first = spans[0][0] if spans else 0

@@ -1,4 +1,5 @@
 import random
+import time
 
 from streamchat_nb.conversation.search import MARKED_CHARACTERS, Search, folded
 
@@ -38,6 +39,45 @@ def test_snippets_are_short_and_whole_whatever_the_text() -> None:
         if search.words and search.finds(text):
             assert any(folded(hit) in folded(text) for hit in pieces[1::2])
             assert len(pieces) > 1
+
+
+ANSWER = """\
+# Sales in *spring*
+
+They grew in **three of four** [regions](https://example.org/a?b=c), see `north_east`
+and __init__ or 2 * 3 * 4 and a**b.
+
+| Region | Change |
+|---|---:|
+| South | -2 % |
+
+> - [x] Ask _the west_
+
+```python
+total = a | b
+```
+"""
+
+
+def test_snippets_have_no_marks_of_markdown() -> None:
+    assert "".join(Search("sales").snippet(ANSWER)) == (
+        "Sales in spring They grew in three of four regions, see north_east"
+        " and init or 2 * 3 * 4 and a**b. Region Change South -2 %"
+        " Ask the west total = a b"
+    )
+
+
+def test_snippets_keep_marks_that_were_searched_for() -> None:
+    assert Search("**three").snippet(ANSWER)[1] == "**three"
+    assert Search("example.org").snippet(ANSWER)[1] == "example.org"
+
+
+def test_snippets_of_odd_texts_take_no_longer_than_others() -> None:
+    for piece in ("-", " ", "`", "[a", "[](", "> ", "|", "*", "_a", "- ", "~~"):
+        text = f"word {piece * 20_000}x\n" * 2
+        started = time.process_time()
+        Search("word").snippet(text)
+        assert time.process_time() - started < 5.0, piece
 
 
 def test_search_has_an_end_to_its_words() -> None:
