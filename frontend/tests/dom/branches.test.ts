@@ -201,6 +201,7 @@ describe("an earlier message in other words", () => {
     expect(model.asked).toEqual([["revise", "u1", "First of all"]]);
     expect(find(".streamchat-user-tools-row").hidden).toBe(false);
     expect(find(".streamchat-editor").hidden).toBe(true);
+    expect(document.activeElement).toBe(find(".streamchat-field"));
   });
 
   test("is left by Esc, which does not stop an answer", async () => {

@@ -249,6 +249,7 @@ describe("the list of conversations", () => {
     expect(notice.getAttribute("role")).toBe("status");
     lists(entry("a", 0), entry("b", 1));
     notice.querySelector("button")?.click();
+    expect(document.activeElement).toBe(one("input[type=search]"));
     await settle();
     expect(asked("DELETE")).toEqual([["DELETE", "conversations/a"]]);
     expect(asked("POST").at(-1)).toEqual(["POST", "conversations/a/restore", {}]);
