@@ -137,6 +137,22 @@ const strings: Catalogs["strings"] = {
   },
   toolProgress: (name) => `Fortschritt von ${name}`,
 
+  // Labels of the server
+  labels: {
+    thinking: "Der Agent denkt nach…",
+    writing: "Der Agent schreibt…",
+    asking: "Eine Frage kommt…",
+    searching: "Sucht im Web…",
+    reading: "Liest eine Webseite…",
+    running: "Führt Code aus…",
+    editing: "Arbeitet an einer Datei…",
+    application: "Wartet auf die Anwendung…",
+  },
+  labelMore: (names, more) => `${names} und ${more} weitere`,
+  labelApproval: (names) => `Wartet auf die Erlaubnis für ${names}…`,
+  labelLender: (name) => `Wartet auf den Kernel, der ${name} verleiht…`,
+  labelKernel: (seconds) => `Wartet auf den Kernel (seit ${seconds} s beschäftigt)…`,
+
   // Connection
   offlineDemo: "Offline-Demo",
   offlineDemoDetail:

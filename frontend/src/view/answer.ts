@@ -9,6 +9,7 @@ import { arrange, make, makeButton, setText } from "./element";
 import { failureWords, mayHelpAgain, needsNewConversation } from "./failures";
 import { AgentMessageView } from "./message";
 import type { MessageSurroundings } from "./message_parts";
+import { labelWords } from "./labels";
 import { type NoticeContent, NoticeView, type Remedy } from "./notice";
 import type { Extras } from "./part";
 import { Slot } from "./slot";
@@ -249,7 +250,7 @@ function noticeOfEnd(reason: string, { onward, fresh }: WaysOn): NoticeContent |
 
 function statusLabel(turn: TurnState | undefined): string {
   if (turn === undefined || SHOWN_BY_CONTENT.has(turn.phase ?? "")) return "";
-  return turn.label || strings.working;
+  return labelWords(turn.label) || strings.working;
 }
 
 /** Whether there is more to say of a turn: it has ended, or takes its time. */

@@ -15,6 +15,7 @@ import { makeDropZone } from "./drop_zone";
 import { make, makeProse, setText } from "./element";
 import { failureWords } from "./failures";
 import { formatDuration } from "./formats";
+import { labelWords } from "./labels";
 import { NoticeView } from "./notice";
 import type { Extras } from "./part";
 import { PresenceBadge } from "./presence";
@@ -399,7 +400,7 @@ export class ChatView {
       running: running !== undefined,
       waiting: waiting.length > 0,
     });
-    this.#announceLabel(running?.label ?? "");
+    this.#announceLabel(labelWords(running?.label ?? ""));
   }
 
   #announceLabel(label: string): void {

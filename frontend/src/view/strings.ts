@@ -131,6 +131,22 @@ const english = {
   },
   toolProgress: (name: string) => `Progress of ${name}`,
 
+  // Labels of the server
+  labels: {
+    thinking: "Agent is thinking…",
+    writing: "Agent is writing…",
+    asking: "Asking you…",
+    searching: "Searching the web…",
+    reading: "Reading a web page…",
+    running: "Running code…",
+    editing: "Working on a file…",
+    application: "Waiting for the application…",
+  },
+  labelMore: (names: string, more: number) => `${names} and ${more} more`,
+  labelApproval: (names: string) => `Waiting for your approval of ${names}…`,
+  labelLender: (name: string) => `Waiting for the kernel that lends ${name}…`,
+  labelKernel: (seconds: number) => `Waiting for the kernel (busy for ${seconds} s)…`,
+
   // Connection
   offlineDemo: "Offline demo",
   offlineDemoDetail:

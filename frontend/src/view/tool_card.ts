@@ -4,6 +4,7 @@ import { removeHidden } from "../markdown/hidden";
 import { make, setText } from "./element";
 import { formatDuration } from "./formats";
 import { type IconName, makeIcon } from "./icon";
+import { labelWords } from "./labels";
 import type { Extras, Parts } from "./part";
 import { Slot } from "./slot";
 import { strings } from "./strings";
@@ -37,7 +38,7 @@ function endOf(call: ToolCallState, turnRuns: boolean): End | null {
 function labelOf({ name, label }: ToolCallState, state: Shown): string {
   const shownName = removeHidden(name);
   if (state === "waiting") return strings.toolWaiting(shownName);
-  if (state === "running") return removeHidden(label) || strings.toolRunning(shownName);
+  if (state === "running") return labelWords(label) || strings.toolRunning(shownName);
   return strings.toolEnds[state](shownName);
 }
 
