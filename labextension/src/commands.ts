@@ -3,6 +3,7 @@
 import type { JupyterFrontEnd } from "@jupyterlab/application";
 import { showErrorMessage } from "@jupyterlab/apputils";
 import type { INotebookTracker, NotebookPanel } from "@jupyterlab/notebook";
+import type { NotebookHost } from "../../frontend/src/notebook_host";
 import { LoadError } from "./chat_files";
 import type { ChatWidget } from "./chat_widget";
 import { chatIcon } from "./icon";
@@ -127,4 +128,23 @@ async function told(words: Words, act: () => Promise<void>): Promise<void> {
     const reason = error instanceof Error ? error.message : String(error);
     await showErrorMessage(words.cannot, reason);
   }
+}
+
+/** The host for the chats of this page: what it cannot do, it tells the reader. */
+export function toldHost(target: NotebookTarget, words: Words): NotebookHost {
+  const say = async <Result>(act: () => Promise<Result>): Promise<Result> => {
+    try {
+      return await act();
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      void showErrorMessage(words.cannot, reason);
+      throw error;
+    }
+  };
+  return {
+    hasNotebook: (from) => target.hasNotebook(from),
+    insertCell: (code, options) => say(() => target.insertCell(code, options)),
+    replaceCell: (code, options) => say(() => target.replaceCell(code, options)),
+    cellCode: (options) => target.cellCode(options),
+  };
 }

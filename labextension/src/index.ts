@@ -12,7 +12,7 @@ import { IStateDB } from "@jupyterlab/statedb";
 import { ITranslator } from "@jupyterlab/translation";
 import { registerNotebookHost } from "../../frontend/src/notebook_host";
 import { ChatWidget } from "./chat_widget";
-import { addCommands, COMMANDS } from "./commands";
+import { addCommands, COMMANDS, toldHost } from "./commands";
 import { NotebookTarget } from "./notebook_target";
 import { wordsFor } from "./words";
 
@@ -57,7 +57,8 @@ function activate(services: Services): void {
   const { app, tracker, palette, launcher, language } = services;
   const words = wordsFor(language);
   const target = new NotebookTarget(tracker, words);
-  registerNotebookHost(target, new AbortController().signal); // as long as the page
+  const page = new AbortController().signal; // never ends
+  registerNotebookHost(toldHost(target, words), page);
   const panel = new ChatWidget({ conversation: "", language, words, place: "panel" });
   addPanel(panel, services);
   const tabs = new WidgetTracker<Tab>({ namespace: "streamchat-nb-tabs" });

@@ -147,6 +147,7 @@ export class ConversationEntries {
     ];
     const groups = names.map((name) => ({ name, entries: [] as Entry[] }));
     for (const entry of this.#entries) {
+      if (entry.title === "") continue; // nothing was said in it
       const days = Math.ceil((midnight - entry.updated_ms) / DAY_MS);
       const index = days <= 0 ? 1 : days === 1 ? 2 : days <= 7 ? 3 : 4;
       groups[entry.pinned ? 0 : index]?.entries.push(entry);
