@@ -12,6 +12,7 @@ from streamchat_nb.testing.server_process import ServerProcess
 from tests.browser.chromium import ROOT
 from tests.browser.screen import (
     ANSWER_TIMEOUT_MS,
+    KERNEL_READY,
     command,
     composer,
     open_lab,
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 # The extension as it was built in this checkout, wherever else there is one.
 EXTENSION = {"JUPYTER_PATH": str(ROOT / "labextension" / "dist")}
+CHAT = "from streamchat_nb import Chat\nChat()"
+CELLS = ["1 / 0", "x = 3", CHAT]
 UNDO = """() => window.jupyterapp.commands.execute("notebook:undo-cell-action")"""
 SOURCES = """() => window.jupyterapp.shell.currentWidget.content.model
   .sharedModel.cells.map((cell) => cell.getSource())"""
@@ -64,9 +67,7 @@ def palette(page: Page, name: str) -> None:
 def test_chat_beside_the_notebook(quiet: Page, server: ServerProcess) -> None:
     page = quiet
     page.set_viewport_size({"width": 1280, "height": 820})
-    open_lab(
-        page, server, write_notebook(server, "1 / 0", "x = 3", name="beside.ipynb")
-    )
+    open_lab(page, server, write_notebook(server, *CELLS, name="beside.ipynb"))
     chat = ask_about_the_failed_cell(page)
     insert_and_replace(page, chat)
     wear_the_dark_theme(page, chat)
@@ -75,8 +76,10 @@ def test_chat_beside_the_notebook(quiet: Page, server: ServerProcess) -> None:
     page.goto(page.url.partition("?")[0])
     page.wait_for_function("() => window.jupyterapp !== undefined", timeout=60_000)
     page.evaluate("() => window.jupyterapp.restored")
+    page.evaluate(KERNEL_READY)
     command(page, "streamchat:open")
     expect(panel(page).locator("pre").last).to_be_visible(timeout=ANSWER_TIMEOUT_MS)
+    write_from_a_widget(page)
 
 
 def ask_about_the_failed_cell(page: Page) -> Locator:
@@ -106,20 +109,20 @@ def insert_and_replace(page: Page, chat: Locator) -> None:
     expect(chat.locator("pre").last).to_be_visible(timeout=ANSWER_TIMEOUT_MS)
     expect(stop_button(chat)).not_to_be_visible(timeout=ANSWER_TIMEOUT_MS)
     palette(page, "Insert last code as cell")
-    expect(page.locator(".jp-Notebook .jp-Cell")).to_have_count(3)
-    first, code, last = page.evaluate(SOURCES)
-    assert [first, last] == ["1 / 0", "x = 3"]
+    expect(page.locator(".jp-Notebook .jp-Cell")).to_have_count(4)
+    first, code, *others = page.evaluate(SOURCES)
+    assert [first, *others] == CELLS
     assert "def bernoulli" in code
     assert "```" not in code
     page.evaluate(UNDO)
-    expect(page.locator(".jp-Notebook .jp-Cell")).to_have_count(2)
-    assert page.evaluate(SOURCES) == ["1 / 0", "x = 3"]
+    expect(page.locator(".jp-Notebook .jp-Cell")).to_have_count(3)
+    assert page.evaluate(SOURCES) == CELLS
 
     text = cell(page, 1).locator(".cm-content")
     text.click()
     command(page, "streamchat:replace-cell")
     expect(text).not_to_contain_text("x = 3")
-    assert page.evaluate(SOURCES) == ["1 / 0", code]
+    assert page.evaluate(SOURCES) == ["1 / 0", code, CHAT]
     text.click()
     page.keyboard.press("Control+z")
     expect(text).to_contain_text("x = 3")
@@ -134,21 +137,12 @@ def wear_the_dark_theme(page: Page, chat: Locator) -> None:
     page.evaluate(CHANGE_THEME, "JupyterLab Light")
 
 
-def test_chat_in_a_widget_writes_below_its_own_cell(
-    quiet: Page, server: ServerProcess
-) -> None:
-    page = quiet
-    name = write_notebook(
-        server,
-        "y = 1",
-        "from streamchat_nb import Chat\nChat()",
-        "z = 2",
-        name="host.ipynb",
-    )
-    open_lab(page, server, name)
-    cell(page, 0).locator(".cm-content").click()
-    command(page, "notebook:run-all-cells")
-    chat = cell(page, 1).locator(".streamchat")
+def write_from_a_widget(page: Page) -> None:
+    """A chat in a cell inserts below that; it replaces the cell chosen before."""
+    text = cell(page, 2).locator(".cm-content")
+    text.click()
+    command(page, "notebook:run-cell")
+    chat = cell(page, 2).locator(".streamchat")
     expect(chat).to_be_visible(timeout=60_000)
     host = """async (method) => {
       const host = globalThis[Symbol.for("streamchat_nb.notebook_host")];
@@ -161,11 +155,10 @@ def test_chat_in_a_widget_writes_below_its_own_cell(
     composer(chat).click()
     page.evaluate(host, "insertCell")
 
-    expect(cell(page, 2).locator(".jp-OutputArea-output")).to_have_text(
+    expect(cell(page, 3).locator(".jp-OutputArea-output")).to_have_text(
         re.compile("42"), timeout=60_000
     )
-    sources = page.evaluate(SOURCES)
-    assert [sources[0], sources[2], sources[3]] == ["y = 1", "print(6 * 7)", "z = 2"]
+    assert page.evaluate(SOURCES) == [*CELLS, "print(6 * 7)"]
     cell(page, 0).locator(".cm-content").click()
     composer(chat).click()
     page.evaluate(host, "replaceCell")
