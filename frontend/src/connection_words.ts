@@ -58,7 +58,8 @@ const english = {
     "This conversation is not on this server: it was deleted, or it belongs to somebody else.",
   closedForGood: (meaning: string) =>
     `The server ended the connection: ${meaning}. Reload the page to connect again.`,
-  answeredStatus: (status: number) => `The server answered with status ${status}.`,
+  answeredStatus: (status: number) =>
+    `The server answered with status ${status}. Reload this page; if that does not help, the server's log says why.`,
   tooLarge: (bytes: number, limit: number) =>
     `The message has ${bytes} bytes; at most ${limit} are accepted. Shorten it or send it in parts.`,
   outboxFull: (waiting: number) =>

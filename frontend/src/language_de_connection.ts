@@ -54,7 +54,8 @@ export const connection: ConnectionWords = {
     "Dieses Gespräch ist nicht auf diesem Server: Es wurde gelöscht, oder es gehört jemand anderem.",
   closedForGood: (meaning) =>
     `Der Server hat die Verbindung beendet: ${meaning}. Bitte die Seite neu laden.`,
-  answeredStatus: (status) => `Der Server antwortete mit dem Status ${status}.`,
+  answeredStatus: (status) =>
+    `Der Server antwortete mit dem Status ${status}. Bitte die Seite neu laden; hilft das nicht, sagt das Protokoll des Servers, warum.`,
   tooLarge: (bytes, limit) =>
     `Die Nachricht hat ${bytes} Bytes; höchstens ${limit} gehen. Bitte kürzen oder in Teilen senden.`,
   outboxFull: (waiting) =>
