@@ -7,9 +7,9 @@ import type { AnswerFacts, FactsSurroundings } from "./answer_facts";
 import { copyText } from "./clipboard";
 import { arrange, make, makeButton, setText } from "./element";
 import { failureWords, mayHelpAgain, needsNewConversation } from "./failures";
+import { labelWords } from "./labels";
 import { AgentMessageView } from "./message";
 import type { MessageSurroundings } from "./message_parts";
-import { labelWords } from "./labels";
 import { type NoticeContent, NoticeView, type Remedy } from "./notice";
 import type { Extras } from "./part";
 import { Slot } from "./slot";
@@ -125,7 +125,7 @@ export class AnswerView {
     this.#turn = turn;
     const running = turn?.status === "running" || (!turn && this.#isStreaming());
     this.element.dataset["state"] = running ? "running" : (turn?.status ?? "completed");
-    this.#status.update(running ? statusLabel(turn) : null);
+    this.#status.update(running ? this.#statusLabel(turn) : null);
     const by = turn === undefined ? "" : this.#surroundings.answeredBy(turn);
     setText(this.#by, removeHidden(by));
     this.#by.hidden = by === "";
@@ -197,6 +197,20 @@ export class AnswerView {
     return { label, act: () => this.#surroundings.retry(turn.turn) };
   }
 
+  /** What the frame itself makes plain needs no words: text, a card, a thought. */
+  #statusLabel(turn: TurnState | undefined): string {
+    const isPlain = SHOWN_BY_CONTENT.has(turn?.phase ?? "") || this.#isThinking();
+    return turn === undefined || isPlain
+      ? ""
+      : labelWords(turn.label) || strings.working;
+  }
+
+  #isThinking(): boolean {
+    const last = this.#states.at(-1);
+    const block = last?.status === "streaming" ? last.blocks.at(-1) : undefined;
+    return block?.kind === "thinking" && block.content == null;
+  }
+
   #isStreaming(): boolean {
     return this.#states.some((state) => state.status === "streaming");
   }
@@ -246,11 +260,6 @@ function noticeOfEnd(reason: string, { onward, fresh }: WaysOn): NoticeContent |
     default:
       return null;
   }
-}
-
-function statusLabel(turn: TurnState | undefined): string {
-  if (turn === undefined || SHOWN_BY_CONTENT.has(turn.phase ?? "")) return "";
-  return labelWords(turn.label) || strings.working;
 }
 
 /** Whether there is more to say of a turn: it has ended, or takes its time. */

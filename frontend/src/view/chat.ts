@@ -1,8 +1,9 @@
 /**
  * The chat: a header, the conversation, and where the reader writes.
  *
- * Changes are gathered and painted once per animation frame, each only where it
- * happened: a token costs the same in a long conversation as in a new one.
+ * Changes are gathered and painted in the next animation frame, each only where it
+ * happened: a token costs the same in a long conversation as in a new one. Text that
+ * keeps coming is painted some twenty times a second, for a frame costs more than it.
  */
 
 import { language } from "../catalog";
@@ -29,6 +30,9 @@ import { strings } from "./strings";
 import { ThemeFollower } from "./theme";
 import { Transcript } from "./transcript";
 import type { Change, ChatModel, ChatViewOptions, Theme, TurnState } from "./types";
+
+/** How long text waits for more, after some was painted, in milliseconds. */
+const TEXT_PAUSE_MS = 50;
 
 /** What changed since the last frame. */
 class Changes {
@@ -120,6 +124,9 @@ export class ChatView {
     act: () => this.#model.reconnect(),
   };
   #frame: number | null = null;
+  /** Asks for the frame of text that waits for more. */
+  #textTimer: ReturnType<typeof setTimeout> | undefined;
+  #textPaintedMs = Number.NEGATIVE_INFINITY;
   #announcedLabel = "";
   #problemShown = false;
 
@@ -146,6 +153,7 @@ export class ChatView {
         this.#composer.focus();
       },
       leaveEnd: () => this.#follower.leave(),
+      growAbove: (change) => this.#follower.growAbove(change),
     });
     const scroller = this.#makeScroller();
     this.#follower = new EndFollower(scroller, this.#transcript.element, signal);
@@ -266,6 +274,7 @@ export class ChatView {
   }
 
   #remove(): void {
+    clearTimeout(this.#textTimer);
     if (this.#frame !== null) cancelAnimationFrame(this.#frame);
     this.element.remove();
   }
@@ -329,6 +338,15 @@ export class ChatView {
 
   #note(change: Change): void {
     this.#changes.add(change);
+    const waitMs =
+      change.kind === "delta"
+        ? this.#textPaintedMs + TEXT_PAUSE_MS - performance.now()
+        : 0;
+    if (waitMs <= 0) this.#askForFrame();
+    else this.#textTimer ??= setTimeout(() => this.#askForFrame(), waitMs);
+  }
+
+  #askForFrame(): void {
     this.#frame ??= requestAnimationFrame(() => {
       this.#frame = null;
       this.#paint();
@@ -338,6 +356,9 @@ export class ChatView {
   #paint(): void {
     const changes = this.#changes;
     this.#changes = new Changes(false);
+    clearTimeout(this.#textTimer);
+    this.#textTimer = undefined;
+    if (changes.blocks.size > 0) this.#textPaintedMs = performance.now();
     this.#paintTranscript(changes);
     if (changes.queue) this.#paintQueue(changes);
     if (changes.surroundings) this.#paintSurroundings();

@@ -53,6 +53,16 @@ export class EndFollower {
     this.#setFollowing(false);
   }
 
+  /** Make a change above what the reader looks at, without moving that. */
+  growAbove(change: () => void): void {
+    const { scrollTop, scrollHeight } = this.#scroller;
+    change();
+    const growth = this.#scroller.scrollHeight - scrollHeight;
+    this.#heightLeft += growth;
+    this.#scroller.scrollTop = scrollTop + growth;
+    this.#lastTop = this.#scroller.scrollTop;
+  }
+
   #noteScroll(): void {
     const { scrollTop, scrollHeight, clientHeight } = this.#scroller;
     const atEnd = scrollHeight - clientHeight - scrollTop <= END_TOLERANCE;

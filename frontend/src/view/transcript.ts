@@ -2,6 +2,9 @@
  * The messages in the order of reading: each of the reader's messages, and under it
  * what its turn answers, in the order in which the turns ran. Messages that wait for
  * their turn are elsewhere.
+ *
+ * Of a long conversation the end is there at once, where the reader is; what is above
+ * follows, from the newest on, while the browser has nothing else to do.
  */
 
 import { Branches, messagesOf, shownMessages } from "../branches";
@@ -9,8 +12,9 @@ import { isBusy, lastStarted } from "../turns";
 import type { Announcer } from "./announcer";
 import { type AnswerSurroundings, AnswerView } from "./answer";
 import { arrange, make } from "./element";
+import { IdleWork } from "./idle";
 import { UserMessageView, type UserSurroundings } from "./message";
-import { answerIdOf, readingOrder, shownOf } from "./order";
+import { answerIdOf, type Place, readingOrder, shownOf } from "./order";
 import { strings } from "./strings";
 import type {
   BlockState,
@@ -23,6 +27,9 @@ import type {
 } from "./types";
 import type { Toward } from "./versions";
 
+/** Questions and answers that are shown at once: more than any screen has room for. */
+const AT_ONCE = 60;
+
 /** What the transcript needs of the chat around it. */
 interface TranscriptSurroundings
   extends Pick<AnswerSurroundings, "signal" | "parts" | "newConversation"> {
@@ -30,6 +37,8 @@ interface TranscriptSurroundings
   readonly sent: () => void;
   /** The reader looks at something else than the end. */
   readonly leaveEnd: () => void;
+  /** Make a change above what the reader looks at, without moving that. */
+  readonly growAbove: (change: () => void) => void;
 }
 
 function userViewId(message: MessageState): string {
@@ -51,6 +60,12 @@ export class Transcript {
   readonly #answers = new Map<string, AnswerView>();
   /** Messages of each answer, in order. */
   readonly #answered = new Map<string, readonly MessageState[]>();
+  /** The answer before each. */
+  readonly #previous = new Map<string, string>();
+  /** What is above all that is there yet, from top to bottom. */
+  #above: Place[] = [];
+  readonly #idle: IdleWork;
+  #branches: Branches;
   readonly #callsByBlock = new Map<string, ToolCallState>();
   readonly #surroundings: AnswerSurroundings & UserSurroundings;
   /** What each turn was like when everything was put in its place. */
@@ -62,11 +77,15 @@ export class Transcript {
   /** The version that the reader wants to see, and where its switch is to stay. */
   #sought: { version: string; toward: Toward; top: number } | null = null;
   readonly #leaveEnd: () => void;
+  readonly #growAbove: (change: () => void) => void;
 
   constructor(model: ChatModel, announcer: Announcer, base: TranscriptSurroundings) {
     this.#model = model;
     this.#announcer = announcer;
     this.#leaveEnd = base.leaveEnd;
+    this.#growAbove = base.growAbove;
+    this.#branches = new Branches(model.state);
+    this.#idle = new IdleWork((hasTime) => this.#fillAbove(hasTime), base.signal);
     this.#surroundings = {
       ...base,
       selectVersion: (version, toward, from) =>
@@ -168,20 +187,14 @@ export class Transcript {
     const order: Element[] = [];
     const users = new Set<string>();
     const before = new Set(this.#answers.keys());
-    const branches = new Branches(state);
-    const shown = shownOf(state, this.#shownMessages(branches));
-    this.#answered.clear();
-    for (const place of readingOrder(shown, isBusy(state))) {
-      if (place.kind === "answer") {
-        this.#answered.set(place.id, place.messages);
-        order.push(this.#answerView(place.id).element);
-        continue;
-      }
-      const id = userViewId(place.message);
-      const view = this.#userView(id);
-      view.update(place.message, branches.siblings(place.message.message));
-      users.add(id);
-      order.push(view.element);
+    this.#branches = new Branches(state);
+    const shown = shownOf(state, this.#shownMessages());
+    const places = readingOrder(shown, isBusy(state));
+    this.#noteAnswers(places);
+    this.#above = places.slice(0, this.#firstShown(places));
+    for (const place of places.slice(this.#above.length)) {
+      if (place.kind === "question") users.add(userViewId(place.message));
+      order.push(this.#elementAt(place));
     }
     for (const outgoing of this.#outgoing()) {
       const id = outgoing.client_message_id;
@@ -199,6 +212,52 @@ export class Transcript {
     this.#noteLast(shown);
     this.#settleAnswers(before);
     this.#settleSought();
+    if (this.#above.length > 0) this.#idle.request();
+  }
+
+  #noteAnswers(places: readonly Place[]): void {
+    this.#answered.clear();
+    this.#previous.clear();
+    let previous: string | undefined;
+    for (const place of places) {
+      if (place.kind !== "answer") continue;
+      this.#answered.set(place.id, place.messages);
+      if (previous !== undefined) this.#previous.set(place.id, previous);
+      previous = place.id;
+    }
+  }
+
+  /** What is there stays, and what the reader asked to see comes at once. */
+  #firstShown(places: readonly Place[]): number {
+    const first = places.findIndex((place) =>
+      place.kind === "answer"
+        ? this.#answers.has(place.id)
+        : this.#users.has(userViewId(place.message)) ||
+          place.message.message === this.#sought?.version,
+    );
+    const end = Math.max(0, places.length - AT_ONCE);
+    return first < 0 ? end : Math.min(first, end);
+  }
+
+  #elementAt(place: Place): Element {
+    if (place.kind === "answer") return this.#answerView(place.id).element;
+    const { message } = place;
+    const view = this.#userView(userViewId(message));
+    view.update(message, this.#branches.siblings(message.message));
+    return view.element;
+  }
+
+  /** Go on upwards; whether there is more. */
+  #fillAbove(hasTime: () => boolean): boolean {
+    this.#growAbove(() => {
+      do {
+        const place = this.#above.pop();
+        if (place === undefined) return;
+        this.element.prepend(this.#elementAt(place));
+        if (place.kind === "answer") this.#updateAnswer(place.id);
+      } while (hasTime());
+    });
+    return this.#above.length > 0;
   }
 
   /** Drop the answers that are not shown any more, and fill those that are new. */
@@ -208,14 +267,14 @@ export class Transcript {
   }
 
   /** The branch that is shown; one that is about to be sent, before it is there. */
-  #shownMessages(branches: Branches): readonly MessageState[] {
+  #shownMessages(): readonly MessageState[] {
     const { state } = this.#model;
     const parent = this.#outgoing().find(
       (one) => one.parent !== undefined && one.status === "sending",
     )?.parent;
     return parent === undefined
       ? shownMessages(state)
-      : messagesOf(state, branches.pathTo(parent));
+      : messagesOf(state, this.#branches.pathTo(parent));
   }
 
   async #selectVersion(
@@ -300,15 +359,16 @@ export class Transcript {
 
   /** Who answers, where that is another one than before; else empty. */
   #answeredBy({ turn, agent, model }: TurnState): string {
-    const shown = [...this.#answered.keys()];
-    const before = shown
-      .slice(0, Math.max(0, shown.indexOf(turn)))
-      .map((id) => this.#model.turn(id))
-      .filter((one) => one !== undefined && one.agent !== "")
-      .at(-1);
-    const isSame = before?.agent === agent && before.model === model;
-    const isKnown = agent !== "" && before !== undefined && !isSame;
-    return isKnown ? strings.answeredBy(agent, model) : "";
+    if (agent === "") return "";
+    let before: TurnState | undefined;
+    let id = this.#previous.get(turn);
+    while (id !== undefined && !before?.agent) {
+      before = this.#model.turn(id);
+      id = this.#previous.get(id);
+    }
+    if (!before?.agent) return "";
+    const isSame = before.agent === agent && before.model === model;
+    return isSame ? "" : strings.answeredBy(agent, model);
   }
 
   #announceMessage(message: MessageState): void {

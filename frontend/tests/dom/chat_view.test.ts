@@ -22,6 +22,7 @@ import {
   wholeTurn,
 } from "../scenes";
 import { LIVE, ScriptedModel } from "../scripted_model";
+import { paint, paintText } from "./painting";
 
 const parts = await loadedParts();
 let lifetime: AbortController;
@@ -34,11 +35,6 @@ function open(options: Partial<ChatViewOptions> = {}): void {
     parts,
     ...options,
   });
-}
-
-/** Let the frame that was asked for be painted. */
-async function paint(): Promise<void> {
-  await new Promise((resolve) => requestAnimationFrame(resolve));
 }
 
 function find<Found extends HTMLElement>(selector: string): Found {
@@ -125,7 +121,7 @@ describe("a turn", () => {
     const paragraph = find(".streamchat-markdown p");
     expect(paragraph.textContent).toBe("Ada is");
     model.play(delta("a1", "b0", "**a contact**"), delta("a1", "b0", "."));
-    await paint();
+    await paintText();
     expect(find(".streamchat-markdown p")).toBe(paragraph);
     expect(paragraph.innerHTML).toBe("Ada is <strong>a contact</strong>.");
   });
@@ -135,7 +131,7 @@ describe("a turn", () => {
     model.play(...thinking, ...usingTool, toolCompleted("k1", "ok", "[]", 400));
     model.play(answers("t1", "a2"), blockStarts("a2", "b7", "text"));
     model.play(delta("a2", "b7", "Ada is a contact."));
-    await paint();
+    await paintText();
     const kept = findAll(
       ".streamchat-markdown p, .streamchat-tool, .streamchat-answer",
     );
@@ -624,7 +620,7 @@ describe("announcements", () => {
       " v1.2 Ltd",
     ]) {
       model.play(delta("a1", "b0", piece));
-      await paint();
+      await paintText();
     }
     expect(announced()).toEqual(["Agent is thinking…", "Ada is a contact."]);
     const text = "Ada is a **contact**. She works at v1.2 Ltd";
@@ -705,15 +701,118 @@ describe("a snapshot", () => {
   });
 });
 
+describe("text that comes", () => {
+  const written = (): string => find(".streamchat-markdown").textContent ?? "";
+
+  beforeEach(async () => {
+    vi.useFakeTimers();
+    open();
+    model.play(...thinking, answers("t1", "a1"), blockStarts("a1", "b0", "text"));
+    await vi.advanceTimersToNextFrame();
+    model.play(delta("a1", "b0", "Ada"));
+    await vi.advanceTimersToNextFrame();
+  });
+
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  test("is there at once, and goes on some twenty times a second", () => {
+    expect(written()).toBe("Ada");
+    model.play(delta("a1", "b0", " is"));
+    vi.advanceTimersToNextFrame();
+    model.play(delta("a1", "b0", " a"));
+    vi.advanceTimersToNextFrame();
+    expect(written()).toBe("Ada");
+    vi.advanceTimersByTime(50);
+    expect(written()).toBe("Ada is a");
+    vi.advanceTimersByTime(50);
+    model.play(delta("a1", "b0", " contact"));
+    vi.advanceTimersToNextFrame();
+    expect(written()).toBe("Ada is a contact");
+  });
+
+  test("is painted with anything else that changes", () => {
+    model.play(delta("a1", "b0", " is"), status("t1", "responding", "Writing…"));
+    vi.advanceTimersToNextFrame();
+    expect(written()).toBe("Ada is");
+  });
+
+  test("waits for nothing once the chat is gone", () => {
+    model.play(delta("a1", "b0", " is"));
+    lifetime.abort();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
 describe("a long conversation", () => {
+  const QUESTION = ".streamchat-user";
+  const TURNS = 40;
+  const soon = { timeout: 30_000 };
+  const turn = (number: number) =>
+    wholeTurn(number, `Question ${number}`, `Answer ${number}`);
+  const whole = Array.from({ length: TURNS }, (_, at) => turn(at + 2)).flat();
+  const shown = (): string[] => texts(".streamchat-user-bubble, .streamchat-markdown");
+  const all = Array.from({ length: TURNS }, (_, at) => [
+    `Question ${at + 2}`,
+    `Answer ${at + 2}`,
+  ]).flat();
+
+  test("is there from its end on, and all of it in the end", async () => {
+    model.play(...whole);
+    open();
+    expect(shown()).toEqual(all.slice(-60));
+    await vi.waitFor(() => expect(findAll(QUESTION)).toHaveLength(TURNS), soon);
+    expect(shown()).toEqual(all);
+  });
+
+  test("goes on where it was when everything is shown anew", async () => {
+    model.play(...whole);
+    open();
+    const last = findAll(".streamchat-answer").at(-1);
+    model.replace(...whole, ...turn(TURNS + 2));
+    await paint();
+    expect(findAll(".streamchat-answer").at(-2)).toBe(last);
+    await vi.waitFor(() => expect(findAll(QUESTION)).toHaveLength(TURNS + 1), soon);
+    expect(shown()).toEqual([...all, `Question ${TURNS + 2}`, `Answer ${TURNS + 2}`]);
+  });
+
+  test("stays where the reader is while what is above comes", async () => {
+    model.play(...whole);
+    open();
+    const scroller = find(".streamchat-scroller");
+    Object.defineProperty(scroller, "clientHeight", { value: 100 });
+    Object.defineProperty(scroller, "scrollHeight", {
+      get: () => findAll(QUESTION).length * 20,
+    });
+    scroller.dispatchEvent(new Event("scroll"));
+    scroller.scrollTop = 300;
+    scroller.dispatchEvent(new Event("scroll"));
+    const fromEnd = scroller.scrollHeight - scroller.scrollTop;
+    await vi.waitFor(() => expect(findAll(QUESTION)).toHaveLength(TURNS), soon);
+    expect(scroller.scrollHeight - scroller.scrollTop).toBe(fromEnd);
+    expect(find(".streamchat-jump").dataset["new"]).toBeUndefined();
+  });
+
+  test("is not gone on with once the chat is gone", async () => {
+    vi.useFakeTimers();
+    model.play(...whole);
+    open();
+    lifetime.abort();
+    vi.runAllTimers();
+    vi.useRealTimers();
+    expect(shown()).toHaveLength(60);
+  });
+
   test("a token touches its own block and nothing else", async () => {
     open();
-    for (let number = 2; number < 102; number++) {
+    for (let number = 2; number < 52; number++) {
       model.play(...wholeTurn(number, `Question ${number}`, `Answer **${number}**`));
     }
     model.play(...thinking, answers("t1", "a1"), blockStarts("a1", "b0", "text"));
     model.play(delta("a1", "b0", "Word"));
     await paint();
+    await vi.waitFor(() => expect(findAll(QUESTION)).toHaveLength(51), soon);
     const lookUps = vi.spyOn(model, "message");
     const touched = new Set<Node>();
     const observer = new MutationObserver((records) => {
@@ -722,7 +821,7 @@ describe("a long conversation", () => {
     const options = { childList: true, characterData: true, attributes: true };
     observer.observe(view.element, { ...options, subtree: true });
     model.play(delta("a1", "b0", " and more"));
-    await paint();
+    await paintText();
     await Promise.resolve();
     observer.disconnect();
     const last = findAll(".streamchat-markdown p").at(-1);

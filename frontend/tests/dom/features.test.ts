@@ -12,6 +12,7 @@ import {
   blockStarts,
   completes,
   delta,
+  status,
   textContent,
   toolCompleted,
   toolRequested,
@@ -20,6 +21,7 @@ import {
   wholeTurn,
 } from "../scenes";
 import { type ScriptedEvent, ScriptedModel } from "../scripted_model";
+import { paint, paintText } from "./painting";
 
 const parts = await loadedParts();
 let lifetime: AbortController;
@@ -38,10 +40,6 @@ beforeEach(() => {
 });
 
 afterEach(() => lifetime.abort());
-
-async function paint(): Promise<void> {
-  await new Promise((resolve) => requestAnimationFrame(resolve));
-}
 
 async function play(...events: ScriptedEvent[]): Promise<void> {
   model.play(...events);
@@ -122,7 +120,8 @@ describe("what an answer cites", () => {
       const block = `b${at}`;
       await play(blockStarts("a1", block, "text"));
       for (const word of content.text.split(/(?= )/)) {
-        await play(delta("a1", block, word));
+        model.play(delta("a1", block, word));
+        await paintText();
         expect(all(".streamchat-markdown")).toHaveLength(1);
       }
       await play({ type: "block.completed", message: "a1", block, content });
@@ -221,6 +220,19 @@ describe("a tool of the endpoint", () => {
 });
 
 describe("thoughts", () => {
+  test("that are thought are said to be so once", async () => {
+    const labels = (): string[] =>
+      texts(".streamchat-status-label").filter((label) => label !== "");
+    await play(...begins, status("t1", "thinking", "Agent is thinking…"));
+    expect(labels()).toEqual(["Agent is thinking"]);
+    await play(blockStarts("a1", "b0", "thinking"));
+    expect(texts(".streamchat-thought-title")).toEqual(["Thinking…"]);
+    expect(labels()).toEqual([]);
+    const content = { type: "thinking", thinking: "First, look." };
+    await play({ type: "block.completed", message: "a1", block: "b0", content });
+    expect(labels()).toEqual(["Agent is thinking"]);
+  });
+
   test("between tool calls are folded where they were thought", async () => {
     await play(...begins, blockStarts("a1", "b0", "thinking"));
     await play(delta("a1", "b0", "First, ", "thinking"));

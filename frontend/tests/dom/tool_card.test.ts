@@ -18,6 +18,7 @@ import {
   turnStarts,
 } from "../scenes";
 import { ScriptedModel } from "../scripted_model";
+import { paint, paintText } from "./painting";
 
 const parts = await loadedParts();
 const begins = [asks("u1", "Who?"), turnStarts("t1", "u1"), answers("t1", "a1")];
@@ -35,10 +36,6 @@ beforeEach(() => {
 afterEach(() => {
   lifetime.abort();
 });
-
-async function paint(): Promise<void> {
-  await new Promise((resolve) => requestAnimationFrame(resolve));
-}
 
 function texts(selector: string): string[] {
   return [...view.element.querySelectorAll(selector)]
@@ -71,7 +68,7 @@ test("the input is seen while the model writes it", async () => {
   open();
   expect(texts(".streamchat-tool-text")).toEqual(['{"query": "A']);
   model.play(delta("a1", "b0", 'da"}', "tool_use"));
-  await paint();
+  await paintText();
   expect(texts(".streamchat-tool-text")).toEqual(['{"query": "Ada"}']);
 });
 
