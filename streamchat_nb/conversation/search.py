@@ -94,8 +94,7 @@ class Search:
 
     def finds(self, text: str) -> bool:
         """Return whether all words are in ``text``."""
-        text = folded(text)
-        return all(word in text for word in self.words)
+        return _has_all(text, self.words)
 
     def trigrams(self) -> list[str]:
         """Return three characters after each other of each word that has as many."""
@@ -120,7 +119,7 @@ class Search:
         left out, too, except where the search is for them.
         """
         plain = _MARKS.sub("", text)
-        if self.finds(plain):
+        if _has_all(plain, self.words):
             text = plain
         text = " ".join(text.split())
         spans = _spans(text, self.words)
@@ -146,6 +145,11 @@ class Search:
             pieces += [text[shown:start], text[start:end]]
             shown = end
         return [*pieces, text[shown:]]
+
+
+def _has_all(text: str, words: Sequence[str]) -> bool:
+    text = folded(text)
+    return all(word in text for word in words)
 
 
 def _spans(text: str, words: Sequence[str]) -> list[tuple[int, int]]:

@@ -35,7 +35,8 @@ LOOKS = [
     {"color_scheme": "light", "forced_colors": "active"},
 ]
 FIND_VIOLATIONS = """async (options) => {
-  const {violations} = await axe.run(document, options);
+  const {violations} = await axe.run(document,
+    {...options, resultTypes: ["violations"]});
   return violations.flatMap(({id, nodes}) => nodes.map(
     ({target, failureSummary}) => `${id}: ${target} ${failureSummary}`));
 }"""
