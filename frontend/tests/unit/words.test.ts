@@ -17,7 +17,7 @@ const files = readdirSync(sources, { recursive: true, encoding: "utf-8" })
 
 /** Where there are words for readers, or none of ours. */
 const CATALOGS =
-  /^(?:connection_words|widget_words|view\/(?:more_)?strings|language_\w+|protocol)\.ts$|^client\//;
+  /^(?:connection_words|widget_words|view\/(?:(?:more_)?strings|labels)|language_\w+|protocol)\.ts$|^client\//;
 
 /** What a reader would see: words in a row, or one with a capital letter. */
 const WORDS = /\p{L}{2,} \p{L}|^\p{Lu}\p{Ll}+[.…!?]?$/u;
