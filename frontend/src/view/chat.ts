@@ -152,7 +152,7 @@ export class ChatView {
         this.#noteSent();
         this.#composer.focus();
       },
-      leaveEnd: () => this.#follower.leave(),
+      settled: () => this.#follower.settle(),
       growAbove: (change) => this.#follower.growAbove(change),
     });
     const scroller = this.#makeScroller();

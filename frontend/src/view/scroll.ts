@@ -34,6 +34,9 @@ export class EndFollower {
 
   /** Call after the content changed. */
   followEnd(): void {
+    const { scrollHeight, clientHeight } = this.#scroller;
+    // Where nothing can be scrolled, no reader can come back to the end.
+    if (scrollHeight - clientHeight <= END_TOLERANCE) this.#setFollowing(true);
     if (!this.#following) {
       this.#markNew();
       return;
@@ -48,9 +51,10 @@ export class EndFollower {
     this.followEnd();
   }
 
-  /** Stay where the reader is, whatever is added at the end. */
-  leave(): void {
-    this.#setFollowing(false);
+  /** The view was placed for the reader: go on from there, at the end or not. */
+  settle(): void {
+    this.#setFollowing(this.#isAtEnd());
+    this.#lastTop = this.#scroller.scrollTop;
   }
 
   /** Make a change above what the reader looks at, without moving that. */
@@ -64,12 +68,16 @@ export class EndFollower {
   }
 
   #noteScroll(): void {
-    const { scrollTop, scrollHeight, clientHeight } = this.#scroller;
-    const atEnd = scrollHeight - clientHeight - scrollTop <= END_TOLERANCE;
+    const { scrollTop } = this.#scroller;
     // Content that grew moves the end away; only the reader moves the view up.
-    if (atEnd) this.#setFollowing(true);
+    if (this.#isAtEnd()) this.#setFollowing(true);
     else if (scrollTop < this.#lastTop) this.#setFollowing(false);
     this.#lastTop = scrollTop;
+  }
+
+  #isAtEnd(): boolean {
+    const { scrollTop, scrollHeight, clientHeight } = this.#scroller;
+    return scrollHeight - clientHeight - scrollTop <= END_TOLERANCE;
   }
 
   #setFollowing(following: boolean): void {

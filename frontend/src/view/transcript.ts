@@ -35,8 +35,8 @@ interface TranscriptSurroundings
   extends Pick<AnswerSurroundings, "signal" | "parts" | "newConversation"> {
   /** Something was sent from within. */
   readonly sent: () => void;
-  /** The reader looks at something else than the end. */
-  readonly leaveEnd: () => void;
+  /** The view was placed for the reader, at the end or not. */
+  readonly settled: () => void;
   /** Make a change above what the reader looks at, without moving that. */
   readonly growAbove: (change: () => void) => void;
 }
@@ -76,13 +76,13 @@ export class Transcript {
   #placed = 0;
   /** The version that the reader wants to see, and where its switch is to stay. */
   #sought: { version: string; toward: Toward; top: number } | null = null;
-  readonly #leaveEnd: () => void;
+  readonly #settled: () => void;
   readonly #growAbove: (change: () => void) => void;
 
   constructor(model: ChatModel, announcer: Announcer, base: TranscriptSurroundings) {
     this.#model = model;
     this.#announcer = announcer;
-    this.#leaveEnd = base.leaveEnd;
+    this.#settled = base.settled;
     this.#growAbove = base.growAbove;
     this.#branches = new Branches(model.state);
     this.#idle = new IdleWork((hasTime) => this.#fillAbove(hasTime), base.signal);
@@ -299,10 +299,10 @@ export class Transcript {
     const view = message && this.#users.get(userViewId(message));
     if (!sought || !view) return;
     this.#sought = null;
-    this.#leaveEnd();
     const top = view.focusVersions(sought.toward).getBoundingClientRect().top;
     const scroller = this.element.parentElement;
     if (scroller !== null) scroller.scrollTop += top - sought.top;
+    this.#settled();
   }
 
   /** Own messages that will be answered at once, and those that were refused. */
