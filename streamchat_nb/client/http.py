@@ -41,6 +41,7 @@ _CLASSES: dict[str, type[StreamchatError]] = {
     "auth_expired": AuthenticationError,
     "auth_required": AuthenticationError,
     "conflict": Conflict,
+    "conversation_deleted": NotFound,
     "forbidden": Forbidden,
     "idempotency_mismatch": Conflict,
     "invalid_input": InvalidInput,

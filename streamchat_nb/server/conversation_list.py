@@ -146,7 +146,7 @@ class ConversationList:
             raise not_found()
         if record.deleted_ms and not in_trash:
             raise NotFound(
-                "This conversation is in the trash. Restore it to go on with it.",
+                "This conversation was deleted. Restore it from the trash to go on.",
                 code="conversation_deleted",
             )
         return record

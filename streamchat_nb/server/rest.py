@@ -278,10 +278,10 @@ class ExportHandler(StreamchatHandler):
         text = await asyncio.to_thread(export, state, format_)
         name = re.sub(r"[^\w-]+", "-", state.title).strip("-") or "conversation"
         name = quote(f"{name[:60]}.{format_}")
-        self.set_header("Content-Type", EXPORTED[format_])
         self.set_header("Content-Disposition", f"attachment; filename*=UTF-8''{name}")
         self.set_header("Cache-Control", "no-store")
-        self.finish(text.encode("utf-8", "replace"))
+        body = text.encode("utf-8", "replace")
+        self.finish(body, set_content_type=EXPORTED[format_])
 
 
 class TurnHandler(StreamchatHandler):

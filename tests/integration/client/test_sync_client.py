@@ -126,14 +126,14 @@ def test_wait_that_is_given_up_loses_no_event(client: SyncClient) -> None:
 
 
 def test_conversations_are_listed_renamed_and_deleted(client: SyncClient) -> None:
-    one, two = client.create("Listed quince"), client.create("Listed quince")
-    one.rename("Renamed quince")
-    found = client.conversations(search="quince")
+    one, two = client.create("Listed medlar"), client.create("Listed medlar")
+    one.rename("Renamed medlar")
+    found = client.conversations(search="medlar")
     assert {(c.id, c.title) for c in found} == {
-        (one.id, "Renamed quince"),
-        (two.id, "Listed quince"),
+        (one.id, "Renamed medlar"),
+        (two.id, "Listed medlar"),
     }
-    assert len(client.conversations(search="quince", limit=1)) == 1
+    assert len(client.conversations(search="medlar", limit=1)) == 1
     one.current()
     one.delete()
     deadline = time.monotonic() + 10
