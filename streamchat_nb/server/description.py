@@ -45,6 +45,13 @@ _CURSOR = {"type": "string", "pattern": "^([A-Za-z0-9._-]{1,64}:[0-9]{1,15})?$"}
 _PLACE = {"type": "string", "pattern": "^([01]:[0-9]{1,15}:.+)?$"}
 _FORMAT = {"enum": ["md", "html", "ipynb", "json", "txt"]}
 _FILE = {"schema": {"type": "string", "format": "binary"}}
+_EXPORTED = {
+    "text/markdown": _FILE,
+    "text/html": _FILE,
+    "text/plain": _FILE,
+    "application/json": {"schema": {"type": "object"}},
+    "application/x-ipynb+json": {"schema": {"type": "object"}},
+}
 _KIND = {"enum": ["widget", "page", "kernel", "tool"]}
 _ANY_OBJECT = {"type": "object"}
 _CONVERSATION = {
@@ -476,7 +483,7 @@ def _conversation_paths() -> dict[str, Any]:
         "/conversations/{conversation}/export": {
             "get": _operation(
                 "Get a conversation as a file",
-                {"200": {"description": "The file", "content": {"*/*": _FILE}}},
+                {"200": {"description": "The file", "content": _EXPORTED}},
                 parameters=[_CONVERSATION, _query("format", "md if absent", _FORMAT)],
             )
         },

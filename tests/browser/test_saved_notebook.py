@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from typing import TYPE_CHECKING, Any, cast
@@ -143,6 +144,18 @@ def test_saved_notebook_reads_well_without_a_kernel_and_lives_again_when_run(
     page.evaluate(END_SESSIONS)
 
 
+def run_chat(page: Page, number: int) -> Locator:
+    """Run a cell; again where the page did not have its kernel yet, and ran nothing."""
+    chat = cell(page, number).locator(".streamchat")
+    for _ in range(4):
+        cell(page, number).locator(".jp-InputArea-editor").click()
+        page.keyboard.press("Control+Enter")
+        with contextlib.suppress(AssertionError):
+            expect(chat).to_be_visible(timeout=20_000)
+            break
+    return chat_in(page, number)
+
+
 def test_saved_notebook_reads_well_in_notebook_7(
     page: Page, lab_server: ServerProcess
 ) -> None:
@@ -153,9 +166,7 @@ def test_saved_notebook_reads_well_in_notebook_7(
     expect_readable(page)
     idle = page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']")
     expect(idle).to_be_visible(timeout=60_000)
-    cell(page, 0).locator(".jp-InputArea-editor").click()
-    page.keyboard.press("Control+Enter")
-    chat = chat_in(page, 0)
+    chat = run_chat(page, 0)
     connected(chat)
     say(chat, "What is 6*8?")
     expect(chat.get_by_text("48").last).to_be_visible(timeout=ANSWER_TIMEOUT_MS)
