@@ -272,7 +272,9 @@ def _shown(state: ConversationState, *, faded: bool = False) -> bytes:
             for message in state.messages
         ]
         calls = [
-            replace(call, progress_message=None, progress_fraction=None)
+            replace(
+                call, progress_message=None, progress_fraction=None, progress_log=[]
+            )
             for call in state.tool_calls
         ]
         state = replace(state, messages=messages, tool_calls=calls)

@@ -28,8 +28,11 @@ def browser_type_launch_args() -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def page_server() -> Iterator[ServerProcess]:
-    """A server with the page alone, at the demo's usual pace."""
-    with ServerProcess(["--StreamchatExtension.offline_pace_s=0.02"]) as server:
+    """A server with the page alone; its tool can be seen at work."""
+    with ServerProcess(
+        ["--StreamchatExtension.offline_pace_s=0.02"],
+        environment={"STREAMCHAT_NB_DEMO_TOOL_DELAY_S": "0.4"},
+    ) as server:
         yield server
 
 

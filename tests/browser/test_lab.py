@@ -286,6 +286,7 @@ def test_saved_notebook_holds_no_secret(
     command(page, "notebook:run-all-cells")
     chat = chat_in(page, 0)
     finished(chat)
+    expect(cell(page, 1)).to_contain_text("'completed'", timeout=ANSWER_TIMEOUT_MS)
     page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
     saved = (lab_server.work / name).read_text()
     assert "completed" in saved

@@ -36,6 +36,10 @@ from tests.browser.screen import (
 
 LIVE = "Live over WebSocket"
 SLEEP_S = 13.0
+WORDS_ARE_SHOWN = """(count) => {
+  const answers = [...document.querySelectorAll(".streamchat-answer")];
+  return (answers.at(-1)?.textContent ?? "").split(/\\s+/).length >= count;
+}"""
 
 
 def watcher_of(page: Page, browser: Browser, server: ServerProcess) -> Page:
@@ -59,9 +63,10 @@ def test_killed_server_comes_back_and_the_answer_goes_on(quiet: Page) -> None:
     with ServerProcess(["--StreamchatExtension.offline_pace_s=0.05"]) as server:
         open_page(page, server)
         say(page, "/demo long 120")
-        page.wait_for_timeout(2500)
+        page.wait_for_function(WORDS_ARE_SHOWN, arg=50)
         say(page, "What is 6*7?")  # waits, and is not answered
         expect(page.get_by_role("listitem")).to_have_count(1)
+        expect(page.get_by_text("Sending…")).to_have_count(0)
         seen = transcript(page)
         server.kill()
         expect(page.get_by_text("Reconnecting").first).to_be_visible()

@@ -35,6 +35,7 @@ CLOSED = 0.1
 THROWN_AWAY = 0.1
 BY_BOTH_TABS = 0.1
 ANSWER_S = 30.0
+ATTEMPTS = 100
 
 
 def run(count: int, seed: int, *, bug: str = "") -> Outcome:
@@ -102,13 +103,14 @@ class _Tab:
         """Send a message until an answer to it arrives.
 
         Raises:
-            AssertionError: The server refused it.
+            AssertionError: The server refused it, or ended all connections.
         """
         while True:
             sent.attempts += 1
             try:
                 answer = await self._attempt(sent)
             except ENDED:
+                assert sent.attempts < ATTEMPTS, "the server ends every connection"
                 self.close()
                 continue
             if self._dice.random() >= THROWN_AWAY:

@@ -20,7 +20,7 @@ from streamchat_nb.conversation.store import StoredEvent
 from streamchat_nb.protocol.codec import decode_event, encode
 from streamchat_nb.protocol.events import BlockDelta, MessageCompleted, TurnFinished
 from streamchat_nb.server import delivery
-from streamchat_nb.server.turns import ConversationTurns
+from streamchat_nb.server.sent_messages import SentMessages
 
 if TYPE_CHECKING:
     from streamchat_nb.protocol.commands import Cursor
@@ -103,13 +103,10 @@ def show_the_state_of_another_moment() -> None:
 
 
 def forget_what_was_sent() -> None:
-    accept = ConversationTurns.send
+    async def repeated(*_: object) -> None:
+        return None
 
-    async def send(turns: ConversationTurns, **message: object) -> object:
-        turns._sent.clear()
-        return await accept(turns, **message)  # type: ignore[arg-type]
-
-    ConversationTurns.send = send  # type: ignore[method-assign, assignment]
+    SentMessages.repeated = repeated  # type: ignore[method-assign, assignment]
 
 
 def forget_what_was_written_before_a_cancel() -> None:
