@@ -144,10 +144,9 @@ class SavedTranscript:
             _writing_thread().submit(self._write)
 
     def _end_cell(self, _result: object) -> None:
-        """Write what is due before the cell ends."""
-        if self._due:
-            with contextlib.suppress(concurrent.futures.TimeoutError):
-                _writing_thread().submit(self._write).result(_CELL_END_TIMEOUT_S)
+        """Write what is due before the cell ends; also wait for what is being written."""
+        with contextlib.suppress(concurrent.futures.TimeoutError):
+            _writing_thread().submit(self._write).result(_CELL_END_TIMEOUT_S)
 
     def _write(self) -> None:
         """Tell the front end; on the writing thread."""
