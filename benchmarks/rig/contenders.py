@@ -45,7 +45,7 @@ class Launch:
 
     Attributes:
         command: The program and its arguments.
-        environment: Variables beside ``PORT``, ``MESSAGES_API_URL`` and
+        environment: Variables beside ``PORT``, ``ANTHROPIC_BASE_URL`` and
             ``JWT_SECRET``, which all are given.
     """
 
@@ -117,17 +117,14 @@ def _ours(place: Place) -> Launch:
 
 
 def _jupyter_sdk(place: Place) -> Launch:
-    launch = _jupyter(place, "jupyter_sdk")
-    return Launch(
-        command=launch.command,
-        environment={**launch.environment, "PYTHONPATH": str(_PEERS)},
-    )
+    return _jupyter(place, "benchmarks.peers.jupyter_sdk")
 
 
-def _python(name: str) -> _Launcher:
+def _python(module: str) -> _Launcher:
     def launch(place: Place) -> Launch:
         del place
-        return Launch(command=[sys.executable, str(_PEERS / name)], environment={})
+        command = [sys.executable, "-m", f"benchmarks.peers.{module}"]
+        return Launch(command=command, environment={})
 
     return launch
 
@@ -155,7 +152,7 @@ def _lacks_node(script: str) -> Callable[[], str | None]:
     return lacks
 
 
-_NESTJS = "nestjs/dist/gateway.js"
+_NESTJS = "nestjs/dist/main.js"
 _NODE_WS = "node_ws/server.mjs"
 
 CONTENDERS: tuple[Contender, ...] = (
@@ -178,7 +175,7 @@ CONTENDERS: tuple[Contender, ...] = (
         launch=_node(_NODE_WS),
         lacks=_lacks_node(_NODE_WS),
     ),
-    Contender(name="Tornado + SDK", dialect="json", launch=_python("tornado_sdk.py")),
+    Contender(name="Tornado + SDK", dialect="json", launch=_python("tornado_sdk")),
     Contender(
         name="jupyter_server + SDK",
         dialect="json",
@@ -189,7 +186,7 @@ CONTENDERS: tuple[Contender, ...] = (
     Contender(
         name="minimal relay",
         dialect="json",
-        launch=_python("relay.py"),
+        launch=_python("relay"),
         is_limit=True,
     ),
     Contender(name="raw upstream", dialect="messages_api", launch=None, is_limit=True),

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Generator, Mapping, Sequence
 
 __all__ = [
     "LOAD_CORE",
@@ -37,6 +37,7 @@ LOAD_CORE = 1
 STOP_TIMEOUT_S = 15.0
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+_ROOT = Path(__file__).parent.parent.parent
 _FOREIGN = ("ANTHROPIC_", "STREAMCHAT_", "JUPYTER", "JPY_")
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 
@@ -138,7 +139,7 @@ class PinnedProcess:
 
 
 @contextlib.contextmanager
-def pinned(core: int) -> Iterator[None]:
+def pinned(core: int) -> Generator[None]:
     """Let what is started meanwhile by this thread run on one core.
 
     Does nothing where the machine has no such core.
@@ -212,6 +213,7 @@ def _clean_environment(home: Path) -> dict[str, str]:
     return {
         **kept,
         "HOME": str(home),
+        "PYTHONPATH": str(_ROOT),
         "PYTHONUNBUFFERED": "1",
         "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
         "JUPYTER_DATA_DIR": str(home / "data"),

@@ -39,7 +39,7 @@ from benchmarks.rig.processes import (
 from streamchat_nb.testing.server_process import free_port
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncGenerator, Sequence
 
 __all__ = ["Rig", "RigError", "Server"]
 
@@ -113,8 +113,7 @@ class Rig:
             *(sys.executable, "-m", "benchmarks.rig.messages_api"),
             *("--port", str(self._api_port)),
         ]
-        environment = {"PYTHONPATH": str(Path(__file__).parent.parent.parent)}
-        api = PinnedProcess(command, core=LOAD_CORE, environment=environment)
+        api = PinnedProcess(command, core=LOAD_CORE)
         self._api = api.__enter__()
         try:
             await _until_served(api, self._api_port, None, "", "the fake API")
@@ -147,7 +146,7 @@ class Rig:
         return await asyncio.to_thread(busy_cores, FOREIGN_WINDOW_S)
 
     @contextlib.asynccontextmanager
-    async def running(self, contender: Contender) -> AsyncIterator[Server]:
+    async def running(self, contender: Contender) -> AsyncGenerator[Server]:
         """Start a contender in a new home, and end it.
 
         Raises:
@@ -172,7 +171,7 @@ class Rig:
         launch = contender.launch(place)
         environment = {
             "PORT": str(place.port),
-            "MESSAGES_API_URL": place.api_url,
+            "ANTHROPIC_BASE_URL": place.api_url,
             "JWT_SECRET": JWT_SECRET,
             **launch.environment,
         }
@@ -195,7 +194,7 @@ class Rig:
     @contextlib.asynccontextmanager
     async def all_running(
         self, contenders: Sequence[Contender] | None = None
-    ) -> AsyncIterator[list[Server]]:
+    ) -> AsyncGenerator[list[Server]]:
         """Start contenders, all that there are if none are given, side by side.
 
         The idle ones take no noticeable part of the core from the one under load.
