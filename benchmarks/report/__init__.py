@@ -1,0 +1,1 @@
+"""What was measured: as JSON, as a table, as pictures, and held to a baseline."""

@@ -1,0 +1,241 @@
+"""Two kinds of plots: lines over two axes, and bars with their spread. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from benchmarks.report.svg import Scale, document, element, short, text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Bar", "Goal", "Line", "Look", "bar_chart", "line_chart"]
+
+_WIDTH = 760
+_LEFT, _RIGHT, _TOP = 72, 720, 64
+_LINES_BOTTOM = 330
+_LEGEND_ROW = 20
+_LEGEND_COLUMN = 225
+_BARS_LEFT = 190
+_BARS_RIGHT = 610
+_BAR_ROW = 30
+
+
+@dataclass(frozen=True)
+class Look:
+    """How something is drawn: classes of the style sheet, one for the colour."""
+
+    classes: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """A line of a plot."""
+
+    name: str
+    look: Look
+    xs: Sequence[float]
+    ys: Sequence[float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bar:
+    """A bar of a plot, with what it is spread over."""
+
+    name: str
+    look: Look
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Goal:
+    """A value that was set out for."""
+
+    name: str
+    value: float
+
+
+def line_chart(
+    lines: Sequence[Line],
+    *,
+    title: str,
+    x_title: str,
+    y_title: str,
+    is_log: tuple[bool, bool] = (False, False),
+) -> str:
+    """Return a plot of at least one line, as SVG.
+
+    Args:
+        lines: Each of at least one point.
+        title: Above it.
+        x_title: Below the axis to the right.
+        y_title: Above the axis upwards.
+        is_log: Whether the axes, x and y, go by the logarithm where values are far
+            apart.
+    """
+    x = Scale.around(
+        [value for line in lines for value in line.xs],
+        start=_LEFT,
+        end=_RIGHT,
+        is_log=is_log[0],
+    )
+    y = Scale.around(
+        [value for line in lines for value in line.ys],
+        start=_LINES_BOTTOM,
+        end=_TOP,
+        is_log=is_log[1],
+    )
+    marks = [*_heading(title, y_title), *_grid(x, y)]
+    marks.append(
+        text(x_title, _RIGHT, _LINES_BOTTOM + 36, class_="faint", text_anchor="end")
+    )
+    # The most important one is on top of the others.
+    for line in reversed(lines):
+        points = " ".join(
+            f"{x(at)},{y(value)}" for at, value in zip(line.xs, line.ys, strict=True)
+        )
+        marks.append(
+            element("polyline", class_=f"line {line.look.classes}", points=points)
+        )
+    legend_top = _LINES_BOTTOM + 58
+    marks += _legend([(line.name, line.look) for line in lines], legend_top)
+    rows = -(-len(lines) // 3)
+    names = ", ".join(line.name for line in lines)
+    return document(
+        marks,
+        title=title,
+        description=f"{y_title} over {x_title}, a line each for {names}.",
+        width=_WIDTH,
+        height=legend_top + rows * _LEGEND_ROW,
+    )
+
+
+def bar_chart(
+    bars: Sequence[Bar],
+    *,
+    title: str,
+    subtitle: str,
+    goals: Sequence[Goal] = (),
+    is_log: bool = False,
+) -> str:
+    """Return a plot of at least one bar, as SVG.
+
+    Args:
+        bars: From above to below.
+        title: Above it.
+        subtitle: What the values are, with their unit.
+        goals: Shown as lines across.
+        is_log: Whether lengths go by the logarithm where values are far apart.
+    """
+    values = [value for bar in bars for value in (bar.low, bar.value, bar.high)]
+    values += [goal.value for goal in goals]
+    x = Scale.around(values, start=_BARS_LEFT, end=_BARS_RIGHT, is_log=is_log)
+    bottom = _TOP + len(bars) * _BAR_ROW
+    marks = _heading(title, subtitle)
+    for tick in x.ticks:
+        marks.append(_rule(x(tick), _TOP - 6, x(tick), bottom))
+        marks.append(
+            text(
+                short(tick), x(tick), bottom + 16, class_="faint", text_anchor="middle"
+            )
+        )
+    for number, bar in enumerate(bars):
+        marks += _bar(bar, x, _TOP + number * _BAR_ROW)
+    for number, goal in enumerate(goals):
+        at, kind = x(goal.value), goal.name
+        marks.append(_rule(at, _TOP - 6, at, bottom, kind=kind))
+        key = bottom + 40
+        left = _BARS_LEFT + number * _LEGEND_COLUMN
+        marks.append(_rule(left, key - 4, left + 24, key - 4, kind=kind))
+        marks.append(text(f"{goal.name}: {short(goal.value)}", left + 30, key))
+    said = "; ".join(f"{bar.name} {short(bar.value)}" for bar in bars)
+    return document(
+        marks,
+        title=title,
+        description=f"{subtitle}: {said}.",
+        width=_WIDTH,
+        height=bottom + (52 if goals else 26),
+    )
+
+
+def _heading(title: str, subtitle: str) -> list[str]:
+    return [
+        text(title, 12, 22, class_="title"),
+        text(subtitle, 12, 42, class_="faint"),
+    ]
+
+
+def _grid(x: Scale, y: Scale) -> list[str]:
+    marks: list[str] = []
+    for tick in y.ticks:
+        marks.append(_rule(_LEFT, y(tick), _RIGHT, y(tick)))
+        marks.append(
+            text(short(tick), _LEFT - 8, y(tick) + 4, class_="faint", text_anchor="end")
+        )
+    for tick in x.ticks:
+        marks.append(_rule(x(tick), _LINES_BOTTOM, x(tick), _LINES_BOTTOM + 5))
+        marks.append(
+            text(
+                short(tick),
+                x(tick),
+                _LINES_BOTTOM + 18,
+                class_="faint",
+                text_anchor="middle",
+            )
+        )
+    return marks
+
+
+def _legend(entries: Sequence[tuple[str, Look]], top: float) -> list[str]:
+    marks: list[str] = []
+    for number, (name, look) in enumerate(entries):
+        left = 12 + number % 3 * _LEGEND_COLUMN
+        line = top + number // 3 * _LEGEND_ROW
+        marks.append(
+            element(
+                "line",
+                class_=f"line {look.classes}",
+                x1=left,
+                y1=line - 4,
+                x2=left + 24,
+                y2=line - 4,
+            )
+        )
+        marks.append(text(name, left + 30, line))
+    return marks
+
+
+def _bar(bar: Bar, x: Scale, top: float) -> list[str]:
+    middle = top + _BAR_ROW / 2
+    low, high = x(bar.low), x(bar.high)
+    length = max(1.0, round(x(bar.value) - _BARS_LEFT, 1))
+    return [
+        text(bar.name, _BARS_LEFT - 8, middle + 4, text_anchor="end"),
+        element(
+            "rect",
+            class_=f"bar {bar.look.classes}",
+            x=_BARS_LEFT,
+            y=top + 6,
+            width=length,
+            height=_BAR_ROW - 12,
+            opacity=0.8,
+        ),
+        _rule(low, middle, high, middle, kind="whisker"),
+        text(
+            short(bar.value) if low == high else f"{short(bar.value)}  ({_range(bar)})",
+            max(high, x(bar.value)) + 8,
+            middle + 4,
+            class_="faint",
+        ),
+    ]
+
+
+def _range(bar: Bar) -> str:
+    return f"{short(bar.low)}–{short(bar.high)}"  # noqa: RUF001 - a range
+
+
+def _rule(x1: float, y1: float, x2: float, y2: float, *, kind: str = "rule") -> str:
+    return element("line", class_=kind, x1=x1, y1=y1, x2=x2, y2=y2)

@@ -1,0 +1,123 @@
+"""Finds the axes, and measures them one after the other."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import pkgutil
+import sys
+import time
+import traceback
+from typing import TYPE_CHECKING, Protocol, cast
+
+from benchmarks import axes
+from benchmarks.report.machine import OthersLoad, now
+from benchmarks.report.record import Group, thinned
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from benchmarks.rig.measurement import Axis, Measurement
+    from benchmarks.rig.rig import Rig
+
+__all__ = ["AxisModule", "axis_modules", "measured"]
+
+
+class AxisModule(Protocol):
+    """A module of ``benchmarks.axes``; its first line says what it asks."""
+
+    AXES: tuple[Axis, ...]
+
+    async def measure(self, rig: Rig, *, quick: bool) -> list[Measurement]:
+        """Measure all contenders of the rig, side by side."""
+        ...
+
+
+def axis_modules() -> dict[str, AxisModule]:
+    """Return the modules of ``benchmarks.axes`` by their names."""
+    names = sorted(module.name for module in pkgutil.iter_modules(axes.__path__))
+    return {
+        name: cast("AxisModule", importlib.import_module(f"{axes.__name__}.{name}"))
+        for name in names
+    }
+
+
+async def measured(
+    rig: Rig,
+    modules: Iterable[tuple[str, AxisModule]],
+    *,
+    quick: bool,
+    command: str,
+    deadline: float | None = None,
+) -> list[Group]:
+    """Measure; a module that fails leaves the others be, and its group says why.
+
+    Args:
+        rig: Entered.
+        modules: With their names.
+        quick: Whether they should be.
+        command: That it is for.
+        deadline: When to stop, on the monotonic clock; ``None``: no such time.
+    """
+    groups: list[Group] = []
+    for name, module in modules:
+        _say(f"{name} …")
+        groups.append(
+            await _group(
+                rig, name, module, quick=quick, command=command, until=deadline
+            )
+        )
+        _say(f"{name}: {groups[-1].failure or 'done'} in {groups[-1].seconds:.0f} s")
+    return groups
+
+
+async def _group(
+    rig: Rig,
+    name: str,
+    module: AxisModule,
+    *,
+    quick: bool,
+    command: str,
+    until: float | None,
+) -> Group:
+    date, load_before = now(), await rig.foreign_load()
+    began, others = time.monotonic(), OthersLoad()
+    measurements: list[Measurement] = []
+    failure = ""
+    try:
+        async with asyncio.timeout(None if until is None else until - began):
+            measurements = await module.measure(rig, quick=quick)
+    except TimeoutError:
+        failure = "there was no time left for it"
+    except Exception as error:  # noqa: BLE001 - an axis may fail in any way
+        traceback.print_exc()
+        failure = f"{type(error).__name__}: {_first_line(str(error))}"
+    return Group(
+        name=name,
+        title=_title(module, name),
+        date=date,
+        command=command,
+        seconds=round(time.monotonic() - began, 1),
+        load_before=round(load_before, 2),
+        load_during=others.cores(),
+        axes=list(module.AXES),
+        measurements=thinned(measurements),
+        left_out=_left_out(rig, measurements),
+        failure=failure,
+    )
+
+
+def _left_out(rig: Rig, measurements: Sequence[Measurement]) -> dict[str, str]:
+    return rig.missing if measurements else {}
+
+
+def _title(module: AxisModule, name: str) -> str:
+    return _first_line(module.__doc__ or "").rstrip(".") or name
+
+
+def _first_line(text: str) -> str:
+    return text.strip().partition("\n")[0]
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)  # noqa: T201 - it takes minutes
