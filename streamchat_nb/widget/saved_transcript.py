@@ -144,7 +144,7 @@ class SavedTranscript:
             _writing_thread().submit(self._write)
 
     def _end_cell(self, _result: object) -> None:
-        """Write what is due before the cell ends; also wait for what is being written."""
+        """Wait for what is being written; write what is due before the cell ends."""
         with contextlib.suppress(concurrent.futures.TimeoutError):
             _writing_thread().submit(self._write).result(_CELL_END_TIMEOUT_S)
 
