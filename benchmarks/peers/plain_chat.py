@@ -36,6 +36,9 @@ class PlainChat:
     Args:
         say: Sends a message to it; may raise ``WebSocketClosedError``.
         close: Closes its socket, with a code and a reason.
+
+    Attributes:
+        say: As given.
     """
 
     _client: anthropic.AsyncAnthropic | None = None
@@ -43,7 +46,7 @@ class PlainChat:
     def __init__(
         self, say: Callable[[str], object], close: Callable[[int, str], None]
     ) -> None:
-        self._say = say
+        self.say = say
         self._close = close
         self._user: str | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -62,7 +65,7 @@ class PlainChat:
                 self._close(UNAUTHENTICATED, "authenticate first")
             case "subscribe":
                 _rooms.setdefault(message["conversation"], set()).add(self)
-                self._say('{"type":"subscribed"}')
+                self.say('{"type":"subscribed"}')
             case "chat":
                 task = asyncio.ensure_future(
                     self._chat(message["text"], message.get("conversation"))
@@ -70,7 +73,7 @@ class PlainChat:
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
             case _:
-                self._say('{"type":"error","message":"unknown type"}')
+                self.say('{"type":"error","message":"unknown type"}')
 
     def leave(self) -> None:
         """Forget the client."""
@@ -86,10 +89,12 @@ class PlainChat:
         )
         self._user = str(claims["sub"])
         self._timer.cancel()
-        self._say('{"type":"authenticated"}')
+        self.say('{"type":"authenticated"}')
 
     async def _chat(self, text: str, conversation: str | None) -> None:
-        readers = {self} if conversation is None else _rooms[conversation]
+        readers: set[PlainChat] = (
+            {self} if conversation is None else _rooms[conversation]
+        )
         async for delta in self._deltas(text):
             _tell(readers, json.dumps({"type": "token", "text": delta}))
         _tell(readers, '{"type":"done"}')
@@ -121,6 +126,6 @@ class PlainChat:
 def _tell(readers: set[PlainChat], message: str) -> None:
     for reader in tuple(readers):
         try:
-            reader._say(message)  # noqa: SLF001 - one of its own kind
+            reader.say(message)
         except WebSocketClosedError:
             readers.discard(reader)

@@ -171,7 +171,7 @@ async def _ask(text: str, readers: set[Reader]) -> None:
     else:
         address = urlsplit(os.environ["ANTHROPIC_BASE_URL"])
         _, upstream = await asyncio.get_running_loop().create_connection(
-            Upstream, address.hostname, address.port
+            Upstream, address.hostname or "", address.port or 80
         )
     upstream.ask(text, readers)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from benchmarks.peers.node_build import lacks_of_node_peer, node_program
 from streamchat_nb.protocol.limits import Limits
 
 if TYPE_CHECKING:
@@ -69,7 +70,8 @@ class Contender:
         ready_path: Path that answers 200 once it serves; ``None``: it serves as soon
             as it listens.
         is_limit: Whether it does no job, and only shows what the machine allows.
-        lacks: Says what is missing here to start it; ``None`` where nothing is.
+        lacks: Makes it ready, and says what is missing here to start it; ``None``
+            where nothing is.
     """
 
     name: str
@@ -133,27 +135,12 @@ def _node(script: str) -> _Launcher:
     def launch(place: Place) -> Launch:
         del place
         return Launch(
-            command=["node", str(_PEERS / script)],
+            command=[node_program(), str(_PEERS / script)],
             environment={"NODE_ENV": "production"},
         )
 
     return launch
 
-
-def _lacks_node(script: str) -> Callable[[], str | None]:
-    def lacks() -> str | None:
-        if shutil.which("node") is None:
-            return "there is no Node"
-        folder = _PEERS / Path(script).parts[0]
-        if not (_PEERS / script).exists() or not (folder / "node_modules").exists():
-            return f"not built: run `npm ci && npm run build --if-present` in {folder}"
-        return None
-
-    return lacks
-
-
-_NESTJS = "nestjs/dist/main.js"
-_NODE_WS = "node_ws/server.mjs"
 
 CONTENDERS: tuple[Contender, ...] = (
     Contender(
@@ -166,14 +153,15 @@ CONTENDERS: tuple[Contender, ...] = (
     Contender(
         name="NestJS + Socket.IO",
         dialect="socket_io",
-        launch=_node(_NESTJS),
-        lacks=_lacks_node(_NESTJS),
+        launch=_node("nestjs/dist/main.js"),
+        path="/socket.io/?EIO=4&transport=websocket",
+        lacks=partial(lacks_of_node_peer, _PEERS / "nestjs"),
     ),
     Contender(
         name="Node ws",
         dialect="json",
-        launch=_node(_NODE_WS),
-        lacks=_lacks_node(_NODE_WS),
+        launch=_node("node_ws/server.mjs"),
+        lacks=partial(lacks_of_node_peer, _PEERS / "node_ws"),
     ),
     Contender(name="Tornado + SDK", dialect="json", launch=_python("tornado_sdk")),
     Contender(

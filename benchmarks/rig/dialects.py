@@ -77,7 +77,7 @@ class Dialect(ABC):
     """
 
     def __init__(self, target: Target, seat: Seat) -> None:
-        self.to_send = bytearray()
+        self.to_send: bytearray = bytearray()
         self._target = target
         self._seat = seat
         self._unread = b""

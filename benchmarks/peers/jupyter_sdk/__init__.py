@@ -6,7 +6,7 @@ when the socket opens, and no conversation has an owner.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.base.websocket import WebSocketMixin
@@ -32,6 +32,11 @@ class ChatHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
         if self.current_user is None:
             raise HTTPError(FORBIDDEN)
         await WebSocketHandler.get(self, *args, **kwargs)
+
+    @override
+    def check_origin(self, origin: str = "") -> bool:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Leave it to Jupyter."""
+        return bool(cast("Any", WebSocketMixin).check_origin(self, origin))
 
     @override
     def set_default_headers(self) -> None:
