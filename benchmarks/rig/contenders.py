@@ -95,7 +95,11 @@ def _jupyter(place: Place, extension: str, *arguments: str) -> Launch:
         f"--ServerApp.jpserver_extensions={{'{extension}': True}}",
         *arguments,
     ]
-    environment = {"JUPYTER_TOKEN": place.token, "ANTHROPIC_AUTH_TOKEN": "sk-bench"}
+    environment = {
+        "JUPYTER_TOKEN": place.token,
+        "JUPYTER_NO_CONFIG": "1",
+        "ANTHROPIC_AUTH_TOKEN": "sk-bench",
+    }
     return Launch(command=command, environment=environment)
 
 

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Rig", "RigError", "Server"]
 
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 120.0
 LOAD_MARGIN_S = 30.0
 LISTEN_POLL_S = 0.02
 FOREIGN_WINDOW_S = 0.3
@@ -150,7 +150,7 @@ class Rig:
         """Start a contender in a new home, and end it.
 
         Raises:
-            RigError: It did not serve within 60 s; the message has its output.
+            RigError: It did not serve within 120 s; the message has its output.
         """
         token = secrets.token_hex(16)
         if contender.launch is None:
