@@ -30,6 +30,9 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 MEASURING = ("--cov", "--cov-append", "--cov-report=", "--cov-fail-under=0")
 # Two processes, which mostly wait: for servers, kernels and browsers to start.
 SIDE_BY_SIDE = ("-n", "2", "--dist", "loadfile")
+# Browsers, kernels and servers on two processors: what fails is tried once more, and
+# the closing line counts it. Nowhere else: what fails there is wrong.
+ONCE_MORE = ("--reruns=1", "-rfEsR")
 # Tests must not spend anybody's money: they never see a credential.
 CREDENTIAL_PREFIXES = ("ANTHROPIC_", "CLAUDE_", "AWS_BEARER_TOKEN_BEDROCK")
 
@@ -109,7 +112,7 @@ PARTS = {
     "browser": Part(
         folders=("tests/browser",),
         pattern="test_*.py",
-        options=("--timeout=240", *SIDE_BY_SIDE),
+        options=("--timeout=240", *ONCE_MORE, *SIDE_BY_SIDE),
         timeout_s=1_200,
     ),
     "notebooks": Part(
