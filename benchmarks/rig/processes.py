@@ -23,6 +23,7 @@ __all__ = [
     "busy_cores",
     "busy_seconds",
     "cpu_seconds",
+    "pin",
     "pinned",
     "process_tree",
     "raise_file_limit",
@@ -140,7 +141,7 @@ class PinnedProcess:
 
 @contextlib.contextmanager
 def pinned(core: int) -> Generator[None]:
-    """Let what is started meanwhile by this thread run on one core.
+    """Let what is started meanwhile by this thread run on one core, with its threads.
 
     Does nothing where the machine has no such core.
     """
@@ -153,6 +154,16 @@ def pinned(core: int) -> Generator[None]:
         yield
     finally:
         os.sched_setaffinity(0, before)
+
+
+def pin(pid: int, core: int) -> None:
+    """Keep a process that has just begun, and has no threads yet, on one core.
+
+    Does nothing where the machine has no such core, or the process has ended.
+    """
+    if core in os.sched_getaffinity(0):
+        with contextlib.suppress(ProcessLookupError):
+            os.sched_setaffinity(pid, {core})
 
 
 def process_tree(pid: int) -> tuple[int, ...]:

@@ -31,7 +31,7 @@ from benchmarks.rig.processes import (
     PinnedProcess,
     busy_cores,
     cpu_seconds,
-    pinned,
+    pin,
     process_tree,
     raise_file_limit,
     resident_bytes,
@@ -227,14 +227,14 @@ class Rig:
             api_pid=self.api_pid,
         )
         arguments = [msgspec.json.encode(part).decode() for part in (target, load)]
-        with pinned(LOAD_CORE):
-            client = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "benchmarks.rig.load_client", *arguments),
-                cwd=Path(__file__).parent.parent.parent,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-            )
+        client = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "benchmarks.rig.load_client", *arguments),
+            cwd=Path(__file__).parent.parent.parent,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        pin(client.pid, LOAD_CORE)
         longest_s = load.deadline_s + load.warm_up_s + load.measured_s + LOAD_MARGIN_S
         try:
             async with asyncio.timeout(longest_s):
