@@ -233,7 +233,11 @@ class ConnectionMachine:
         return [SendFrame(self._hello)]
 
     def receive(self, data: str | bytes, now: float) -> list[Output]:
-        """Take one text frame from the client."""
+        """Take one text frame from the client.
+
+        Returns:
+            What to do; a ``Perform`` comes alone.
+        """
         if self.state is ConnectionState.CLOSED:
             return []
         raw = data.encode() if isinstance(data, str) else data

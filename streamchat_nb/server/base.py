@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from streamchat_nb.server.auth import TokenAuthority
     from streamchat_nb.server.connections import Connections
+    from streamchat_nb.server.heartbeat import Heartbeat
     from streamchat_nb.server.presence import Audiences
     from streamchat_nb.server.principal import Principal
     from streamchat_nb.server.service import Service
@@ -63,6 +64,7 @@ class Runtime:
         service: The service.
         tokens: Makes and verifies the socket's tokens.
         connections: All that is open.
+        heartbeat: Pings the sockets.
         audiences: Who follows which conversation.
         ready: Waits until the service runs; raises what keeps it from starting.
     """
@@ -70,6 +72,7 @@ class Runtime:
     service: Service
     tokens: TokenAuthority
     connections: Connections
+    heartbeat: Heartbeat
     audiences: Audiences
     ready: Callable[[], Awaitable[None]]
 

@@ -40,6 +40,7 @@ from streamchat_nb.server.checks import CheckHandler, EndpointChecks
 from streamchat_nb.server.connection_file import ConnectionFile
 from streamchat_nb.server.connections import Connections
 from streamchat_nb.server.description import json_schema, openapi
+from streamchat_nb.server.heartbeat import Heartbeat
 from streamchat_nb.server.messages import EventsHandler, MessagesHandler
 from streamchat_nb.server.model_settings import (
     checked_prices,
@@ -344,6 +345,7 @@ class StreamchatExtension(ExtensionApp):
             service=self._service,
             tokens=tokens,
             connections=self._connections,
+            heartbeat=Heartbeat(),
             audiences=Audiences(),
             ready=self.ready,
         )

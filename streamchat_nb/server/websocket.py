@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, assert_never, cast
 from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.base.websocket import WebSocketMixin
+from tornado.iostream import StreamClosedError
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 from typing_extensions import override
 
@@ -56,7 +57,7 @@ from streamchat_nb.server.lending import Lending
 from streamchat_nb.server.presence import participant_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from tornado.iostream import IOStream
 
@@ -67,7 +68,6 @@ if TYPE_CHECKING:
 
 __all__ = ["SocketHandler"]
 
-PING_INTERVAL_S = 20.0
 STALL_S = 15.0
 LAST_WORDS_S = 0.2
 CLOSED_S = 0.2
@@ -91,7 +91,8 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
         self._sender: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._closing: asyncio.Task[None] | None = None
-        self._closed = asyncio.Event()
+        self._closed: asyncio.Event | None = None
+        self._answers = True
         self._speaks = True
         self._refusal: StreamchatError | None = None
 
@@ -123,6 +124,10 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
         """Send none: the socket is for this origin."""
 
     @override
+    def set_secure_cookie(self, *args: Any, **kwargs: Any) -> None:
+        """Set none: who shows the server's token has it, and a page has its cookie."""
+
+    @override
     def check_origin(self, origin: str = "") -> bool:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Return whether the Origin is ours, whatever the credential."""
         return origin_is_ours(self)
@@ -135,10 +140,11 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
         """
         if self.current_user is None:
             raise Forbidden("Log in to this server first.", code="auth_required")
-        await self._admit(*args, **kwargs)
+        await self._admit()
+        await WebSocketHandler.get(self, *args, **kwargs)
 
     @cast("Any", authorized)(action="execute", resource=RESOURCE)
-    async def _admit(self, *args: str, **kwargs: str) -> None:
+    async def _admit(self) -> None:
         if self.get_query_argument("token", None) is not None:
             raise Forbidden("A token in the address is refused; send a header.")
         try:
@@ -150,7 +156,6 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
             if self.request.headers.get("Origin") is None:
                 raise
             self._refusal = error
-        await WebSocketHandler.get(self, *args, **kwargs)
 
     @override
     def write_error(self, status_code: int, **kwargs: Any) -> None:
@@ -183,14 +188,8 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
     @property
     @override
     def ping_interval(self) -> float:
-        """Seconds between pings, for Tornado; Jupyter's own pings are not started."""
-        return PING_INTERVAL_S
-
-    @property
-    @override
-    def ping_timeout(self) -> float:
-        """Seconds to wait for a pong."""
-        return PING_INTERVAL_S
+        """No pings by Tornado, nor by Jupyter: the heartbeat does them for all."""
+        return 0.0
 
     # life
 
@@ -213,6 +212,7 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
             now=loop.time(),
         )
         self._connections.add_socket(self, user=self.principal.id, address=self.address)
+        self._runtime.heartbeat.add(self)
         self._sender = loop.create_task(self._send(), name="socket sender")
         if not self._speaks:
             self._refuse(
@@ -224,18 +224,36 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
         self._set_timer()
 
     @override
-    async def on_message(self, message: str | bytes) -> None:
+    def on_message(self, message: str | bytes) -> Awaitable[None] | None:
         """Take one frame; the next one is read when this one is answered."""
         if self._machine is None:
+            return None
+        now = asyncio.get_running_loop().time()
+        match self._machine.receive(message, now):
+            case [Perform() as perform]:
+                return self._perform(perform)
+            case outputs:
+                self._carry_out(outputs)
+                self._set_timer()
+                return None
+
+    @override
+    def on_pong(self, data: bytes) -> None:
+        """The peer is there."""
+        self._answers = True
+
+    def beat(self) -> None:
+        """Ping the peer; close where it has not answered the last ping."""
+        if self.is_closed:
             return
-        loop = asyncio.get_running_loop()
-        for output in self._machine.receive(message, loop.time()):
-            match output:
-                case Perform():
-                    await self._perform(output)
-                case _:
-                    self._carry_out([output])
-        self._set_timer()
+        if not self._answers:
+            self.close(reason="ping timed out")
+            return
+        self._answers = False
+        try:
+            self.ping()
+        except (WebSocketClosedError, StreamClosedError):
+            self._abort()
 
     @override
     def on_close(self) -> None:
@@ -250,13 +268,16 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
             self._lending.close()
         self._delivery.close()
         self._connections.discard(self)
-        self._closed.set()
+        self._runtime.heartbeat.discard(self)
+        if self._closed is not None:
+            self._closed.set()
 
     async def go_away(self) -> None:
         """Give the reader what is left, say that the server restarts, close with 1012.
 
         Takes 0.6 s at most, whether or not the peer reads.
         """
+        self._closed = asyncio.Event()
         if self._machine is not None:
             self._machine.close()
         with contextlib.suppress(TimeoutError):
