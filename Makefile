@@ -5,9 +5,9 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help lab dev setup test browser local-model coverage soak docs shots bench lint \
-  lint-python lint-imports lint-spelling lint-frontend lint-extension types \
-  types-python types-frontend types-extension build package clean again
+.PHONY: help lab dev setup test browser local-model coverage soak docs shots bench \
+  bench-quick lint lint-python lint-imports lint-spelling lint-frontend lint-extension \
+  types types-python types-frontend types-extension build package clean again
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -50,7 +50,8 @@ help:
 	@echo 'make soak       make every fault happen, many times, and print one table'
 	@echo 'make lint       ruff, import-linter, codespell, Biome'
 	@echo 'make types      pyright, tsc'
-	@echo 'make bench      run the benchmarks'
+	@echo 'make bench      measure this product and its peers, side by side (BENCH_ARGS=)'
+	@echo 'make bench-quick  hold ratios to the peers to those of the baseline'
 	@echo 'make build      make the sdist and the wheel in dist/'
 	@echo 'make package    make the npm package of the browser side in frontend/dist/'
 	@echo 'make clean      remove all that make made'
@@ -149,10 +150,15 @@ soak: $(STAMPS)/test $(VENV)/browser-path
 shots: $(STAMPS)/test $(VENV)/browser-path
 	$(PY) -m scripts.make_shots $(SHOTS)
 
-bench: $(STAMPS)/test $(VENV)/browser-path
-	@for file in benchmarks/[a-z]*.py; do \
-	  name=$$(basename "$$file" .py); echo "--- $$name"; \
-	  $(PY) -m benchmarks.$$name $(BENCH_ARGS) || exit 1; done
+# Everything, side by side, on a machine that does nothing else; half an hour or more.
+# Writes benchmarks/results/benchmarks.json, docs/reference/benchmarks.md and its plots.
+bench: $(STAMPS)/test $(VENV)/browser-path | $(STAMPS)/node
+	$(PY) -m benchmarks $(BENCH_ARGS)
+
+# The most telling part in less than three minutes; fails where ratios to the peers
+# have regressed beyond the noise of benchmarks/results/baseline.json.
+bench-quick: $(STAMPS)/test
+	$(PY) -m benchmarks --quick $(BENCH_ARGS)
 
 # --- check ---------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.report.comparison import compared
 from benchmarks.report.gate import (
+    BASELINE,
     baseline_of,
     in_words,
     judged,
@@ -41,10 +42,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from benchmarks.report.gate import Judgement
+    from benchmarks.report.record import Group
     from benchmarks.rig.contenders import Contender
     from benchmarks.suite import AxisModule
 
-QUICK_AXES = ("latency", "fan_out", "wire_bytes", "connects")
+QUICK_AXES = ("capacity", "latency", "connects", "fan_out", "wire_bytes")
 """What a quick run measures, the most telling first: it ends when its time is over."""
 QUICK_PEERS = ("Tornado + SDK", "jupyter_server + SDK")
 """Written in Python: there is nothing to build for them."""
@@ -143,9 +145,19 @@ async def _measure(choice: Choice) -> Record:
         date=date,
         quick=choice.quick,
         machine=machine(),
-        versions=versions(),
+        versions={**versions(), **_told_versions(groups)},
         groups=groups,
     )
+
+
+def _told_versions(groups: Sequence[Group]) -> dict[str, str]:
+    """Return the versions that only the axes know: of what they install themselves."""
+    return {
+        one.contender: str(one.detail["version"])
+        for group in groups
+        for one in group.measurements
+        if "version" in one.detail
+    }
 
 
 def _keep(record: Record, arguments: argparse.Namespace) -> None:
@@ -169,6 +181,9 @@ def _keep(record: Record, arguments: argparse.Namespace) -> None:
 
 def _is_held(record: Record, choice: Choice, *, may_look_again: bool) -> bool:
     """Tell how the ratios stand to the baseline; return whether they hold."""
+    if not BASELINE.exists():
+        _print("There is no baseline: write one with --baseline 3, on a quiet machine.")
+        return False
     judgements = _judge(record)
     fallen = {one.then.axis for one in judgements if one.verdict == "regressed"}
     if fallen and may_look_again:

@@ -41,6 +41,8 @@ CACHE = Path.home() / ".cache" / "streamchat_nb-benchmarks" / "jupyter-ai"
 SHORT = 20_000
 """Characters of a text that a quick run has time for."""
 OUR_LIMIT_S = 120.0
+LIMIT_S = 90.0
+"""When a rival is given up that streams a text."""
 BUNDLE = ROOT / "streamchat_nb" / "widget" / "static" / "widget.js"
 BUNDLE_GOAL_BYTES = 150_000
 
@@ -48,16 +50,37 @@ BUNDLE_GOAL_BYTES = 150_000
 def main() -> None:
     """Measure as the command line says; print and write the table."""
     arguments = _arguments()
-    texts = [text for text in TEXTS if not arguments.quick or len(text.text) <= SHORT]
+    result, rows = measured(
+        quick=arguments.quick,
+        runs=arguments.runs,
+        rivals=[]
+        if arguments.no_rivals
+        else rivals(arguments.limit, folder=arguments.jupyter_ai),
+    )
+    print(write(result, rows))  # noqa: T201 - what it is for
+
+
+def measured(
+    *, quick: bool, runs: int, rivals: list[Contender]
+) -> tuple[dict[str, Any], list[Row]]:
+    """Return where and how it was measured, with further figures, and the rows.
+
+    Args:
+        quick: The short texts only.
+        runs: Of this product, for each text; of a rival there is one.
+        rivals: Whom to compare with. Which cannot run here is left out, and told in
+            ``skipped``.
+    """
+    texts = [text for text in TEXTS if not quick or len(text.text) <= SHORT]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(**launch_arguments())
         result = machine(browser.version)
         frame_ms = _frame_ms(browser)
         result["frame_ms"] = round(frame_ms, 3)
-        rows, further = _measure_ours(browser, texts, frame_ms, arguments.runs)
+        rows, further = _measure_ours(browser, texts, frame_ms, runs)
         skipped: dict[str, str] = {}
         versions = {Product.name: Product.version}
-        for rival in _rivals(arguments):
+        for rival in rivals:
             try:
                 with rival:
                     rows += _measure(browser, rival, texts, frame_ms, ours=rows)
@@ -69,7 +92,17 @@ def main() -> None:
     rows.sort(key=lambda one: [text.name for text in TEXTS].index(one.text))
     result |= {"further": further, "skipped": skipped, "versions": versions}
     result["load_average_after"] = os.getloadavg()
-    print(write(result, rows))  # noqa: T201 - what it is for
+    return result, rows
+
+
+def rivals(limit_s: float = LIMIT_S, *, folder: Path = CACHE) -> list[Contender]:
+    """Return this product's rivals in a notebook.
+
+    Args:
+        limit_s: When one is given up that streams a text.
+        folder: Where the virtual environment of jupyter-ai is, or is made.
+    """
+    return [NaiveWidget(limit_s), JupyterAi(folder, limit_s)]
 
 
 def _arguments() -> argparse.Namespace:
@@ -78,21 +111,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=3, help="of this product")
     parser.add_argument("--no-rivals", action="store_true", help="this product alone")
     parser.add_argument(
-        "--limit", type=float, default=90.0, help="seconds for a rival and a text"
+        "--limit", type=float, default=LIMIT_S, help="seconds for a rival and a text"
     )
     parser.add_argument(
         "--jupyter-ai", type=Path, default=CACHE, help="its virtual environment"
     )
     return parser.parse_args()
-
-
-def _rivals(arguments: argparse.Namespace) -> list[Contender]:
-    if arguments.no_rivals:
-        return []
-    return [
-        NaiveWidget(arguments.limit),
-        JupyterAi(arguments.jupyter_ai, arguments.limit),
-    ]
 
 
 def _frame_ms(browser: "Browser") -> float:

@@ -37,6 +37,7 @@ class Row:
         total_ms: CPU time of the main thread.
         own_ms: Of this, what the text cost: without what the page costs while nothing
             happens, and without what any page costs for so many frames.
+        own_runs_ms: The same of each run.
         ratio: ``own_ms``, as a multiple of this product's on the same text.
         longest_ms: CPU time of the longest task.
         longest_wall_ms: The longest task by the clock.
@@ -55,6 +56,7 @@ class Row:
     seconds: float
     total_ms: float
     own_ms: float
+    own_runs_ms: list[float]
     ratio: float | None
     longest_ms: float
     longest_wall_ms: float
@@ -84,7 +86,8 @@ def row(
         ours: This product's row for the text; ``None`` for this product itself.
     """
     threads = [stream.main_thread for stream in streams]
-    own_ms = median(_own_ms(stream, frame_ms) for stream in streams)
+    own_runs_ms = [round(_own_ms(stream, frame_ms), 1) for stream in streams]
+    own_ms = median(own_runs_ms)
     longest_ms = median(thread.longest_ms for thread in threads)
     is_ours = ours is None
     return Row(
@@ -95,6 +98,7 @@ def row(
         seconds=median(stream.seconds for stream in streams),
         total_ms=median(thread.total_ms for thread in threads),
         own_ms=round(own_ms, 1),
+        own_runs_ms=own_runs_ms,
         ratio=None if is_ours else round(own_ms / max(ours.own_ms, 1.0), 1),
         longest_ms=longest_ms,
         longest_wall_ms=median(thread.longest_wall_ms for thread in threads),

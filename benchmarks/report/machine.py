@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from benchmarks.peers.node_build import node_program
 from benchmarks.rig.processes import busy_seconds
 
 __all__ = ["OthersLoad", "machine", "now", "versions"]
@@ -39,7 +40,7 @@ def machine() -> dict[str, str]:
         "processor": _processor() or platform.machine(),
         "cores": str(os.cpu_count()),
         "memory": f"{memory_bytes / 2**30:.0f} GiB",
-        "system": f"{platform.system()} {platform.release()}",
+        "system": f"{platform.system()} {platform.release().partition('-')[0]}",
     }
 
 
@@ -93,9 +94,9 @@ def _processor() -> str:
 def _of_node() -> dict[str, str]:
     """Return the versions of Node and of what the peers in it were installed with."""
     found: dict[str, str] = {}
-    with contextlib.suppress(OSError, subprocess.SubprocessError):
-        said = subprocess.run(
-            ["node", "--version"],  # noqa: S607 - as the peers find it
+    with contextlib.suppress(RuntimeError, OSError, subprocess.SubprocessError):
+        said = subprocess.run(  # noqa: S603 - the Node that runs the peers
+            [node_program(), "--version"],
             capture_output=True,
             check=True,
             text=True,

@@ -2,8 +2,9 @@
 
 What an axis module leaves in ``Measurement.detail`` decides: ``samples`` is a
 distribution, in the unit of the axis; ``curve_x`` and ``curve_y`` are a curve, and
-``curve_x_title`` and ``curve_y_title`` say of what. A group that has neither shows the
-first of its axes that has several contenders, as bars.
+``curve_x_title`` and ``curve_y_title`` say of what; so are ``tokens`` and what is named
+``…_per_token``. A group that has neither shows the first of its axes that has several
+contenders, as bars.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ _COLOURS = {
     "ipywidgets.HTML": 7,
 }
 _OTHER = 6
+_OF_ONE = "_per_token"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,31 +123,41 @@ def _distribution(group: Group, axis: Axis) -> Plot | None:
 
 
 def _curve(group: Group, axis: Axis) -> Plot | None:
-    measured = [
-        one
+    curves = [
+        (one.contender, curve)
         for one in _of_each(group.measurements, axis)
-        if _numbers(one, "curve_x")
-        and len(_numbers(one, "curve_x")) == len(_numbers(one, "curve_y"))
+        for curve in [_curve_of(one)]
+        if curve is not None
     ]
-    if not measured:
+    if not curves:
         return None
-    first = measured[0].detail
+    _, (_, _, x_title, y_title) = curves[0]
     svg = line_chart(
         [
-            Line(
-                name=one.contender,
-                look=_look(one.contender),
-                xs=_numbers(one, "curve_x"),
-                ys=_numbers(one, "curve_y"),
-            )
-            for one in measured
+            Line(name=contender, look=_look(contender), xs=xs, ys=ys)
+            for contender, (xs, ys, _, _) in curves
         ],
         title=titled(axis),
-        x_title=str(first.get("curve_x_title", "")),
-        y_title=str(first.get("curve_y_title", axis.unit)),
+        x_title=x_title,
+        y_title=y_title or axis.unit,
         is_log=(True, True),
     )
     return Plot(name=f"{axis.name}-curve", title=titled(axis), svg=svg)
+
+
+def _curve_of(
+    measurement: Measurement,
+) -> tuple[list[float], list[float], str, str] | None:
+    """Return the points of a curve, x and y, and what they are."""
+    detail = measurement.detail
+    xs, ys = _numbers(measurement, "curve_x"), _numbers(measurement, "curve_y")
+    x_title = str(detail.get("curve_x_title", ""))
+    y_title = str(detail.get("curve_y_title", ""))
+    if not xs:
+        of_one = next((name for name in detail if name.endswith(_OF_ONE)), "")
+        xs, ys = _numbers(measurement, "tokens"), _numbers(measurement, of_one)
+        x_title, y_title = "tokens", of_one.replace("_", " ")
+    return (xs, ys, x_title, y_title) if xs and len(xs) == len(ys) else None
 
 
 def _bars(comparison: Comparison) -> Plot:

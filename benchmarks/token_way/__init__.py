@@ -1,0 +1,1 @@
+"""What ``benchmarks.token_profile`` is made of."""
