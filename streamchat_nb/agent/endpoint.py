@@ -8,7 +8,9 @@ from __future__ import annotations
 import logging
 import os
 import re
+import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -41,6 +43,7 @@ _CLIENT_SECRETS = (
     "aws_secret_key",
     "aws_session_token",
 )
+_OWN = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL")
 _CLOUDS = (".amazonaws.com", ".api.aws", ".googleapis.com", ".services.ai.azure.com")
 _API_PATH = re.compile(r"/v1(/messages)?/*\Z")
 
@@ -175,8 +178,9 @@ def resolve_endpoint(
 def has_credential(base_url: str | None = None) -> bool:
     """Return whether a real model can be asked.
 
-    Another endpoint than Anthropic's counts as ready: many need no credential. May
-    import the SDK, which takes seconds: call it off the event loop.
+    Another endpoint than Anthropic's counts as ready: many need no credential. Where
+    the SDK might find one, it is imported and asked, which takes seconds: call this
+    off the event loop.
 
     Args:
         base_url: As in ``resolve_endpoint``.
@@ -187,6 +191,8 @@ def has_credential(base_url: str | None = None) -> bool:
     endpoint = resolve_endpoint(base_url)
     if endpoint.api_key or endpoint.auth_token:
         return True
+    if not _sdk_may_find_one():
+        return False
     import anthropic  # seconds, and only where it is needed
 
     try:
@@ -196,6 +202,19 @@ def has_credential(base_url: str | None = None) -> bool:
         return True  # one is configured, and its fault shall be seen, not hidden
     except OSError:
         return False
+
+
+def _sdk_may_find_one() -> bool:
+    """Return whether there is a variable or a folder that the SDK takes one from."""
+    variables = (name for name, value in os.environ.items() if value)
+    if any(name.startswith("ANTHROPIC_") and name not in _OWN for name in variables):
+        return True
+    if sys.platform == "win32":
+        return True  # its folder is in another place there
+    try:
+        return Path("~/.config/anthropic").expanduser().exists()
+    except (OSError, RuntimeError):
+        return True  # there is no home, or it cannot be looked into
 
 
 def client_secrets(client: object) -> tuple[str, ...]:

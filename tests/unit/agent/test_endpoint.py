@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -176,6 +178,21 @@ def test_has_credential_another_endpoint_counts(
     assert has_credential("http://127.0.0.1:11434")
     monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://127.0.0.1:11434")
     assert has_credential()
+
+
+def test_has_credential_without_a_trace_of_one_does_without_the_sdk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in list(os.environ):
+        if name.startswith("ANTHROPIC_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "anthropic", None)  # importing it raises
+    monkeypatch.setenv("ANTHROPIC_API_KEY", " ")
+    assert not has_credential()
+    (tmp_path / ".config" / "anthropic").mkdir(parents=True)
+    with pytest.raises(ImportError):
+        has_credential()
 
 
 def test_has_credential_by_profile(
