@@ -33,6 +33,7 @@ _PING: Final = 9
 _CLOSE: Final = 8
 _SHORT, _MEDIUM = 126, 127
 _LARGEST_SHORT = 65_536
+_JSON_TOKEN = (b'{"type":"token"', b'{"type": "token"')
 
 
 class Heard(Enum):
@@ -308,9 +309,9 @@ class JsonDialect(_WebSocket):
 
     @override
     def hear(self, message: bytes) -> Heard:
+        if message.startswith(_JSON_TOKEN):
+            return Heard.TOKENS
         match message.partition(b'"type"')[2].lstrip(b': "').partition(b'"')[0]:
-            case b"token":
-                return Heard.TOKENS
             case b"done":
                 return Heard.DONE
             case b"authenticated":

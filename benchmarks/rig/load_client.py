@@ -35,7 +35,7 @@ from benchmarks.rig.processes import (
 
 __all__ = ["LoadClient", "quantiles"]
 
-READ_BYTES = 262_144
+READ_BYTES = 65_536
 CONNECT_TIMEOUT_S = 10.0
 SPREAD = 0.6
 """In which part of the warm-up the clients begin to ask; the rest lets them settle."""

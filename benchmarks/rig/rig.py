@@ -94,8 +94,8 @@ class Rig:
         repeats: How many values each axis shall have of each contender.
 
     Attributes:
-        contenders: Those that can be started, in the order given.
-        missing: Why the others cannot, by their names.
+        contenders: Those that could be started so far, in the order given.
+        missing: Why the others could not, by their names.
         repeats: As given.
     """
 
@@ -197,17 +197,20 @@ class Rig:
     ) -> AsyncGenerator[list[Server]]:
         """Start contenders, all that there are if none are given, side by side.
 
-        The idle ones take no noticeable part of the core from the one under load.
-
-        Raises:
-            RigError: As ``running``.
+        The idle ones take no noticeable part of the core from the one under load. Which
+        does not start is left out, and told in ``missing``.
         """
         chosen = self.contenders if contenders is None else contenders
         async with contextlib.AsyncExitStack() as stack:
-            yield [
-                await stack.enter_async_context(self.running(contender))
-                for contender in chosen
-            ]
+            servers: list[Server] = []
+            for contender in chosen:
+                try:
+                    server = await stack.enter_async_context(self.running(contender))
+                except (RigError, OSError) as error:
+                    self.missing[contender.name] = str(error)
+                else:
+                    servers.append(server)
+            yield servers
 
     async def load(self, server: Server, load: Load) -> LoadResult:
         """Put a load on a server, by a client process of its own.

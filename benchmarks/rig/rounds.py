@@ -22,6 +22,9 @@ __all__ = ["Rounds", "measure_rounds", "told", "warmed_up"]
 WARM_UP = Load(clients=40, deltas=80, warm_up_s=1.0, measured_s=1.0)
 """Compilers have seen the code then, and connections and modules are there."""
 
+MOST_WARM_UPS = 8
+"""On a busy machine the first answer waits for modules to be imported."""
+
 
 @dataclass(kw_only=True)
 class Rounds:
@@ -46,13 +49,31 @@ async def warmed_up(
 ) -> AsyncGenerator[list[Server]]:
     """Start contenders, all if none are given, side by side, and warm them up.
 
-    Raises:
-        RigError: As ``Rig.running``.
+    Those that do not start, or do not answer, are left out, and told in
+    ``rig.missing``.
     """
     async with rig.all_running(contenders) as servers:
+        warm: list[Server] = []
         for server in servers:
-            await rig.load(server, WARM_UP)
-        yield servers
+            if failure := await _failure_to_warm_up(rig, server):
+                rig.missing[server.contender.name] = failure
+            else:
+                warm.append(server)
+        yield warm
+
+
+async def _failure_to_warm_up(rig: Rig, server: Server) -> str:
+    """Put loads on a server until it answers; return why it does not, if so."""
+    errors: dict[str, int] = {}
+    for _ in range(MOST_WARM_UPS):
+        try:
+            result = await rig.load(server, WARM_UP)
+        except RigError as error:
+            return str(error)
+        if result.tokens:
+            return ""
+        errors = result.errors
+    return f"no token arrived: {errors}"
 
 
 async def measure_rounds(
