@@ -125,7 +125,7 @@ PARTS = {
         folders=("frontend/tests",),
         pattern="*.test.ts",
         options=None,
-        timeout_s=300,
+        timeout_s=1_200,
     ),
 }
 
