@@ -1,0 +1,93 @@
+"""How many bytes are written to disk for an answer of 2,000 tokens?
+
+The chat has 100 old messages, as a chat has after a day. Only what keeps its
+conversations is measured: the plain servers keep nothing, and what they would have to
+write is nobody's guess.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from benchmarks.axes.wire_bytes import MARGIN_S, QUICK_RATE_PER_S, RATE_PER_S, TOKENS
+from benchmarks.rig.contenders import OURS
+from benchmarks.rig.disk_io import folder_bytes, written
+from benchmarks.rig.measurement import Axis, Measurement
+from benchmarks.rig.messages_api import question
+from benchmarks.rig.viewer import Viewer
+
+if TYPE_CHECKING:
+    from benchmarks.rig.rig import Rig, Server
+
+__all__ = ["AXES", "measure"]
+
+OLD_ANSWERS = 50
+OLD_TOKENS = 400
+"""Of an old answer: 2 kB. Each has a short question, so there are 100 messages."""
+OLD_QUIET_S = 0.02
+SETTLE_S = 2.0
+"""What is written after an answer, because of it, is written by then."""
+
+AXES = (
+    Axis(
+        name="disk_bytes",
+        title="written to disk for it, in a chat with 100 old messages",
+        unit="MB",
+        moonshot=1.0,
+    ),
+)
+
+
+async def measure(rig: Rig, *, quick: bool) -> list[Measurement]:
+    """Measure those contenders that keep what is said.
+
+    Args:
+        rig: Has the contenders.
+        quick: Five times the rate, so that it takes a fifth of the time.
+    """
+    rate_per_s = QUICK_RATE_PER_S if quick else RATE_PER_S
+    measurements: list[Measurement] = []
+    for contender in rig.contenders:
+        if contender.name == OURS:
+            load_before = await rig.foreign_load()
+            async with rig.running(contender) as server:
+                rounds = [await _answer(server, rate_per_s) for _ in range(rig.repeats)]
+            measurements.append(_measurement(rounds, rate_per_s, load_before))
+    return measurements
+
+
+async def _answer(server: Server, rate_per_s: float) -> tuple[int, int, int]:
+    """Return what went to disk, what was passed on, and what the files grew by."""
+    assert server.process is not None  # noqa: S101 - for the type checker
+    home = server.process.home
+    old = question(rate_per_s=0, deltas=OLD_TOKENS, plain=True)
+    new = question(rate_per_s=rate_per_s, deltas=TOKENS, plain=True)
+    async with Viewer(server) as viewer:
+        for _ in range(OLD_ANSWERS):
+            await viewer.ask(old, timeout_s=MARGIN_S, quiet_s=OLD_QUIET_S)
+        await asyncio.sleep(SETTLE_S)
+        before, size_before = written(server.pids), folder_bytes(home)
+        await viewer.ask(new, timeout_s=TOKENS / rate_per_s + MARGIN_S)
+        await asyncio.sleep(SETTLE_S)
+        since = written(server.pids).since(before)
+    return since.disk_bytes, since.passed_bytes, folder_bytes(home) - size_before
+
+
+def _measurement(
+    rounds: list[tuple[int, int, int]], rate_per_s: float, load_before: float
+) -> Measurement:
+    disk, passed, grown = zip(*rounds, strict=True)
+    return Measurement(
+        axis="disk_bytes",
+        contender=OURS,
+        values=tuple(size / 1e6 for size in disk),
+        detail={
+            "tokens": float(TOKENS),
+            "rate_per_s": rate_per_s,
+            "old_messages": 2.0 * OLD_ANSWERS,
+            "passed_to_write_mb": [size / 1e6 for size in passed],
+            "files_grown_mb": [size / 1e6 for size in grown],
+        },
+        load_before=load_before,
+    )

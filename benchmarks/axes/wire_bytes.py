@@ -1,0 +1,89 @@
+"""How many bytes reach one viewer for an answer of 2,000 tokens?
+
+All contenders answer side by side, at a real rate: how many bytes they send does not
+depend on how busy the machine is, unless it is so busy that they send several tokens
+at once. The fake API sends words; about 5 bytes a token.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from benchmarks.rig.measurement import Axis, Measurement
+from benchmarks.rig.messages_api import question
+from benchmarks.rig.viewer import Viewed, Viewer
+
+if TYPE_CHECKING:
+    from benchmarks.rig.rig import Rig, Server
+
+__all__ = ["AXES", "measure"]
+
+TOKENS = 2_000
+RATE_PER_S = 80.0
+QUICK_RATE_PER_S = 400.0
+MARGIN_S = 30.0
+
+AXES = (
+    Axis(
+        name="wire_bytes",
+        title="on the wire for an answer of 2,000 tokens",
+        unit="kB",
+        moonshot=100.0,
+    ),
+)
+
+
+async def measure(rig: Rig, *, quick: bool) -> list[Measurement]:
+    """Measure all contenders that stream through a socket.
+
+    Args:
+        rig: Has the contenders.
+        quick: Five times the rate, so that it takes a fifth of the time.
+    """
+    rate_per_s = QUICK_RATE_PER_S if quick else RATE_PER_S
+    load_before = await rig.foreign_load()
+    async with rig.all_running() as servers:
+        rounds = [
+            await asyncio.gather(*(_view(server, rate_per_s) for server in servers))
+            for _ in range(rig.repeats)
+        ]
+    return [
+        _measurement(server, list(viewed), rate_per_s, load_before)
+        for server, viewed in zip(servers, zip(*rounds, strict=True), strict=True)
+    ]
+
+
+async def _view(server: Server, rate_per_s: float) -> Viewed | ConnectionError:
+    text = question(rate_per_s=rate_per_s, deltas=TOKENS, plain=True)
+    async with Viewer(server) as viewer:
+        try:
+            return await viewer.ask(text, timeout_s=TOKENS / rate_per_s + MARGIN_S)
+        except (ConnectionError, TimeoutError) as error:
+            return ConnectionAbortedError(str(error) or "it took too long")
+
+
+def _measurement(
+    server: Server,
+    viewed: list[Viewed | ConnectionError],
+    rate_per_s: float,
+    load_before: float,
+) -> Measurement:
+    whole = [one for one in viewed if isinstance(one, Viewed)]
+    failures = [str(one) for one in viewed if isinstance(one, ConnectionError)]
+    detail: dict[str, float | str | list[float]] = {
+        "tokens": float(TOKENS),
+        "rate_per_s": rate_per_s,
+    }
+    if whole:
+        detail["messages"] = float(whole[-1].messages)
+        detail["bytes_by_tenth"] = whole[-1].bytes_by_tenth
+    if failures:
+        detail["failure"] = failures[0]
+    return Measurement(
+        axis="wire_bytes",
+        contender=server.contender.name,
+        values=tuple(one.wire_bytes / 1_000 for one in whole),
+        detail=detail,
+        load_before=load_before,
+    )
