@@ -1,11 +1,17 @@
-"""The rig: the fake API, contenders one beside the other, and loads on them.
+r"""The rig: the fake API, contenders one beside the other, and loads on them.
 
     async with Rig(CONTENDERS, repeats=3) as rig:
         for contender in rig.contenders:
             async with rig.running(contender) as server:
                 result = await rig.load(server, Load(clients=200))
 
-A server runs on core 0, the fake API and the load clients on core 1.
+A server runs on core 0, the fake API and the load clients on core 1; where that is
+allowed, they go before all else that the machine does.
+
+What a change to the product has brought is told by few contenders and one axis:
+
+    python -m benchmarks --axis capacity --quick --repeats 3 \
+        --contender streamchat_nb --contender "Tornado + SDK"
 """
 
 from __future__ import annotations
@@ -31,6 +37,7 @@ from benchmarks.rig.processes import (
     PinnedProcess,
     busy_cores,
     cpu_seconds,
+    go_first,
     pin,
     process_tree,
     raise_file_limit,
@@ -236,8 +243,10 @@ class Rig:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            start_new_session=True,
         )
         pin(client.pid, LOAD_CORE)
+        go_first(client.pid)
         longest_s = load.deadline_s + load.warm_up_s + load.measured_s + LOAD_MARGIN_S
         try:
             async with asyncio.timeout(longest_s):
