@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import socket
 from collections import Counter
 from dataclasses import dataclass
@@ -16,13 +17,22 @@ if TYPE_CHECKING:
 __all__ = ["Connection", "Connections", "bound_send_buffer"]
 
 SEND_BUFFER_BYTES = 262_144
+RETURN_MS = 1_000
+RETURN_EACH_MS = 1.2
+"""About what it takes to let one come back: ask for a token, connect, subscribe."""
+MOST_RETURN_MS = 30_000
+LEAVE_EACH_S = 0.0005
 
 
 class Connection(Protocol):
     """A socket or a stream of events."""
 
-    async def go_away(self) -> None:
-        """Give its reader what it has not read, say that the server restarts, end."""
+    async def go_away(self, retry_after_ms: int) -> None:
+        """Give its reader what it has not read, say that the server restarts, end.
+
+        Args:
+            retry_after_ms: How long its reader should wait before it comes back.
+        """
         ...
 
 
@@ -93,17 +103,30 @@ class Connections:
     async def close_all(self, *, timeout_s: float) -> None:
         """Tell everybody that the server restarts; wait until they are closed.
 
-        Whoever takes longer than ``timeout_s`` is left to the end of the process.
+        They are told to come back one after the other, in a random order, as fast as
+        a server can take them: all at once, each would wait for all the others.
+
+        Args:
+            timeout_s: Longest wait, but for half a millisecond for each of them.
+                Whoever takes longer is left to the end of the process.
         """
         loop = asyncio.get_running_loop()
+        everybody: list[Connection] = [*self._sockets, *self._streams]
+        random.shuffle(everybody)
         leaving = {
-            loop.create_task(connection.go_away())
-            for connection in (*self._sockets, *self._streams)
+            loop.create_task(connection.go_away(_return_after_ms(place)))
+            for place, connection in enumerate(everybody)
         }
         if leaving:
+            timeout_s += LEAVE_EACH_S * len(leaving)
             _, late = await asyncio.wait(leaving, timeout=timeout_s)
             for task in late:
                 task.cancel()
+
+
+def _return_after_ms(place: int) -> int:
+    """Return when who leaves at a place, counted from 0, should come back."""
+    return min(MOST_RETURN_MS, round(RETURN_MS + RETURN_EACH_MS * place))
 
 
 def _subtract(counter: Counter[str], key: str) -> None:

@@ -412,8 +412,9 @@ class StreamchatExtension(ExtensionApp):
         """Let turns end, end those that do not, commit, let everybody go.
 
         Jupyter has ceased to listen by then and still serves who is connected. Takes
-        a second more than ``drain_timeout_s`` (or than 5 s) at most, whatever hangs. A
-        second call, by a second signal, ends running turns at once.
+        a second more than ``drain_timeout_s`` (or than 5 s) at most, whatever hangs,
+        and another one for each 2,000 who are connected. A second call, by a second
+        signal, ends running turns at once.
         """
         if self._ending is None:
             self._ending = asyncio.get_running_loop().create_task(

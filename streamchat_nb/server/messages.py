@@ -78,9 +78,6 @@ def sse_event(log: str, data: bytes) -> bytes:
     return b"\n".join(lines) + b"\n\n"
 
 
-_GOING_AWAY = sse_event("", encode(GoingAway(retry_after_ms=RETRY_MS)))
-
-
 class StreamHandler(StreamchatHandler):
     """Base of routes that may answer with server-sent events."""
 
@@ -91,6 +88,7 @@ class StreamHandler(StreamchatHandler):
         self._leaving = asyncio.Event()
         self._ended = asyncio.Event()
         self._writing = asyncio.Lock()
+        self._retry_after_ms = RETRY_MS
 
     @override
     def on_connection_close(self) -> None:
@@ -159,11 +157,12 @@ class StreamHandler(StreamchatHandler):
             self.runtime.connections.discard(self)
             self._ended.set()
 
-    async def go_away(self) -> None:
+    async def go_away(self, retry_after_ms: int) -> None:
         """Give the reader what is left, say that the server restarts, end the stream.
 
         Takes half a second; with a stalled reader, as long as it stalls.
         """
+        self._retry_after_ms = retry_after_ms
         self._leaving.set()
         await self._ended.wait()
 
@@ -211,7 +210,8 @@ class StreamHandler(StreamchatHandler):
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LAST_WORDS_S):
                 await delivery.caught_up()
-                await self._send(_GOING_AWAY)
+                farewell = GoingAway(retry_after_ms=self._retry_after_ms)
+                await self._send(sse_event("", encode(farewell)))
 
     async def _send(self, data: bytes) -> None:
         """Write and wait until the socket took it, one after the other.

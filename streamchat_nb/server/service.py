@@ -11,6 +11,7 @@ import logging
 import secrets
 import time
 from contextlib import suppress
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -29,6 +30,7 @@ from streamchat_nb.server.health import Health
 from streamchat_nb.server.model_choices import ModelChoices
 from streamchat_nb.server.recovery import interrupt_open_turns
 from streamchat_nb.server.server_tools import ServerTools
+from streamchat_nb.server.settled_memory import settle_memory
 from streamchat_nb.server.titles import checked_title, title_of
 from streamchat_nb.server.traces import Traces
 from streamchat_nb.server.turn_slots import TurnSlots
@@ -490,6 +492,7 @@ class Service:
             await self.agent.warm()
         except StreamchatError as error:
             logger.warning("The agent cannot answer yet: %s", error.message)
+        settle_memory()
 
     async def _close(self, turns: ConversationTurns) -> None:
         """Cancel a conversation's turns, and let nobody write to it any more."""
@@ -574,14 +577,12 @@ class Service:
         """Forget the longest unused idle conversations over the bound."""
         excess = len(self._turns) - LOADED_CONVERSATIONS
         if excess > 0:
-            # Not one that a request has just opened and not begun to watch.
+            # Not one that a request has just opened and not begun to watch. They are
+            # in the order of their use: who comes back to many looks at few.
             before = time.monotonic() - IDLE_S
-            idle = [
-                id_
-                for id_, turns in self._turns.items()
-                if turns.idle and turns.used_at < before
-            ]
-            for id_ in idle[:excess]:
+            unused = takewhile(lambda one: one[1].used_at < before, self._turns.items())
+            idle = (id_ for id_, turns in unused if turns.idle)
+            for id_ in tuple(islice(idle, excess)):
                 del self._turns[id_]
 
     def _refuse_when_unavailable(self) -> None:

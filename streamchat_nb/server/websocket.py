@@ -72,7 +72,6 @@ STALL_S = 15.0
 LAST_WORDS_S = 0.2
 CLOSED_S = 0.2
 CLOSE_REASON_BYTES = 120
-RESTART_MS = 1000
 
 
 # Their bases disagree on check_origin and prepare; the order is the one that makes
@@ -272,7 +271,7 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
         if self._closed is not None:
             self._closed.set()
 
-    async def go_away(self) -> None:
+    async def go_away(self, retry_after_ms: int) -> None:
         """Give the reader what is left, say that the server restarts, close with 1012.
 
         Takes 0.6 s at most, whether or not the peer reads.
@@ -283,7 +282,7 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._delivery.caught_up(), LAST_WORDS_S)
         with contextlib.suppress(ConnectionError):
-            self._delivery.send(GoingAway(retry_after_ms=RESTART_MS))
+            self._delivery.send(GoingAway(retry_after_ms=retry_after_ms))
         await self._close_after_last_words(CloseCode.RESTART, "the server restarts")
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._closed.wait(), CLOSED_S)

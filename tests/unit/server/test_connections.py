@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 
 import pytest
@@ -12,9 +13,11 @@ from streamchat_nb.server.connections import Connections
 class Socket:
     def __init__(self, *, leaves: bool = True) -> None:
         self.is_gone = False
+        self.retry_after_ms = 0
         self._leaves = leaves
 
-    async def go_away(self) -> None:
+    async def go_away(self, retry_after_ms: int) -> None:
+        self.retry_after_ms = retry_after_ms
         if not self._leaves:
             await asyncio.sleep(60)
         self.is_gone = True
@@ -75,5 +78,34 @@ def test_everybody_leaves_and_who_does_not_is_not_waited_for() -> None:
         await connections.close_all(timeout_s=0.05)
         assert time.monotonic() - begun < 5
         assert (quick.is_gone, stuck.is_gone, stream.is_gone) == (True, False, True)
+
+    asyncio.run(scenario())
+
+
+def test_those_who_leave_are_told_to_come_back_one_after_the_other() -> None:
+    async def scenario() -> None:
+        connections = new_connections()
+        sockets = [Socket() for _ in range(1_000)]
+        for socket in sockets:
+            connections.add_socket(socket, user="ada", address="here")
+        await connections.close_all(timeout_s=5)
+        told = [socket.retry_after_ms for socket in sockets]
+        assert told != sorted(told)
+        told.sort()
+        assert told[0] == 1_000
+        pauses = {later - sooner for sooner, later in itertools.pairwise(told)}
+        assert pauses == {1, 2}
+
+    asyncio.run(scenario())
+
+
+def test_nobody_is_told_to_wait_for_longer_than_clients_do() -> None:
+    async def scenario() -> None:
+        connections = new_connections()
+        streams = [Socket() for _ in range(30_000)]
+        for stream in streams:
+            connections.add_stream(stream)
+        await connections.close_all(timeout_s=5)
+        assert max(stream.retry_after_ms for stream in streams) == 30_000
 
     asyncio.run(scenario())
