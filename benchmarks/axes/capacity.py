@@ -52,8 +52,8 @@ COARSE = 1.3
 STEPS_DOWN = (1.0, 0.9, 0.8)
 """What is tried of the best load, when it is measured again."""
 
-FIFTY = Load(clients=50, deltas=1_000, warm_up_s=1.0, measured_s=1.5)
-MANY = Load(deltas=2_000, warm_up_s=2.0, measured_s=2.0)
+FIFTY = Load(clients=50, deltas=1_000, warm_up_s=0.8, measured_s=1.2)
+MANY = Load(deltas=2_000, warm_up_s=1.5, measured_s=1.5)
 
 
 async def measure(rig: Rig, *, quick: bool) -> list[Measurement]:

@@ -34,10 +34,10 @@ THOUSAND_P99 = Axis(
 AXES = (HUNDRED_P50, THOUSAND_P99)
 
 HUNDRED = Load(
-    clients=100, conversations="shared", deltas=1_000, warm_up_s=0.8, measured_s=1.5
+    clients=100, conversations="shared", deltas=1_000, warm_up_s=0.5, measured_s=1.2
 )
 THOUSAND = Load(
-    clients=1_000, conversations="shared", deltas=1_000, warm_up_s=1.0, measured_s=2.0
+    clients=1_000, conversations="shared", deltas=1_000, warm_up_s=0.8, measured_s=1.5
 )
 
 

@@ -23,7 +23,15 @@ if TYPE_CHECKING:
 
     from benchmarks.rig.load import Load, Target
 
-__all__ = ["DIALECTS", "Dialect", "Heard", "Seat", "client_frame"]
+__all__ = [
+    "DIALECTS",
+    "PREPARE_TIMEOUT_S",
+    "Dialect",
+    "Heard",
+    "Seat",
+    "WebSocketDialect",
+    "client_frame",
+]
 
 PREPARE_TIMEOUT_S = 30.0
 TOKEN_LIFETIME_S = 3600
@@ -127,7 +135,7 @@ def client_frame(payload: bytes, opcode: int = 1) -> bytes:
     return bytes((0x80 | opcode,)) + length + b"\0\0\0\0" + payload
 
 
-class _WebSocket(Dialect):
+class WebSocketDialect(Dialect):
     """RFC 6455 as far as these servers use it: whole frames, no extensions."""
 
     subprotocol = ""
@@ -139,7 +147,7 @@ class _WebSocket(Dialect):
     @override
     def open(self) -> Heard:
         lines = [
-            f"GET {self._target.path} HTTP/1.1",
+            f"GET {self.address()} HTTP/1.1",
             f"Host: 127.0.0.1:{self._target.port}",
             "Upgrade: websocket",
             "Connection: Upgrade",
@@ -153,11 +161,17 @@ class _WebSocket(Dialect):
         self.to_send += "\r\n".join([*lines, "", ""]).encode()
         return Heard.NOTHING
 
+    def address(self) -> str:
+        """Return the path of the socket."""
+        return self._target.path
+
     def opened(self) -> None:
         """Say the first words on the open socket, if the client has the first word."""
 
     @override
     def split(self, data: bytes) -> list[bytes]:
+        if self._is_open and not self._unread and _is_one_short_message(data):
+            return [data[2:]]
         if self._unread:
             data = self._unread + data
         if not self._is_open:
@@ -188,6 +202,12 @@ class _WebSocket(Dialect):
         self.to_send += client_frame(json.dumps(fields).encode())
 
 
+def _is_one_short_message(data: bytes) -> bool:
+    """Return whether this is what most reads bring, and what then takes no parsing."""
+    size = len(data) - 2
+    return 0 <= size < _SHORT and data[1] == size and data[0] & 0x0F < _CLOSE
+
+
 def _whole_frames(data: bytes) -> tuple[list[tuple[int, bytes]], int]:
     """Return ``(opcode, payload)`` of the frames that are whole, and where they end."""
     frames: list[tuple[int, bytes]] = []
@@ -206,7 +226,7 @@ def _whole_frames(data: bytes) -> tuple[list[tuple[int, bytes]], int]:
     return frames, at
 
 
-class StreamchatDialect(_WebSocket):
+class StreamchatDialect(WebSocketDialect):
     """``streamchat.v1``: a token and a conversation by HTTP, the rest by WebSocket."""
 
     subprotocol = "streamchat.v1"
@@ -300,7 +320,7 @@ def _post(
     return answers
 
 
-class JsonDialect(_WebSocket):
+class JsonDialect(WebSocketDialect):
     """The plain peers: JSON objects with a ``type``."""
 
     @override
@@ -332,7 +352,7 @@ class JsonDialect(_WebSocket):
         self.say(type="chat", text=text, **({"conversation": shared} if shared else {}))
 
 
-class SocketIoDialect(_WebSocket):
+class SocketIoDialect(WebSocketDialect):
     """Socket.IO 4 over a WebSocket from the start, as its clients can be told to."""
 
     @override
