@@ -12,11 +12,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import random
 import weakref
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from streamchat_nb.client.agent_lender import AgentLender
+from streamchat_nb.client.back_off import pause_s
 from streamchat_nb.client.followed_log import FollowedLog
 from streamchat_nb.client.poll_session import PollSession
 from streamchat_nb.client.session import (
@@ -49,8 +49,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Connection"]
 
-FIRST_DELAY_S = 0.5
-MOST_DELAY_S = 30.0
 STEADY_S = 5.0
 PROBE_S = 60.0
 RETRY_S = 2.0
@@ -452,10 +450,9 @@ class Connection:
     async def _wait(self, failure: StreamchatError) -> None:
         """Wait, longer each time and at random, but as long as the server asks for."""
         self._problem = f"{failure.message} It is tried again."
-        most_s = min(MOST_DELAY_S, FIRST_DELAY_S * 2 ** min(self._attempt, 10))
-        least_s = min(MOST_DELAY_S, (failure.retry_after_ms or 0) / 1000)
+        pause = pause_s(self._attempt, least_s=(failure.retry_after_ms or 0) / 1000)
         self._attempt += 1
-        await asyncio.sleep(least_s + random.uniform(0, most_s))  # noqa: S311 - jitter
+        await asyncio.sleep(pause)
 
     def _end(self, failure: StreamchatError) -> None:
         self._failure = failure
