@@ -198,6 +198,21 @@ class Rig:
                 ready_after_s=time.monotonic() - began,
             )
 
+    async def until_served(self, server: Server) -> None:
+        """Wait until a contender that was started again serves.
+
+        Raises:
+            RigError: It did not within 60 s; the message has its output.
+        """
+        assert server.process is not None  # noqa: S101 - the API is not restarted
+        await _until_served(
+            server.process,
+            server.port,
+            server.contender.ready_path,
+            server.token,
+            server.contender.name,
+        )
+
     @contextlib.asynccontextmanager
     async def all_running(
         self, contenders: Sequence[Contender] | None = None
