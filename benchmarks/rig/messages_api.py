@@ -26,7 +26,7 @@ from typing import Any, Final, cast
 
 from typing_extensions import override
 
-__all__ = ["Answer", "MessagesApi", "question"]
+__all__ = ["WORDS", "Answer", "MessagesApi", "question"]
 
 TICK_S = 0.001
 LATEST_S = 0.05
@@ -37,7 +37,7 @@ BACKLOG = 4096
 LARGEST_REQUEST_BYTES = 64 * 1024 * 1024
 _CONTROL = re.compile(rb"bench((?: \w+=[0-9.]+)+)")
 _LENGTH = re.compile(rb"\ncontent-length: *(\d+)", re.IGNORECASE)
-_WORDS = (
+WORDS = (
     b"Rivers",
     b" carry",
     b" stone",
@@ -115,7 +115,7 @@ class Answer:
         self.is_closed = False
         self._transport = transport
         self._deltas = self._left = deltas
-        self._words = cycle(_WORDS) if plain else None
+        self._words = cycle(WORDS) if plain else None
 
     def begin(self) -> None:
         """Write what comes before the first delta."""

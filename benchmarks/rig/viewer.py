@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Self
 from benchmarks.rig.contenders import JWT_SECRET
 from benchmarks.rig.dialects import DIALECTS, Dialect, Heard
 from benchmarks.rig.load import Load, Target
+from benchmarks.rig.notebook_dialects import NOTEBOOK_DIALECTS
 
 if TYPE_CHECKING:
     from benchmarks.rig.rig import Server
 
 __all__ = ["Viewed", "Viewer"]
 
-CONNECT_S = 30.0
+CONNECT_S = 60.0
 READ_BYTES = 65_536
 QUIET_S = 0.3
 """So long nothing comes once an answer is over, and what belongs to it is there."""
@@ -57,7 +58,7 @@ class Viewer:
         )
 
     async def __aenter__(self) -> Self:
-        kind = DIALECTS[self._target.dialect]
+        kind = {**DIALECTS, **NOTEBOOK_DIALECTS}[self._target.dialect]
         (seat,) = await asyncio.to_thread(kind.prepare, self._target, Load())
         self._dialect: Dialect = kind(self._target, seat)
         self._reader, self._writer = await asyncio.open_connection(
@@ -68,7 +69,10 @@ class Viewer:
             self._flush()
             async with asyncio.timeout(CONNECT_S):
                 while Heard.READY not in heard:
-                    heard = {what for what, _ in self._understood(await self._read())}
+                    heard = set[Heard]()
+                    for what, message in self._understood(await self._read()):
+                        _check(what, message)
+                        heard.add(what)
         except BaseException:
             self._writer.close()
             raise
@@ -104,9 +108,7 @@ class Viewer:
                 for heard, message in self._understood(data):
                     messages += 1
                     is_over |= heard is Heard.DONE
-                    if heard is Heard.FAILED:
-                        said = message[:200].decode(errors="replace")
-                        raise ConnectionAbortedError(f"the answer failed: {said}")
+                    _check(heard, message)
         by_tenth = _by_tenth(arrived)
         rest = await self._read_until_quiet(quiet_s)
         return Viewed(
@@ -142,6 +144,12 @@ class Viewer:
     def _flush(self) -> None:
         self._writer.write(bytes(self._dialect.to_send))
         self._dialect.to_send.clear()
+
+
+def _check(heard: Heard, message: bytes) -> None:
+    if heard is Heard.FAILED:
+        said = message[-200:].decode(errors="replace")
+        raise ConnectionAbortedError(f"the contender failed: {said}")
 
 
 def _by_tenth(arrived: list[tuple[float, int]]) -> list[float]:
