@@ -14,10 +14,11 @@ from streamchat_nb.errors import RateLimited
 if TYPE_CHECKING:
     from tornado.iostream import IOStream
 
-__all__ = ["Connection", "Connections", "bound_send_buffer"]
+__all__ = ["RETURN_MS", "Connection", "Connections", "bound_send_buffer"]
 
 SEND_BUFFER_BYTES = 262_144
-RETURN_MS = 1_000
+RETURN_MS = 2_000
+"""About what it takes to start a server."""
 RETURN_EACH_MS = 1.2
 """About what it takes to let one come back: ask for a token, connect, subscribe."""
 MOST_RETURN_MS = 30_000

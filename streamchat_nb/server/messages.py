@@ -34,7 +34,7 @@ from streamchat_nb.server.base import (
     StreamchatHandler,
     allowed,
 )
-from streamchat_nb.server.connections import bound_send_buffer
+from streamchat_nb.server.connections import RETURN_MS, bound_send_buffer
 from streamchat_nb.server.delivery import Delivery
 from streamchat_nb.server.presence import participant_of
 from streamchat_nb.server.turns import new_id
@@ -51,7 +51,6 @@ HEARTBEAT_S = 15.0
 MOST_WAIT_MS = 25_000
 STALL_S = 15.0
 LAST_WORDS_S = 0.5
-RETRY_MS = 2000
 
 
 class _Head(msgspec.Struct):
@@ -88,7 +87,7 @@ class StreamHandler(StreamchatHandler):
         self._leaving = asyncio.Event()
         self._ended = asyncio.Event()
         self._writing = asyncio.Lock()
-        self._retry_after_ms = RETRY_MS
+        self._retry_after_ms = RETURN_MS
 
     @override
     def on_connection_close(self) -> None:
@@ -124,7 +123,7 @@ class StreamHandler(StreamchatHandler):
         self.set_header("Cache-Control", "no-cache, no-transform")
         self.set_header("X-Accel-Buffering", "no")
         start = since.seq if since is not None and since.log == log.log else 0
-        first = f"id: {log.log}:{start}\nretry: {RETRY_MS}\ndata:\n\n"
+        first = f"id: {log.log}:{start}\nretry: {RETURN_MS}\ndata:\n\n"
         try:
             await self._send(first.encode())
         except ConnectionError:

@@ -92,7 +92,7 @@ def test_those_who_leave_are_told_to_come_back_one_after_the_other() -> None:
         told = [socket.retry_after_ms for socket in sockets]
         assert told != sorted(told)
         told.sort()
-        assert told[0] == 1_000
+        assert told[0] == 2_000
         pauses = {later - sooner for sooner, later in itertools.pairwise(told)}
         assert pauses == {1, 2}
 
