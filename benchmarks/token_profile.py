@@ -23,6 +23,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from benchmarks.report.machine import machine, now, versions
+from benchmarks.report.token_table import (
+    EXPLANATION,
+    AtWork,
+    Profile,
+    filled,
+    tables,
+    write_profile,
+)
 from benchmarks.rig.contenders import CONTENDERS, OURS, Launch
 from benchmarks.rig.load import Load
 from benchmarks.rig.rig import Rig
@@ -33,10 +41,7 @@ from benchmarks.token_way.samples import VARIABLE
 if TYPE_CHECKING:
     from benchmarks.rig.contenders import Contender, Place
 
-__all__ = ["AtWork", "Samples"]
-
 ROOT = Path(__file__).parents[1]
-RESULT = Path(__file__).parent / "results" / "token_profile.json"
 RATE_PER_S = 80.0
 LONGEST_ANSWER_S = 120.0
 LOOK_EVERY_S = 0.5
@@ -54,49 +59,29 @@ class Samples(msgspec.Struct):
     cpu_s: dict[str, float]
 
 
-class AtWork(msgspec.Struct, kw_only=True):
-    """What the server's process did for each token.
-
-    Attributes:
-        tokens_per_s: That arrived, at all clients.
-        frames: Messages that they arrived in, for each token.
-        cpu_us: CPU microseconds of the process for each.
-        samples: How often it was looked at.
-        layers_us: The same microseconds, by layer.
-        others_cores: Cores that others kept busy meanwhile.
-    """
-
-    tokens_per_s: int
-    frames: float
-    cpu_us: float
-    samples: int
-    layers_us: dict[str, float]
-    others_cores: float
-
-
 def main() -> None:
-    """Measure as the command line says; print a table, and write it with --keep."""
+    """Measure as the command line says; print tables, and keep them with --keep."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--conversations", type=int, default=40)
     parser.add_argument("--seconds", type=float, default=15.0)
-    parser.add_argument("--keep", action="store_true", help=f"write {RESULT.name}")
+    parser.add_argument("--keep", action="store_true", help="and into the docs")
     arguments = parser.parse_args()
     working = asyncio.run(_at_work(arguments.conversations, arguments.seconds))
-    hot = hot_us()
-    print(_table(working, hot))  # noqa: T201 - what it is for
+    profile = Profile(
+        command=shlex.join(["python", "-m", __spec__.name, *sys.argv[1:]]),
+        date=now(),
+        machine=machine(),
+        versions=versions(),
+        conversations=arguments.conversations,
+        rate_per_s=RATE_PER_S,
+        at_work=working,
+        hot_us=hot_us(),
+    )
+    print(tables(profile))  # noqa: T201 - what it is for
     if arguments.keep:
-        whole = {
-            "command": shlex.join(["python", "-m", __spec__.name, *sys.argv[1:]]),
-            "date": now(),
-            "machine": machine(),
-            "versions": versions(),
-            "conversations": arguments.conversations,
-            "rate_per_s": RATE_PER_S,
-            "at_work": working,
-            "hot_us": hot,
-        }
-        text = msgspec.json.format(msgspec.json.encode(whole), indent=1)
-        RESULT.write_bytes(text + b"\n")
+        write_profile(profile)
+        page = EXPLANATION.read_text(encoding="utf-8")
+        EXPLANATION.write_text(filled(page, profile), encoding="utf-8")
 
 
 async def _at_work(conversations: int, seconds: float) -> AtWork:
@@ -173,26 +158,6 @@ async def _watched(path: Path) -> list[Samples]:
             written = await asyncio.to_thread(path.read_bytes)
             seen.append(msgspec.json.decode(written, type=Samples))
     return seen
-
-
-def _table(working: AtWork, hot: dict[str, float]) -> str:
-    said = (
-        f"At work: {working.tokens_per_s:,} tokens/s, {working.frames} frames each, "
-        f"{working.cpu_us} us of CPU each, {working.samples:,} samples, "
-        f"others kept {working.others_cores} cores busy."
-    )
-    lines = [
-        said,
-        "",
-        "| layer | at work, us |",
-        "|---|---|",
-        *(f"| {layer} | {used_us} |" for layer, used_us in working.layers_us.items()),
-        "",
-        "| code alone | hot, us |",
-        "|---|---|",
-        *(f"| {layer} | {used_us} |" for layer, used_us in hot.items()),
-    ]
-    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["LAYERS", "OTHER", "RULES", "layer_of"]
+__all__ = ["CALLER", "LAYERS", "OTHER", "RULES", "layer_of"]
 
 OTHER = "other"
+CALLER = ""
+"""Not a layer: what is so small that it works for whoever asks."""
 
 RULES: tuple[tuple[str, str, str], ...] = (
     # Of the first one that fits: files, functions in them, the layer.
@@ -37,7 +40,15 @@ RULES: tuple[tuple[str, str, str], ...] = (
     ("*/streamchat_nb/agent/accumulator.py", "*", "decode and accumulate"),
     ("*/streamchat_nb/agent/*", "*", "agent"),
     ("*/streamchat_nb/server/turns.py", "*", "agent"),
-    ("*/streamchat_nb/conversation/log.py", "append*", "append"),
+    *(
+        ("*/streamchat_nb/conversation/log.py", name, CALLER)
+        for name in ("head", "closed", "readers", "has_pending")
+    ),
+    ("*/streamchat_nb/conversation/state.py", "seq", CALLER),
+    *(
+        ("*/streamchat_nb/conversation/log.py", name, "append")
+        for name in ("append*", "stamp", "mark", "_grow", "_size_of", "room")
+    ),
     ("*/streamchat_nb/conversation/log.py", "take_batch", "number and encode"),
     ("*/streamchat_nb/conversation/log.py", "publish", "publish and fold"),
     ("*/streamchat_nb/conversation/log.py", "stream", "frame"),
@@ -87,7 +98,17 @@ def layer_of(stack: Iterable[tuple[str, str]]) -> str:
         stack: File and function of each frame, the innermost first.
     """
     for file, function in stack:
-        for files, functions, layer in RULES:
-            if fnmatchcase(file, files) and fnmatchcase(function, functions):
-                return layer
+        if layer := _layer_of_function(file, function):
+            return layer
     return OTHER
+
+
+@lru_cache(maxsize=10_000)
+def _layer_of_function(file: str, function: str) -> str:
+    """Return the layer of a function; ``CALLER`` where it has none of its own."""
+    fitting = (
+        layer
+        for files, functions, layer in RULES
+        if fnmatchcase(file, files) and fnmatchcase(function, functions)
+    )
+    return next(fitting, CALLER)
