@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from playwright.sync_api import sync_playwright
 
+from benchmarks.peers.notebook_side import JUPYTER_AI_FOLDER
 from benchmarks.rendering.contenders import Bare, Contender, Product, Skipped
 from benchmarks.rendering.conversations import first_paints, growth
 from benchmarks.rendering.jupyter_ai_chat import JupyterAi
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 
     from benchmarks.rendering.contenders import Streamed
 
-CACHE = Path.home() / ".cache" / "streamchat_nb-benchmarks" / "jupyter-ai"
 SHORT = 20_000
 """Characters of a text that a quick run has time for."""
 OUR_LIMIT_S = 120.0
@@ -95,7 +95,9 @@ def measured(
     return result, rows
 
 
-def rivals(limit_s: float = LIMIT_S, *, folder: Path = CACHE) -> list[Contender]:
+def rivals(
+    limit_s: float = LIMIT_S, *, folder: Path = JUPYTER_AI_FOLDER
+) -> list[Contender]:
     """Return this product's rivals in a notebook.
 
     Args:
@@ -114,7 +116,10 @@ def _arguments() -> argparse.Namespace:
         "--limit", type=float, default=LIMIT_S, help="seconds for a rival and a text"
     )
     parser.add_argument(
-        "--jupyter-ai", type=Path, default=CACHE, help="its virtual environment"
+        "--jupyter-ai",
+        type=Path,
+        default=JUPYTER_AI_FOLDER,
+        help="its virtual environment",
     )
     return parser.parse_args()
 

@@ -2,7 +2,7 @@
 
 The chat has 100 old messages, as a chat has after a day. Only what keeps its
 conversations is measured: the plain servers keep nothing, and what they would have to
-write is nobody's guess.
+write is nobody's guess. jupyter-ai is not measured in a quick run.
 """
 
 from __future__ import annotations
@@ -10,7 +10,18 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from benchmarks.axes.wire_bytes import MARGIN_S, QUICK_RATE_PER_S, RATE_PER_S, TOKENS
+from benchmarks.axes.wire_bytes import (
+    MARGIN_S,
+    QUICK_RATE_PER_S,
+    RATE_PER_S,
+    SLOW_S,
+    TOKENS,
+)
+from benchmarks.peers.notebook_side import (
+    JUPYTER_AI_IN_OLD_CHAT,
+    OLD_MESSAGES,
+    version_of,
+)
 from benchmarks.rig.contenders import OURS
 from benchmarks.rig.disk_io import folder_bytes, written
 from benchmarks.rig.measurement import Axis, Measurement
@@ -22,9 +33,9 @@ if TYPE_CHECKING:
 
 __all__ = ["AXES", "measure"]
 
-OLD_ANSWERS = 50
+OLD_ANSWERS = OLD_MESSAGES // 2
 OLD_TOKENS = 400
-"""Of an old answer: 2 kB. Each has a short question, so there are 100 messages."""
+"""Of an old answer: 2.4 kB. Each has a short question."""
 OLD_QUIET_S = 0.02
 SETTLE_S = 2.0
 """What is written after an answer, because of it, is written by then."""
@@ -44,7 +55,7 @@ async def measure(rig: Rig, *, quick: bool) -> list[Measurement]:
 
     Args:
         rig: Has the contenders.
-        quick: Five times the rate, so that it takes a fifth of the time.
+        quick: Five times the rate, and without jupyter-ai.
     """
     rate_per_s = QUICK_RATE_PER_S if quick else RATE_PER_S
     measurements: list[Measurement] = []
@@ -52,40 +63,72 @@ async def measure(rig: Rig, *, quick: bool) -> list[Measurement]:
         if contender.name == OURS:
             load_before = await rig.foreign_load()
             async with rig.running(contender) as server:
-                rounds = [await _answer(server, rate_per_s) for _ in range(rig.repeats)]
-            measurements.append(_measurement(rounds, rate_per_s, load_before))
+                rounds = [
+                    await _answer(server, rate_per_s, old_answers=OLD_ANSWERS)
+                    for _ in range(rig.repeats)
+                ]
+            measurements.append(_measurement(OURS, rounds, rate_per_s, load_before))
+    if not quick:
+        measurements.append(await _jupyter_ai(rig))
     return measurements
 
 
-async def _answer(server: Server, rate_per_s: float) -> tuple[int, int, int]:
+async def _jupyter_ai(rig: Rig) -> Measurement:
+    contender = JUPYTER_AI_IN_OLD_CHAT
+    load_before = await rig.foreign_load()
+    if (why := await asyncio.to_thread(contender.lacks)) is not None:
+        return Measurement(
+            axis="disk_bytes",
+            contender=contender.name,
+            values=(),
+            detail={"failure": why},
+            load_before=load_before,
+        )
+    async with rig.running(contender) as server:
+        rounds = [await _answer(server, RATE_PER_S, margin_s=SLOW_S)]
+    measurement = _measurement(contender.name, rounds, RATE_PER_S, load_before)
+    measurement.detail["version"] = version_of(contender)
+    return measurement
+
+
+async def _answer(
+    server: Server,
+    rate_per_s: float,
+    *,
+    old_answers: int = 0,
+    margin_s: float = MARGIN_S,
+) -> tuple[int, int, int]:
     """Return what went to disk, what was passed on, and what the files grew by."""
     assert server.process is not None  # noqa: S101 - for the type checker
     home = server.process.home
     old = question(rate_per_s=0, deltas=OLD_TOKENS, plain=True)
     new = question(rate_per_s=rate_per_s, deltas=TOKENS, plain=True)
     async with Viewer(server) as viewer:
-        for _ in range(OLD_ANSWERS):
+        for _ in range(old_answers):
             await viewer.ask(old, timeout_s=MARGIN_S, quiet_s=OLD_QUIET_S)
         await asyncio.sleep(SETTLE_S)
         before, size_before = written(server.pids), folder_bytes(home)
-        await viewer.ask(new, timeout_s=TOKENS / rate_per_s + MARGIN_S)
+        await viewer.ask(new, timeout_s=TOKENS / rate_per_s + margin_s)
         await asyncio.sleep(SETTLE_S)
         since = written(server.pids).since(before)
     return since.disk_bytes, since.passed_bytes, folder_bytes(home) - size_before
 
 
 def _measurement(
-    rounds: list[tuple[int, int, int]], rate_per_s: float, load_before: float
+    contender: str,
+    rounds: list[tuple[int, int, int]],
+    rate_per_s: float,
+    load_before: float,
 ) -> Measurement:
     disk, passed, grown = zip(*rounds, strict=True)
     return Measurement(
         axis="disk_bytes",
-        contender=OURS,
+        contender=contender,
         values=tuple(size / 1e6 for size in disk),
         detail={
             "tokens": float(TOKENS),
             "rate_per_s": rate_per_s,
-            "old_messages": 2.0 * OLD_ANSWERS,
+            "old_messages": float(OLD_MESSAGES),
             "passed_to_write_mb": [size / 1e6 for size in passed],
             "files_grown_mb": [size / 1e6 for size in grown],
         },

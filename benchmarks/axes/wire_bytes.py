@@ -2,7 +2,10 @@
 
 All contenders answer side by side, at a real rate: how many bytes they send does not
 depend on how busy the machine is, unless it is so busy that they send several tokens
-at once. The fake API sends words; about 5 bytes a token.
+at once. The fake API sends words, 6 bytes each.
+
+The notebook side is measured as well, but not in a quick run: what it sends grows with
+the square of the answer, and a part of it may have to be installed first.
 """
 
 from __future__ import annotations
@@ -10,11 +13,13 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from benchmarks.peers.notebook_side import JUPYTER_AI, NAIVE_WIDGET, version_of
 from benchmarks.rig.measurement import Axis, Measurement
 from benchmarks.rig.messages_api import question
 from benchmarks.rig.viewer import Viewed, Viewer
 
 if TYPE_CHECKING:
+    from benchmarks.rig.contenders import Contender
     from benchmarks.rig.rig import Rig, Server
 
 __all__ = ["AXES", "measure"]
@@ -23,6 +28,8 @@ TOKENS = 2_000
 RATE_PER_S = 80.0
 QUICK_RATE_PER_S = 400.0
 MARGIN_S = 30.0
+SLOW_S = 300.0
+"""How much later than the last token the notebook side may be done."""
 
 AXES = (
     Axis(
@@ -35,11 +42,11 @@ AXES = (
 
 
 async def measure(rig: Rig, *, quick: bool) -> list[Measurement]:
-    """Measure all contenders that stream through a socket.
+    """Measure all contenders that stream through a socket, and the notebook side.
 
     Args:
         rig: Has the contenders.
-        quick: Five times the rate, so that it takes a fifth of the time.
+        quick: Five times the rate, and without the notebook side.
     """
     rate_per_s = QUICK_RATE_PER_S if quick else RATE_PER_S
     load_before = await rig.foreign_load()
@@ -48,17 +55,42 @@ async def measure(rig: Rig, *, quick: bool) -> list[Measurement]:
             await asyncio.gather(*(_view(server, rate_per_s) for server in servers))
             for _ in range(rig.repeats)
         ]
-    return [
+    measurements = [
         _measurement(server, list(viewed), rate_per_s, load_before)
         for server, viewed in zip(servers, zip(*rounds, strict=True), strict=True)
     ]
+    if not quick:
+        measurements += [
+            await _notebook_side(rig, contender)
+            for contender in (JUPYTER_AI, NAIVE_WIDGET)
+        ]
+    return measurements
 
 
-async def _view(server: Server, rate_per_s: float) -> Viewed | ConnectionError:
+async def _notebook_side(rig: Rig, contender: Contender) -> Measurement:
+    load_before = await rig.foreign_load()
+    if (why := await asyncio.to_thread(contender.lacks)) is not None:
+        return Measurement(
+            axis="wire_bytes",
+            contender=contender.name,
+            values=(),
+            detail={"failure": why},
+            load_before=load_before,
+        )
+    async with rig.running(contender) as server:
+        viewed = await _view(server, RATE_PER_S, margin_s=SLOW_S)
+    measurement = _measurement(server, [viewed], RATE_PER_S, load_before)
+    measurement.detail["version"] = version_of(contender)
+    return measurement
+
+
+async def _view(
+    server: Server, rate_per_s: float, *, margin_s: float = MARGIN_S
+) -> Viewed | ConnectionError:
     text = question(rate_per_s=rate_per_s, deltas=TOKENS, plain=True)
     async with Viewer(server) as viewer:
         try:
-            return await viewer.ask(text, timeout_s=TOKENS / rate_per_s + MARGIN_S)
+            return await viewer.ask(text, timeout_s=TOKENS / rate_per_s + margin_s)
         except (ConnectionError, TimeoutError) as error:
             return ConnectionAbortedError(str(error) or "it took too long")
 

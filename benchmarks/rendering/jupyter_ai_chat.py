@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
-import venv
 from typing import TYPE_CHECKING, Self
 
 from playwright.sync_api import expect
 from typing_extensions import override
 
+from benchmarks.peers.notebook_side import install_jupyter_ai
 from benchmarks.rendering.contenders import (
     ENDED,
     PATIENCE_MS,
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["JupyterAi"]
 
-_INSTALL_PATIENCE_S = 900.0
-
 
 class JupyterAi(Contender):
     """The chat of jupyter-ai in JupyterLab, with a persona that streams.
@@ -46,7 +43,6 @@ class JupyterAi(Contender):
     """
 
     name = "jupyter-ai"
-    _REQUIREMENT = "jupyter-ai>=3,<4"
     _INPUT = ".jp-chat-input-container textarea:not([readonly])"
     _PERSONA = """
 import asyncio, json, os, time
@@ -84,7 +80,10 @@ class PacePersona(BasePersona):
 
     @override
     def __enter__(self) -> Self:
-        self._install()
+        try:
+            self.version = install_jupyter_ai(self._folder)
+        except RuntimeError as error:
+            raise Skipped(str(error)) from None
         server = ServerProcess(
             QUIET_LAB,
             application="jupyterlab",
@@ -133,32 +132,3 @@ class PacePersona(BasePersona):
     @override
     def is_complete(self, page: Page) -> bool:
         return page.evaluate(ENDED, ".jp-chat-rendered-message")
-
-    def _install(self) -> None:
-        try:
-            if not self._python.exists():
-                venv.create(self._folder, with_pip=True)
-            found = self._installed()
-            if not found:
-                command_ = [str(self._python), "-m", "pip", "install", "--quiet"]
-                subprocess.run(  # noqa: S603 - our own virtual environment
-                    [*command_, self._REQUIREMENT],
-                    check=True,
-                    capture_output=True,
-                    timeout=_INSTALL_PATIENCE_S,
-                )
-                found = self._installed()
-        except (OSError, subprocess.SubprocessError) as error:
-            raise Skipped(f"it cannot be installed: {error}") from None
-        self.version = found
-
-    def _installed(self) -> str:
-        code = "from importlib.metadata import version; print(version('jupyter-ai'))"
-        run = subprocess.run(  # noqa: S603 - our own virtual environment
-            [str(self._python), "-c", code],
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        return run.stdout.strip()
