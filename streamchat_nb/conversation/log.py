@@ -6,8 +6,9 @@ only then shows them to readers: what anybody has seen survives a killed process
 
 While a commit is under way new events wait; adjacent deltas of a block that wait
 together become one event. So grouping adapts by itself: one event per delta while
-the store keeps up, fewer when it does not. ``grouping_delay_s`` adds a pause when
-the event loop lags or the readers are many.
+the store keeps up, fewer when it does not. ``Grouping`` adds a pause when the event
+loop lags or the readers are many, and ``WakeUps`` gives the loop its turns while many
+readers are told.
 """
 
 from __future__ import annotations
@@ -17,43 +18,39 @@ import contextlib
 import logging
 import time
 import weakref
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 import msgspec
 
+from streamchat_nb.conversation.batch import Batch, Pending, count_turns
 from streamchat_nb.conversation.compaction import Compaction
 from streamchat_nb.conversation.delta_merge import merge_deltas
-from streamchat_nb.conversation.message_texts import message_text
+from streamchat_nb.conversation.grouping import Grouping
 from streamchat_nb.conversation.snapshot import SnapshotParts, encode_parts
 from streamchat_nb.conversation.state import Fold
-from streamchat_nb.conversation.store import Append, StoredEvent
+from streamchat_nb.conversation.store import StoredEvent
 from streamchat_nb.conversation.tail import Tail
+from streamchat_nb.conversation.wake_ups import WakeUps
 from streamchat_nb.errors import StoreError, UsageError
 from streamchat_nb.protocol.codec import carriable, decode_event, encode
-from streamchat_nb.protocol.events import (
-    BlockDelta,
-    ConversationUpdated,
-    Event,
-    TurnFinished,
-    TurnQueued,
-    TurnStarted,
-)
+from streamchat_nb.protocol.events import BlockDelta, Event
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from streamchat_nb.conversation.state import ConversationState
     from streamchat_nb.conversation.store import ConversationRecord, Store
 
-__all__ = ["ConversationLog", "LogWriter", "grouping_delay_s"]
+__all__ = ["ConversationLog", "LogWriter"]
 
 logger = logging.getLogger(__name__)
 
+READ_EVENTS = 64
+READ_BYTES = 65_536
+"""The largest reads that are kept."""
 STREAMS = 16
 """How many reads are kept for readers at the same cursor."""
-STREAM_BYTES = 65_536
-"""The largest reads that are kept."""
 PENDING_BYTES = 262_144
 DELTA_BYTES = 131_072
 """The largest delta that those which wait become."""
@@ -61,42 +58,6 @@ ONE_LOG_ONLY = ("store_conflict", "store_invalid")
 """What is wrong with one log for good, and must not hold up the others."""
 RETRY_FIRST_S = 0.1
 RETRY_MOST_S = 5.0
-LAG_THRESHOLD_S = 0.010
-MANY_READERS = 50
-
-
-@dataclass
-class _Pending:
-    """Events that commit together, and who waits for them."""
-
-    events: list[Event]
-    committed: asyncio.Future[int] | None
-    rejectable: bool
-    durable: bool
-    size: int
-
-
-@dataclass(eq=False)
-class _Batch:
-    """What one log puts into one transaction."""
-
-    log: ConversationLog
-    groups: list[_Pending]
-    events: list[Event] = field(default_factory=list[Event])
-    stored: list[StoredEvent] = field(default_factory=list[StoredEvent])
-    open_turns: set[str] = field(default_factory=set[str])
-    dropped: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
-
-
-def grouping_delay_s(*, lag_s: float, readers: int) -> float:
-    """Return how long deltas may wait for company, in seconds.
-
-    None while the loop keeps up and the readers are few; otherwise 16 ms, rising
-    to 50 ms with the lag (a fixed window costs latency and saves nothing).
-    """
-    if lag_s < LAG_THRESHOLD_S and readers <= MANY_READERS:
-        return 0.0
-    return min(0.050, 0.016 + lag_s)
 
 
 class ConversationLog:
@@ -117,7 +78,7 @@ class ConversationLog:
         self.owner = record.owner
         self._writer = writer
         self._fold = Fold()
-        self._pending: list[_Pending] = []
+        self._pending: list[Pending] = []
         self._pending_bytes = 0
         self._drained = asyncio.Event()
         self._drained.set()
@@ -178,7 +139,11 @@ class ConversationLog:
         return held
 
     async def read(
-        self, after: int, *, limit_events: int = 64, limit_bytes: int = 65_536
+        self,
+        after: int,
+        *,
+        limit_events: int = READ_EVENTS,
+        limit_bytes: int = READ_BYTES,
     ) -> list[StoredEvent]:
         """Return committed events after a ``seq``, from memory or else the store.
 
@@ -202,7 +167,11 @@ class ConversationLog:
         )
 
     async def stream(
-        self, after: int, *, limit_events: int = 64, limit_bytes: int = 65_536
+        self,
+        after: int,
+        *,
+        limit_events: int = READ_EVENTS,
+        limit_bytes: int = READ_BYTES,
     ) -> list[StoredEvent]:
         """Return committed events after a cursor as a reader at that cursor gets them.
 
@@ -221,11 +190,32 @@ class ConversationLog:
             after, limit_events=limit_events, limit_bytes=limit_bytes
         )
         merged = merge_deltas(events, after)
-        if merged and self.head == head and limit_bytes <= STREAM_BYTES:
+        if self.head == head:
+            self._share(key, merged)
+        return merged
+
+    def fresh(self, after: int) -> list[StoredEvent] | None:
+        """Return what ``stream`` does, or ``None`` where that takes the store."""
+        key = (after, READ_EVENTS, READ_BYTES)
+        if (shared := self._streams.get(key)) is not None:
+            return shared
+        if after >= self.head:
+            return []
+        if after < self._tail.after:
+            return None
+        events = self._tail.read(
+            after, limit_events=READ_EVENTS, limit_bytes=READ_BYTES
+        )
+        merged = merge_deltas(events, after)
+        self._share(key, merged)
+        return merged
+
+    def _share(self, key: tuple[int, int, int], merged: list[StoredEvent]) -> None:
+        """Keep a read at this head for the next reader at its cursor."""
+        if merged and key[2] <= READ_BYTES:
             self._streams[key] = merged
             if len(self._streams) > STREAMS:
                 del self._streams[next(iter(self._streams))]
-        return merged
 
     # writing
 
@@ -254,8 +244,9 @@ class ConversationLog:
             return committed
         size = sum(_size_of(event) for event in events)
         # Checked here: what cannot be encoded must fail its author, not the writer.
-        stamped = [self._writer.stamp(self.id, carriable(event)) for event in events]
-        self._pending.append(_Pending(stamped, committed, rejectable, durable, size))
+        checked = [carriable(event) for event in events]
+        ts = self._writer.now_ms()
+        self._pending.append(Pending(checked, ts, committed, rejectable, durable, size))
         self._grow(size, urgent=True)
         return committed
 
@@ -265,7 +256,6 @@ class ConversationLog:
             return
         delta = cast("BlockDelta", carriable(delta))
         last = self._pending[-1] if self._pending else None
-        size = len(delta.delta) + 64
         if (
             last is not None
             and last.committed is None
@@ -274,14 +264,15 @@ class ConversationLog:
             and previous.block == delta.block
             and last.size < DELTA_BYTES
         ):
-            last.events[-1] = msgspec.structs.replace(
-                previous, delta=previous.delta + delta.delta
-            )
-            last.size += len(delta.delta)
-            self._grow(len(delta.delta), urgent=False)
+            # What it joins is marked already.
+            size = len(delta.delta)
+            last.more.append(delta.delta)
+            last.size += size
+            self._pending_bytes += size
             return
-        event = self._writer.stamp(self.id, delta)
-        self._pending.append(_Pending([event], None, False, False, size))
+        size = len(delta.delta) + 64
+        ts = self._writer.now_ms()
+        self._pending.append(Pending([delta], ts, None, False, False, size))
         self._grow(size, urgent=False)
 
     async def flushed(self) -> None:
@@ -291,6 +282,8 @@ class ConversationLog:
             StoreError: The log was closed because of a store that went wrong.
         """
         if self._closed is None and not self._drained.is_set():
+            if self._pending:
+                self._writer.mark(self, urgent=True)
             await self._drained.wait()
         if self._closed is not None:
             raise self._closed
@@ -307,23 +300,24 @@ class ConversationLog:
 
     # for the writer
 
-    def take_batch(self) -> _Batch:
+    def take_batch(self) -> Batch:
         """Number and encode what is pending; nothing is shown yet."""
-        batch = _Batch(self, self._pending, open_turns=set(self._open_turns))
+        batch = Batch(self.id, self._pending, set(self._open_turns))
         self._pending = []
         seq = self.head
         for group in batch.groups:
-            for event in group.events:
-                numbered = msgspec.structs.replace(event, seq=seq + 1, prev=seq)
+            for event in group.joined():
+                batch.add(
+                    msgspec.structs.replace(
+                        event, conversation=self.id, ts=group.ts, seq=seq + 1, prev=seq
+                    )
+                )
                 seq += 1
-                batch.events.append(numbered)
-                batch.stored.append(StoredEvent(seq, encode(numbered)))
-                _count_turns(batch.open_turns, numbered)
-        if any(isinstance(event, TurnFinished) for event in batch.events):
+        if batch.ends_a_turn:
             batch.dropped = self._compaction.with_events(batch.events)
         return batch
 
-    def publish(self, batch: _Batch) -> None:
+    def publish(self, batch: Batch) -> None:
         """Show committed events: fold, tail, futures, wake-ups."""
         for event in batch.events:
             self._fold.apply(event)
@@ -339,12 +333,11 @@ class ConversationLog:
             if group.committed is not None and not group.committed.done():
                 group.committed.set_result(seq)
         self._settle()
-        for wake in tuple(self._watchers):
-            wake()
+        self._writer.wake(self._watchers)
 
-    def put_back(self, batch: _Batch, error: StoreError) -> None:
+    def put_back(self, batch: Batch, error: StoreError) -> None:
         """Take a failed batch back: refuse what may be refused, keep the rest."""
-        kept: list[_Pending] = []
+        kept: list[Pending] = []
         for group in batch.groups:
             if group.rejectable or self._closed is not None:
                 _refuse(group, self._closed or error)
@@ -379,7 +372,7 @@ class ConversationLog:
             event = decode_event(stored.data)
             self._fold.apply(event)
             self._compaction.observe(event)
-            _count_turns(self._open_turns, event)
+            count_turns(self._open_turns, event)
         self._tail.extend(events)
 
     def _settle(self) -> None:
@@ -399,6 +392,7 @@ class LogWriter:
 
     Attributes:
         store: The store.
+        now_ms: The wall clock.
         failure: The store's last error while it cannot write, else ``None``.
     """
 
@@ -410,19 +404,16 @@ class LogWriter:
     ) -> None:
         self.store = store
         self.failure: StoreError | None = None
-        self._wall_clock_ms = wall_clock_ms
-        self._dirty: dict[str, ConversationLog] = {}
-        self._wake = asyncio.Event()
-        self._urgent = asyncio.Event()
-        self._marked_at = 0.0
-        self._lag_s = 0.0
-        self._at_store: list[_Batch] = []
+        self.now_ms = wall_clock_ms
+        self._grouping: Grouping[ConversationLog] = Grouping()
+        self._wake_ups = WakeUps()
+        self._at_store: dict[ConversationLog, Batch] = {}
         self._task: asyncio.Task[None] | None = None
 
     @property
     def is_retrying(self) -> bool:
         """Whether events wait that could not be written so far."""
-        return self.failure is not None and bool(self._dirty or self._at_store)
+        return self.failure is not None and bool(self._grouping or self._at_store)
 
     def start(self) -> None:
         """Begin to commit."""
@@ -438,7 +429,7 @@ class LogWriter:
         """
         if self._task is None:
             return
-        logs = {*self._dirty.values(), *(batch.log for batch in self._at_store)}
+        logs = {*self._grouping, *self._at_store}
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 await asyncio.gather(
@@ -448,9 +439,10 @@ class LogWriter:
         with contextlib.suppress(asyncio.CancelledError):
             await self._task
         self._task = None
-        for batch in self._at_store:
-            batch.log.put_back(batch, _not_written())
-        self._at_store = []
+        self._grouping.stop()
+        for log, batch in self._at_store.items():
+            log.put_back(batch, _not_written())
+        self._at_store.clear()
 
     async def create(
         self, record: ConversationRecord, *events: Event
@@ -464,7 +456,11 @@ class LogWriter:
         stored: list[StoredEvent] = []
         for seq, event in enumerate(events, start=1):
             numbered = msgspec.structs.replace(
-                self.stamp(record.id, event), seq=seq, prev=seq - 1
+                event,
+                conversation=record.id,
+                ts=self.now_ms(),
+                seq=seq,
+                prev=seq - 1,
             )
             stored.append(StoredEvent(seq, encode(numbered)))
         await self.store.create(replace(record, head=len(stored)), stored)
@@ -482,108 +478,62 @@ class LogWriter:
             log.restore(events)
         return log
 
-    def stamp(self, conversation: str, event: Event) -> Event:
-        """Return the event with conversation and wall clock filled in."""
-        return msgspec.structs.replace(
-            event, conversation=conversation, ts=self._wall_clock_ms()
-        )
-
     def mark(self, log: ConversationLog, *, urgent: bool) -> None:
         """Note that a log has something to commit."""
-        if not self._dirty:
-            self._marked_at = time.monotonic()
-        self._dirty[log.id] = log
-        self._wake.set()
-        if urgent:
-            self._urgent.set()
+        self._grouping.mark(log, readers=log.readers, urgent=urgent)
+
+    def wake(self, wakes: Iterable[Callable[[], None]]) -> None:
+        """Wake readers once all that was committed with theirs is shown."""
+        self._wake_ups.add(wakes)
 
     async def _run(self) -> None:
         retry_s = RETRY_FIRST_S
         while True:
-            await self._wake.wait()
-            await self._wait_for_company()
-            self._wake.clear()
-            self._urgent.clear()
-            batches = [
-                log.take_batch() for log in self._dirty.values() if log.has_pending
-            ]
-            self._dirty.clear()
+            logs = await self._grouping.take()
+            batches = {log: log.take_batch() for log in logs if log.has_pending}
             if not batches:
                 continue
-            self._at_store = list(batches)
+            self._at_store.update(batches)
             if await self._commit(batches):
                 retry_s = RETRY_FIRST_S
             else:
                 await asyncio.sleep(retry_s)
                 retry_s = min(RETRY_MOST_S, retry_s * 2)
 
-    async def _wait_for_company(self) -> None:
-        self._lag_s = 0.7 * self._lag_s + 0.3 * (time.monotonic() - self._marked_at)
-        readers = max((log.readers for log in self._dirty.values()), default=0)
-        delay_s = grouping_delay_s(lag_s=self._lag_s, readers=readers)
-        if delay_s == 0 or self._urgent.is_set():
-            return
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(delay_s):
-                await self._urgent.wait()
-
-    async def _commit(self, batches: list[_Batch]) -> bool:
+    async def _commit(self, batches: dict[ConversationLog, Batch]) -> bool:
         try:
-            await self.store.append([self._append_of(batch) for batch in batches])
+            await self.store.append([batch.append for batch in batches.values()])
         except StoreError as error:
             if len(batches) > 1 and error.code in ONE_LOG_ONLY:
-                return all([await self._commit([batch]) for batch in batches])
+                return all([await self._commit({log: batches[log]}) for log in batches])
             self._take_back(batches, error)
             return error.code in ONE_LOG_ONLY
         if self.failure is not None:
             logger.warning("The store writes again.")
             self.failure = None
-        for batch in batches:
-            self._at_store.remove(batch)
-            batch.log.publish(batch)
+        for log, batch in batches.items():
+            del self._at_store[log]
+            log.publish(batch)
+        self._wake_ups.run()
         return True
 
-    def _take_back(self, batches: list[_Batch], error: StoreError) -> None:
+    def _take_back(
+        self, batches: dict[ConversationLog, Batch], error: StoreError
+    ) -> None:
         if self.failure is None:
             logger.error("The store cannot write: %s", error.message)
-        for batch in batches:
-            self._at_store.remove(batch)
-            batch.log.put_back(batch, error)
+        for log, batch in batches.items():
+            del self._at_store[log]
+            log.put_back(batch, error)
             if error.code in ONE_LOG_ONLY:
-                batch.log.close(error)
-            elif batch.log.has_pending:
-                self.mark(batch.log, urgent=True)
+                log.close(error)
+            elif log.has_pending:
+                self.mark(log, urgent=True)
         if error.code not in ONE_LOG_ONLY:
             self.failure = error
 
-    def _append_of(self, batch: _Batch) -> Append:
-        title = None
-        for event in batch.events:
-            if isinstance(event, ConversationUpdated) and event.title is not None:
-                title = event.title
-        return Append(
-            conversation=batch.log.id,
-            events=batch.stored,
-            durable=any(group.durable for group in batch.groups),
-            title=title,
-            updated_ms=batch.events[-1].ts,
-            open_turns=len(batch.open_turns),
-            dropped=batch.dropped,
-            texts=[text for text in map(message_text, batch.events) if text],
-        )
 
-
-def _count_turns(open_turns: set[str], event: object) -> None:
-    match event:
-        case TurnQueued(turn=str(turn)) | TurnStarted(turn=str(turn)):
-            open_turns.add(turn)
-        case TurnFinished(turn=str(turn)):
-            open_turns.discard(turn)
-        case _:
-            pass
-
-
-def _refuse(group: _Pending, error: StoreError) -> None:
+def _refuse(group: Pending, error: StoreError) -> None:
     if group.committed is not None and not group.committed.done():
         group.committed.set_exception(error)
         group.committed.exception()  # it need not be awaited

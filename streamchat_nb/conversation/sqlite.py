@@ -22,6 +22,7 @@ from streamchat_nb.conversation.sqlite_queries import (
     read_unfinished,
     read_unindexed,
 )
+from streamchat_nb.conversation.sqlite_tables import is_one_statement
 from streamchat_nb.conversation.sqlite_writer import Change, SqliteWriter
 from streamchat_nb.conversation.store import (
     Append,
@@ -135,9 +136,11 @@ class SqliteStore(Store):
     async def append(self, batch: Sequence[Append]) -> None:
         size_bytes = sum(len(event.data) for part in batch for event in part.events)
         size_bytes += sum(len(text.text) for part in batch for text in part.texts)
-        durable = any(part.durable for part in batch)
         await self._write(
-            lambda tables: tables.append(batch), size_bytes, durable=durable
+            lambda tables: tables.append(batch),
+            size_bytes,
+            durable=any(part.durable for part in batch),
+            one_statement=is_one_statement(batch),
         )
 
     @override
@@ -211,10 +214,19 @@ class SqliteStore(Store):
             lambda connection: read_hits(connection, text, values)
         )
 
-    async def _write(self, change: Change, size_bytes: int, *, durable: bool) -> bool:
+    async def _write(
+        self,
+        change: Change,
+        size_bytes: int,
+        *,
+        durable: bool,
+        one_statement: bool = False,
+    ) -> bool:
         if self._writer is None:
             raise store_closed()
-        return await self._writer.write(change, durable=durable, data_bytes=size_bytes)
+        return await self._writer.write(
+            change, durable=durable, data_bytes=size_bytes, one_statement=one_statement
+        )
 
     async def _read(
         self,

@@ -6,6 +6,8 @@ Nothing here knows a thread or an event loop.
 import sqlite3
 from bisect import bisect_left
 from collections.abc import Sequence
+from functools import cache
+from itertools import chain
 from typing import NamedTuple
 
 from streamchat_nb.conversation.search import MessageText, folded
@@ -21,13 +23,18 @@ from streamchat_nb.conversation.store import (
 )
 from streamchat_nb.errors import Conflict
 
-__all__ = ["Tables"]
+__all__ = ["Tables", "is_one_statement"]
 
 RECENT_EVENTS = 2_000
 """How many events wait in ``recent`` before they are sorted in: each read looks
 through them, and sorting them in delays what is written meanwhile."""
 RECENT_BYTES = 4_194_304
 """The same by the size of their data."""
+
+
+ROWS_AT_ONCE = 64
+"""How many events one statement adds: each statement gives up the interpreter, and
+gets it back late while the event loop is busy."""
 
 
 class _RecentRow(NamedTuple):
@@ -219,11 +226,11 @@ class Tables:
         return None if row is None else _Place(*row)
 
     def _insert(self, rows: list[_RecentRow]) -> None:
-        self.connection.executemany(
-            "INSERT INTO recent (conversation, seq, data, updated_ms, open_turns) "
-            "VALUES (?, ?, ?, ?, ?)",
-            rows,
-        )
+        for start in range(0, len(rows), ROWS_AT_ONCE):
+            some = rows[start : start + ROWS_AT_ONCE]
+            self.connection.execute(
+                _insertion_of(len(some)), tuple(chain.from_iterable(some))
+            )
         self._recent_events += len(rows)
         self._recent_bytes += sum(len(row.data) for row in rows)
 
@@ -326,6 +333,25 @@ class _Texts:
                 "VALUES ('delete', ?, ?)",
                 (key, folded(body)),
             )
+
+
+def is_one_statement(batch: Sequence[Append]) -> bool:
+    """Return whether ``Tables.append`` makes one statement of a batch."""
+    events = sum(len(part.events) for part in batch)
+    return 0 < events <= ROWS_AT_ONCE and all(
+        part.events and part.title is None and not (part.dropped or part.texts)
+        for part in batch
+    )
+
+
+@cache
+def _insertion_of(rows: int) -> str:
+    """Return the statement that adds so many rows, at most ``ROWS_AT_ONCE``."""
+    values = ", ".join(["(?, ?, ?, ?, ?)"] * rows)
+    return (
+        "INSERT INTO recent (conversation, seq, data, updated_ms, open_turns) "  # noqa: S608 - a number
+        f"VALUES {values}"
+    )
 
 
 def _recent_rows(

@@ -30,6 +30,7 @@ class _Write(NamedTuple):
 
     change: Change
     durable: bool
+    one_statement: bool
     size_bytes: int
     outcome: asyncio.Future[bool]
 
@@ -39,6 +40,86 @@ class _Settled(NamedTuple):
 
     write: _Write
     result: bool | StreamchatError
+
+
+class _Transactions:
+    """Makes writes so that each is made as a whole or not at all."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+        self._connection = tables.connection
+        self._is_durable: bool | None = None
+
+    def commit(self, writes: list[_Write]) -> list[_Settled]:
+        """Make all writes in one transaction; return what became of each."""
+        durable = any(write.durable for write in writes)
+        is_alone = len(writes) == 1
+        try:
+            with self._transaction(
+                durable=durable, begin=not (is_alone and writes[0].one_statement)
+            ):
+                if is_alone:
+                    return [_Settled(writes[0], writes[0].change(self._tables))]
+                return [self._make_apart(write) for write in writes]
+        except Exception as error:  # noqa: BLE001 - its caller is told
+            return [_Settled(write, store_error(error)) for write in writes]
+
+    def sort_in_if_due(self) -> None:
+        """Let ``sort_in`` follow a commit after which there is enough for it."""
+        if self._tables.is_sorting_due:
+            self.sort_in()
+
+    def sort_in(self) -> None:
+        """Move recent events to where they are kept."""
+        # Without success, everything is where it was and readable; the next commit is
+        # followed by the next attempt.
+        with suppress(sqlite3.Error), self._transaction(durable=False):
+            self._tables.sort_in()
+
+    def _make_apart(self, write: _Write) -> _Settled:
+        """Make one write of several: what it raises undoes it alone."""
+        connection = self._connection
+        connection.execute("SAVEPOINT one_write")
+        try:
+            result = write.change(self._tables)
+        except Exception as error:
+            if not connection.in_transaction:  # SQLite has rolled back everything
+                raise
+            self._tables.forget()
+            connection.execute("ROLLBACK TO one_write")
+            connection.execute("RELEASE one_write")
+            return _Settled(write, store_error(error))
+        connection.execute("RELEASE one_write")
+        return _Settled(write, result)
+
+    @contextmanager
+    def _transaction(self, *, durable: bool, begin: bool = True) -> Generator[None]:
+        """Commit what the body does, or nothing when it raises.
+
+        Args:
+            durable: Whether to wait for the disk.
+            begin: Whether to begin a transaction: one statement has its own.
+        """
+        try:
+            self._wait_for_disk(durable=durable)
+            if begin:
+                self._connection.execute("BEGIN IMMEDIATE")
+            yield
+            if begin:
+                self._connection.execute("COMMIT")
+        except BaseException:
+            self._tables.forget()
+            if self._connection.in_transaction:
+                with suppress(sqlite3.Error):
+                    self._connection.execute("ROLLBACK")
+            raise
+
+    def _wait_for_disk(self, *, durable: bool) -> None:
+        if durable != self._is_durable:
+            # NORMAL survives the end of the process; FULL waits for the disk as well.
+            level = "FULL" if durable else "NORMAL"
+            self._connection.execute(f"PRAGMA synchronous = {level}")
+            self._is_durable = durable
 
 
 class SqliteWriter:
@@ -78,7 +159,14 @@ class SqliteWriter:
         self._thread.start()
         return await asyncio.shield(self._opened)
 
-    async def write(self, change: Change, *, durable: bool, data_bytes: int) -> bool:
+    async def write(
+        self,
+        change: Change,
+        *,
+        durable: bool,
+        data_bytes: int,
+        one_statement: bool = False,
+    ) -> bool:
         """Return the result of ``change`` once it is committed.
 
         Has no deadline: a write that was given up on could still be made. Cancelling
@@ -88,6 +176,9 @@ class SqliteWriter:
             change: What to do.
             durable: Whether the commit must survive a loss of power.
             data_bytes: Size of the data that ``change`` holds.
+            one_statement: Whether ``change`` is one statement that changes anything:
+                it is its own transaction, and the thread gives up the interpreter
+                once where it would do so for each statement of one.
 
         Raises:
             StreamchatError: What ``change`` raised, or the failure of the disk;
@@ -106,7 +197,7 @@ class SqliteWriter:
             )
         self._waiting_bytes = waiting_bytes
         outcome: asyncio.Future[bool] = self._loop.create_future()
-        self._queue.put(_Write(change, durable, size_bytes, outcome))
+        self._queue.put(_Write(change, durable, one_statement, size_bytes, outcome))
         return await outcome
 
     async def close(self, *, timeout_s: float) -> None:
@@ -135,12 +226,12 @@ class SqliteWriter:
         else:
             self._call_loop(_resolve, self._opened, database)
             with closing(database):
-                self._write_until_closed(Tables(database.connection))
+                self._write_until_closed(_Transactions(Tables(database.connection)))
         finally:
             self._call_loop(_resolve, self._closed, None)
 
-    def _write_until_closed(self, tables: Tables) -> None:
-        _sort_in(tables)
+    def _write_until_closed(self, transactions: _Transactions) -> None:
+        transactions.sort_in()
         is_closing = False
         while not is_closing:
             writes: list[_Write] = []
@@ -151,9 +242,8 @@ class SqliteWriter:
                     waiting = self._queue.get_nowait()
                 is_closing = True
             if writes:
-                self._call_loop(self._settle, _commit(tables, writes))
-            if tables.is_sorting_due:
-                _sort_in(tables)
+                self._call_loop(self._settle, transactions.commit(writes))
+            transactions.sort_in_if_due()
 
     def _settle(self, settled: list[_Settled]) -> None:
         """Tell the callers, on the loop, all in one callback."""
@@ -174,56 +264,3 @@ def _resolve(future: asyncio.Future[T], result: T | StreamchatError) -> None:
         future.set_exception(result)
     else:
         future.set_result(result)
-
-
-def _commit(tables: Tables, writes: list[_Write]) -> list[_Settled]:
-    """Make all writes in one transaction; return what became of each."""
-    try:
-        with _transaction(tables, durable=any(write.durable for write in writes)):
-            if len(writes) == 1:
-                return [_Settled(writes[0], writes[0].change(tables))]
-            return [_make(tables, write) for write in writes]
-    except Exception as error:  # noqa: BLE001 - its caller is told
-        return [_Settled(write, store_error(error)) for write in writes]
-
-
-def _make(tables: Tables, write: _Write) -> _Settled:
-    """Make one write of several: what it raises undoes it alone."""
-    connection = tables.connection
-    connection.execute("SAVEPOINT one_write")
-    try:
-        result = write.change(tables)
-    except Exception as error:
-        if not connection.in_transaction:  # SQLite has rolled back everything
-            raise
-        tables.forget()
-        connection.execute("ROLLBACK TO one_write")
-        connection.execute("RELEASE one_write")
-        return _Settled(write, store_error(error))
-    connection.execute("RELEASE one_write")
-    return _Settled(write, result)
-
-
-def _sort_in(tables: Tables) -> None:
-    # Without success, everything is where it was and readable; the next commit is
-    # followed by the next attempt.
-    with suppress(sqlite3.Error), _transaction(tables, durable=False):
-        tables.sort_in()
-
-
-@contextmanager
-def _transaction(tables: Tables, *, durable: bool) -> Generator[None]:
-    """Commit what the body does, or nothing when it raises."""
-    connection = tables.connection
-    # NORMAL survives the end of the process; FULL waits for the disk as well.
-    connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        tables.forget()
-        if connection.in_transaction:
-            with suppress(sqlite3.Error):
-                connection.execute("ROLLBACK")
-        raise

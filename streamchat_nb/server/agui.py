@@ -20,6 +20,7 @@ from streamchat_nb.protocol.frames import error_body
 from streamchat_nb.server.agui_tools import Applications
 from streamchat_nb.server.base import CONVERSATIONS, Runtime, allowed
 from streamchat_nb.server.connections import bound_send_buffer
+from streamchat_nb.server.event_outlet import ResponseStream
 from streamchat_nb.server.messages import HEARTBEAT_S, StreamHandler
 
 if TYPE_CHECKING:
@@ -143,14 +144,14 @@ class AguiHandler(StreamHandler):
             for wait in waits:
                 wait.cancel()
         if not done:
-            await self._send(b":\n\n")
+            await ResponseStream(self).send(b":\n\n")
         if self.gone.is_set():
             raise ConnectionResetError
 
     async def _say(self, events: Sequence[BaseEvent]) -> None:
         if events:
             frames = [f"data: {e.model_dump_json(by_alias=True)}\n\n" for e in events]
-            await self._send("".join(frames).encode())
+            await ResponseStream(self).send("".join(frames).encode())
 
     async def _end_unread(self, run: Run, request: RunRequest) -> None:
         """End the turn of a client that is gone, if it asked for that."""

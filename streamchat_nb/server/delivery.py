@@ -5,6 +5,9 @@ sender task; a slow reader holds back nobody but itself, because nothing is queu
 for it: events, snapshots and who is there are read when its socket has room. What
 is queued, the answers to its commands, is bounded in bytes; so a connection holds
 1 MiB at most, whatever its peer asks for and does not read.
+
+A reader that has everything and whose socket has room is written to as soon as
+something is committed; its task is not woken for that.
 """
 
 from __future__ import annotations
@@ -13,7 +16,8 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -22,16 +26,14 @@ from streamchat_nb.protocol.codec import encode
 from streamchat_nb.protocol.frames import Live, Snapshot, Subscribed, Unsubscribed
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
-
     from streamchat_nb.conversation.log import ConversationLog
     from streamchat_nb.protocol.commands import CommandId, Cursor
     from streamchat_nb.protocol.frames import Frame
 
-__all__ = ["Delivery", "Plan", "plan_delivery"]
+__all__ = ["Delivery", "Outlet", "Plan", "plan_delivery"]
 
-READ_EVENTS = 64
-READ_BYTES = 65_536
+FEW_EVENTS = 64
+"""Whatever their size, so many events may be replayed."""
 REPLAY_EVENTS = 2_000
 REPLAY_BYTES = 1_048_576
 SNAPSHOT_BEHIND_EVENTS = 512
@@ -40,6 +42,28 @@ CONTROL_BYTES = 786_432
 Join = Callable[[str, Callable[[bytes], None]], Callable[[], None]]
 """Joins those who follow a conversation: takes its id and what to tell an encoded
 ``presence`` frame, returns what leaves it again."""
+
+
+class Outlet(Protocol):
+    """The end of one connection to which a ``Delivery`` writes."""
+
+    def write(self, data: bytes) -> bool:
+        """Write one encoded frame; return whether the socket took it at once.
+
+        It has to be ``taken`` before the next one is written.
+
+        Raises:
+            ConnectionError: The peer is gone.
+        """
+        ...
+
+    async def taken(self) -> None:
+        """Wait until the socket took what was written. Safe to cancel.
+
+        Raises:
+            ConnectionError: The peer is gone, or reads nothing.
+        """
+        ...
 
 
 @dataclass(frozen=True)
@@ -70,7 +94,7 @@ async def plan_delivery(log: ConversationLog, since: Cursor | None) -> Plan:
     backlog = log.head - since.seq
     if backlog > REPLAY_EVENTS:
         return Plan(None, "backlog")
-    if backlog > READ_EVENTS:
+    if backlog > FEW_EVENTS:
         events = await log.read(
             since.seq, limit_events=REPLAY_EVENTS, limit_bytes=REPLAY_BYTES
         )
@@ -94,19 +118,16 @@ class _Subscription:
 
 
 class Delivery:
-    """Sends frames and events to one connection, in order, from one task.
+    """Sends frames and events to one connection, in order.
 
     Args:
-        write: Writes one encoded frame and returns once the socket took it. It must
-            raise (``ConnectionError``) when the peer is gone or stalled.
+        outlet: Where to.
         join: Joins those who follow a conversation; ``None`` for a reader that is
             not shown and not told who is there.
     """
 
-    def __init__(
-        self, write: Callable[[bytes], Awaitable[None]], join: Join | None = None
-    ) -> None:
-        self._write = write
+    def __init__(self, outlet: Outlet, join: Join | None = None) -> None:
+        self._outlet = outlet
         self._join = join
         self._control: deque[bytes] = deque()
         self._control_bytes = 0
@@ -157,7 +178,7 @@ class Delivery:
         self.unsubscribe(log.id)
         subscription = _Subscription(log, plan.replay_after)
         self._subscriptions[log.id] = subscription
-        subscription.ends.append(log.watch(self._wake.set))
+        subscription.ends.append(log.watch(partial(self._go_on, subscription)))
         if self._join is not None:
 
             def tell(presence: bytes) -> None:
@@ -193,6 +214,7 @@ class Delivery:
     async def drain(self) -> None:
         """Write the frames queued so far; for the last words before a close."""
         while self._control:
+            self._rest.clear()
             data = self._control.popleft()
             self._control_bytes -= len(data)
             await self._write(data)
@@ -204,23 +226,64 @@ class Delivery:
         await self._rest.wait()
 
     async def run(self) -> None:
-        """Send until cancelled or until ``write`` raises.
+        """Send until cancelled or until the peer is gone.
 
         Raises:
-            ConnectionError: From ``write``, or see ``send``.
+            ConnectionError: From the outlet, or see ``send``.
             StoreError: A log could not be read.
         """
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            progressed = True
-            while progressed:
-                await self.drain()
-                progressed = False
-                for subscription in tuple(self._subscriptions.values()):
-                    progressed |= await self._advance(subscription)
-            if not self._wake.is_set():
-                self._rest.set()
+        try:
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                self._rest.clear()
+                await self._outlet.taken()
+                while await self._send_next():
+                    pass
+                if not self._wake.is_set():
+                    self._rest.set()
+        finally:
+            self._rest.clear()
+
+    async def _send_next(self) -> bool:
+        """Send the next of everything; return whether there was any of it."""
+        await self.drain()
+        progressed = False
+        for subscription in tuple(self._subscriptions.values()):
+            progressed |= await self._advance(subscription)
+        if progressed:
+            await asyncio.sleep(0)  # others have a turn
+        return progressed
+
+    async def _write(self, data: bytes) -> None:
+        if not self._outlet.write(data):
+            await self._outlet.taken()
+
+    def _go_on(self, subscription: _Subscription) -> None:
+        """Send what was committed: at once, or from the task if that has to do."""
+        has_to_do = self._wake.is_set() or not self._rest.is_set()
+        if has_to_do or not self._send_fresh(subscription):
+            self._wake.set()
+
+    def _send_fresh(self, subscription: _Subscription) -> bool:
+        """Send the latest events if there is room; return whether that is all."""
+        log, cursor = subscription.log, subscription.cursor
+        if cursor is None or log.closed is not None:
+            return False
+        events = log.fresh(cursor)
+        if events is None:
+            return False
+        try:
+            for event in events:
+                if not self._follows(subscription):
+                    return False
+                has_room = self._outlet.write(event.data)
+                subscription.cursor = event.seq
+                if not has_room:
+                    return False
+        except ConnectionError:
+            return False  # the task will meet it as well
+        return subscription.cursor == log.head
 
     async def _advance(self, subscription: _Subscription) -> bool:
         """Send the next of one subscription; return whether there was anything."""
@@ -268,15 +331,14 @@ class Delivery:
                 state=msgspec.Raw(state),
             )
             await self._write(encode(frame))
+            await asyncio.sleep(0)
             await self.drain()
 
     async def _send_events(self, subscription: _Subscription, cursor: int) -> bool:
         """Send the next events after a cursor; return whether there were any."""
         log = subscription.log
         try:
-            events = await log.stream(
-                cursor, limit_events=READ_EVENTS, limit_bytes=READ_BYTES
-            )
+            events = await log.stream(cursor)
         except StoreError:
             if log.closed is None:
                 raise

@@ -36,6 +36,12 @@ from streamchat_nb.server.base import (
 )
 from streamchat_nb.server.connections import RETURN_MS, bound_send_buffer
 from streamchat_nb.server.delivery import Delivery
+from streamchat_nb.server.event_outlet import (
+    EventHead,
+    EventOutlet,
+    ResponseStream,
+    sse_event,
+)
 from streamchat_nb.server.presence import participant_of
 from streamchat_nb.server.turns import new_id
 
@@ -45,36 +51,11 @@ if TYPE_CHECKING:
     from streamchat_nb.server.delivery import Join
     from streamchat_nb.server.sent_messages import Receipt
 
-__all__ = ["EventsHandler", "MessagesHandler", "sse_event"]
+__all__ = ["EventsHandler", "MessagesHandler"]
 
 HEARTBEAT_S = 15.0
 MOST_WAIT_MS = 25_000
-STALL_S = 15.0
 LAST_WORDS_S = 0.5
-
-
-class _Head(msgspec.Struct):
-    type: str
-    seq: int = 0
-    turn: str | None = None
-    log: str | None = None
-    part: int = 1
-    parts: int = 1
-
-
-_head_decoder = msgspec.json.Decoder(_Head)
-
-
-def sse_event(log: str, data: bytes) -> bytes:
-    """Return one frame or event as a server-sent event, with its cursor as id.
-
-    A part of a snapshot is no place to go on from; only the last one has an id.
-    """
-    head = _head_decoder.decode(data)
-    lines = [b"event: " + head.type.encode(), b"data: " + data]
-    if head.seq and head.type != "ack" and head.part == head.parts:
-        lines.insert(0, f"id: {log}:{head.seq}".encode())
-    return b"\n".join(lines) + b"\n\n"
 
 
 class StreamHandler(StreamchatHandler):
@@ -86,7 +67,6 @@ class StreamHandler(StreamchatHandler):
         self.gone = asyncio.Event()
         self._leaving = asyncio.Event()
         self._ended = asyncio.Event()
-        self._writing = asyncio.Lock()
         self._retry_after_ms = RETURN_MS
 
     @override
@@ -124,16 +104,15 @@ class StreamHandler(StreamchatHandler):
         self.set_header("X-Accel-Buffering", "no")
         start = since.seq if since is not None and since.log == log.log else 0
         first = f"id: {log.log}:{start}\nretry: {RETURN_MS}\ndata:\n\n"
+        response = ResponseStream(self)
         try:
-            await self._send(first.encode())
+            await response.send(first.encode())
         except ConnectionError:
             return
         finished = asyncio.Event()
         ended_before = False
 
-        async def write(data: bytes) -> None:
-            await self._send(sse_event(log.log, data))
-            head = _head_decoder.decode(data)
+        def observe(head: EventHead) -> None:
             match head.type:
                 case "unsubscribed":
                     finished.set()
@@ -141,17 +120,19 @@ class StreamHandler(StreamchatHandler):
                     finished.set()
                 case "turn.finished" if head.turn == until_turn:
                     finished.set()
+                    delivery.close()
                 case _:
                     pass
 
-        delivery = Delivery(write, self._join_as(participant))
+        outlet = EventOutlet(response, log.log, observe)
+        delivery = Delivery(outlet, self._join_as(participant))
         bound_send_buffer(getattr(self.request.connection, "stream", None))
         self.runtime.connections.add_stream(self)
         try:
             await delivery.subscribe(0, log, since)
             turn = None if until_turn is None else log.fold.turn(until_turn)
             ended_before = turn is not None and turn.finished_ts is not None
-            await self._run(delivery, finished)
+            await self._run(delivery, response, finished)
         finally:
             self.runtime.connections.discard(self)
             self._ended.set()
@@ -173,7 +154,9 @@ class StreamHandler(StreamchatHandler):
             conversation, participant, tell
         )
 
-    async def _run(self, delivery: Delivery, finished: asyncio.Event) -> None:
+    async def _run(
+        self, delivery: Delivery, response: ResponseStream, finished: asyncio.Event
+    ) -> None:
         loop = asyncio.get_running_loop()
         sending = loop.create_task(delivery.run(), name="sse sender")
         ends = {
@@ -189,9 +172,10 @@ class StreamHandler(StreamchatHandler):
                 )
                 if done:
                     break
-                await self._send(b":\n\n")
+                await response.send(b":\n\n")
             if self._leaving.is_set():
-                await self._say_last_words(delivery)
+                await self._say_last_words(delivery, response)
+            await response.taken()
         except ConnectionError:
             pass
         finally:
@@ -205,37 +189,14 @@ class StreamHandler(StreamchatHandler):
         with contextlib.suppress(StreamClosedError, RuntimeError):
             await self.finish(set_content_type="text/event-stream; charset=utf-8")
 
-    async def _say_last_words(self, delivery: Delivery) -> None:
+    async def _say_last_words(
+        self, delivery: Delivery, response: ResponseStream
+    ) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LAST_WORDS_S):
                 await delivery.caught_up()
                 farewell = GoingAway(retry_after_ms=self._retry_after_ms)
-                await self._send(sse_event("", encode(farewell)))
-
-    async def _send(self, data: bytes) -> None:
-        """Write and wait until the socket took it, one after the other.
-
-        Tornado forgets the future of a write when the next one begins.
-
-        Raises:
-            ConnectionError: The client is gone, or reads nothing for 15 s.
-        """
-        async with self._writing:
-            await self._write_out(data)
-
-    async def _write_out(self, data: bytes) -> None:
-        if self.gone.is_set():
-            raise ConnectionResetError
-        self.write(data)  # pyright: ignore[reportUnknownMemberType]
-        flushed = asyncio.ensure_future(self.flush())
-        done, _ = await asyncio.wait({flushed}, timeout=STALL_S)
-        if not done:
-            self.gone.set()
-            self.detach().close()
-            raise ConnectionAbortedError
-        if flushed.exception() is not None:
-            self.gone.set()
-            raise ConnectionResetError
+                await response.send(sse_event("", encode(farewell)))
 
 
 class MessagesHandler(StreamHandler):

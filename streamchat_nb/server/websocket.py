@@ -55,11 +55,10 @@ from streamchat_nb.server.delivery import Delivery
 from streamchat_nb.server.identity import origin_is_ours, principal_of
 from streamchat_nb.server.lending import Lending
 from streamchat_nb.server.presence import participant_of
+from streamchat_nb.server.socket_outlet import SocketOutlet
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-
-    from tornado.iostream import IOStream
 
     from streamchat_nb.protocol.commands import LendingCommand
     from streamchat_nb.protocol.frames import Frame
@@ -68,7 +67,6 @@ if TYPE_CHECKING:
 
 __all__ = ["SocketHandler"]
 
-STALL_S = 15.0
 LAST_WORDS_S = 0.2
 CLOSED_S = 0.2
 CLOSE_REASON_BYTES = 120
@@ -84,7 +82,8 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
         self._runtime = runtime
         self._connections = runtime.connections
         self._id = secrets.token_hex(8)
-        self._delivery = Delivery(self._write, self._join)
+        self._outlet = SocketOutlet(self)
+        self._delivery = Delivery(self._outlet, self._join)
         self._lending: Lending | None = None
         self._machine: ConnectionMachine | None = None
         self._sender: asyncio.Task[None] | None = None
@@ -196,7 +195,7 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
     def open(self, *args: str, **kwargs: str) -> None:
         """Greet, start the sender and the clock."""
         self.set_nodelay(True)
-        bound_send_buffer(self._stream)
+        bound_send_buffer(self._outlet.stream)
         loop = asyncio.get_running_loop()
         if self._refusal is not None:
             self._refuse(_close_code_of(self._refusal), self._refusal)
@@ -468,36 +467,10 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
             self.log.warning("A log could not be read: %s", error.message)
             self.close(CloseCode.INTERNAL_ERROR, "a log could not be read")
 
-    async def _write(self, data: bytes) -> None:
-        """Write one frame and wait until the socket took it.
-
-        Raises:
-            ConnectionError: The peer is gone, or reads nothing for 15 s.
-        """
-        try:
-            future = self.write_message(data)
-        except WebSocketClosedError:
-            raise ConnectionResetError from None
-        future.add_done_callback(_forget)
-        stream = self._stream
-        if stream is not None and not stream.writing():
-            await asyncio.sleep(0)  # the socket took it at once; others have a turn
-            return
-        # Not wait_for: it would cancel Tornado's own future and lose the write.
-        done, _ = await asyncio.wait({future}, timeout=STALL_S)
-        if not done:
-            raise ConnectionAbortedError
-        if future.exception() is not None:
-            raise ConnectionResetError
-
-    @property
-    def _stream(self) -> IOStream | None:
-        return getattr(self.ws_connection, "stream", None)
-
     def _abort(self) -> None:
         """End the connection at TCP: no close frame reaches a stalled reader."""
-        if self._stream is not None:
-            self._stream.close()
+        if (stream := self._outlet.stream) is not None:
+            stream.close()
 
     async def _close_after_last_words(self, code: CloseCode, reason: str) -> None:
         if self._timer is not None:
@@ -531,9 +504,3 @@ def _close_code_of(error: StreamchatError) -> CloseCode:
     if isinstance(error, RateLimited):
         return CloseCode.RATE_LIMITED
     return CloseCode.OVERLOADED if error.retryable else CloseCode.INTERNAL_ERROR
-
-
-def _forget(write: asyncio.Future[None]) -> None:
-    """Take note of the failure of a write that nobody waits for."""
-    if not write.cancelled():
-        write.exception()

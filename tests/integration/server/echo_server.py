@@ -20,12 +20,13 @@ class EchoSocket(SocketHandler):
     @override
     def open(self, *args: str, **kwargs: str) -> None:
         self.set_nodelay(True)
-        bound_send_buffer(self._stream)
+        bound_send_buffer(self._outlet.stream)
 
     @override
     async def on_message(self, message: str | bytes) -> None:
         if isinstance(message, str):
-            await self._write(message.encode())
+            self._outlet.write(message.encode())
+            await self._outlet.taken()
         else:
             await self.write_message(message, binary=True)
 

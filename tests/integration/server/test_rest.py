@@ -11,7 +11,7 @@ from tornado.httpclient import HTTPRequest
 
 from streamchat_nb.protocol.codec import encode
 from streamchat_nb.protocol.frames import Snapshot
-from streamchat_nb.server.messages import sse_event
+from streamchat_nb.server.event_outlet import sse_event
 from streamchat_nb.testing.server_process import ServerProcess
 from tests.integration.server.wire import (
     fetch,

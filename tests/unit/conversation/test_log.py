@@ -7,13 +7,11 @@ import msgspec
 import pytest
 from typing_extensions import override
 
-from streamchat_nb.conversation import delta_merge
-from streamchat_nb.conversation import log as log_module
+from streamchat_nb.conversation import batch, delta_merge
 from streamchat_nb.conversation.log import (
     STREAMS,
     ConversationLog,
     LogWriter,
-    grouping_delay_s,
 )
 from streamchat_nb.conversation.memory import MemoryStore
 from streamchat_nb.conversation.state import ConversationState, Fold
@@ -400,7 +398,7 @@ def test_event_is_encoded_once_however_many_read_it(
         encoded.append(value)
         return encode(value)
 
-    monkeypatch.setattr(log_module, "encode", counted)
+    monkeypatch.setattr(batch, "encode", counted)
     monkeypatch.setattr(delta_merge, "encode", counted)
 
     async def scenario(_: Any, __: Any, log: ConversationLog) -> None:
@@ -492,7 +490,7 @@ def test_stop_waits_for_what_is_at_the_store() -> None:
         store.held = asyncio.Event()
         appended = log.append(*opening())
         await asyncio.sleep(0.01)
-        assert not writer._dirty  # all of it is at the store
+        assert not writer._grouping  # all of it is at the store
         assert not log.idle
         stopping = asyncio.ensure_future(writer.stop())
         await asyncio.sleep(0.01)
@@ -584,13 +582,3 @@ def test_log_that_another_writer_took_over_is_closed_others_go_on() -> None:
         assert taken.exception() is not None
 
     play(scenario)
-
-
-@pytest.mark.parametrize(
-    ("lag_s", "readers", "expected"),
-    [(0.0, 1, 0.0), (0.009, 50, 0.0), (0.02, 1, 0.036), (0.0, 51, 0.016), (9, 1, 0.05)],
-)
-def test_grouping_waits_only_under_load(
-    lag_s: float, readers: int, expected: float
-) -> None:
-    assert grouping_delay_s(lag_s=lag_s, readers=readers) == pytest.approx(expected)

@@ -209,11 +209,11 @@ def test_cost_of_a_delta_does_not_grow_with_the_answer() -> None:
     def seconds_for(deltas: int) -> float:
         fold = streaming_message()
         events = [delta(3 + index, "token ") for index in range(deltas)]
-        start = time.perf_counter()
+        start = time.thread_time()
         for event in events:
             fold.apply(event)
         assert len(only_block(fold).text) == 6 * deltas
-        return time.perf_counter() - start
+        return time.thread_time() - start
 
     seconds_for(1_000)
     short = min(seconds_for(2_000) for _ in range(3))

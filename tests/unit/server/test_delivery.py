@@ -51,12 +51,24 @@ class Screen:
         self.reads = asyncio.Event()
         self.reads.set()
         self.takes: tuple[bytes, ...] = ()
-        self.delivery = Delivery(self._take)
+        self.delivery = Delivery(self)
+        self._written: list[bytes] = []
 
-    async def _take(self, data: bytes) -> None:
-        if not data.startswith(self.takes):
+    def write(self, data: bytes) -> bool:
+        self._written.append(data)
+        if self.reads.is_set() or (self.takes and data.startswith(self.takes)):
+            self._read()
+        return not self._written
+
+    async def taken(self) -> None:
+        assert len(self._written) <= 1
+        if self._written:
             await self.reads.wait()
-        self.frames.append(decode_frame(data))
+            self._read()
+
+    def _read(self) -> None:
+        self.frames += map(decode_frame, self._written)
+        self._written.clear()
 
     def of(self, kind: type[FrameT]) -> list[FrameT]:
         return [frame for frame in self.frames if isinstance(frame, kind)]
@@ -279,5 +291,50 @@ def test_readers_that_do_not_read_share_a_snapshot_though_the_log_goes_on() -> N
         await screen.delivery.subscribe(2, log, None)
         await live(screen)
         assert screen.of(Snapshot)[0].seq == log.head
+
+    play(scenario)
+
+
+def test_reader_with_room_is_written_to_without_its_task(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scenario(log: ConversationLog, screen: Screen) -> None:
+        await screen.delivery.subscribe(1, log, None)
+        await live(screen)
+        await screen.delivery.caught_up()
+
+        async def fail() -> bool:
+            raise AssertionError("the task was woken")
+
+        monkeypatch.setattr(screen.delivery, "_send_next", fail)
+        for number in range(5):
+            await log.append(ConversationUpdated(title=f"{number}"))
+            await pause()
+        titles = [event.title for event in screen.of(ConversationUpdated)]
+        assert titles == list("01234")
+
+    play(scenario)
+
+
+def test_reader_that_stops_in_the_middle_gets_everything_once_and_in_order() -> None:
+    async def scenario(log: ConversationLog, screen: Screen) -> None:
+        await screen.delivery.subscribe(1, log, None)
+        await live(screen)
+        await screen.delivery.caught_up()
+        seq = log.head
+        for number in range(300):
+            if number % 60 == 10:
+                screen.reads.clear()
+            if number % 60 == 40:
+                screen.reads.set()
+            await log.append(ConversationUpdated(title=f"{number}"))
+            if number % 7 == 0:
+                screen.delivery.send(Pong(heads={"c": number}))
+        await screen.delivery.caught_up()
+        for number, event in enumerate(screen.of(ConversationUpdated)):
+            assert (event.title, event.prev, event.seq) == (f"{number}", seq, seq + 1)
+            seq = event.seq
+        assert seq == log.head
+        assert [p.heads["c"] for p in screen.of(Pong)] == list(range(0, 300, 7))
 
     play(scenario)

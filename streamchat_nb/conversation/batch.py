@@ -1,0 +1,108 @@
+"""What a log waits to write, and what of it goes into one transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from streamchat_nb.conversation.message_texts import message_text
+from streamchat_nb.conversation.search import MessageText
+from streamchat_nb.conversation.store import Append, StoredEvent
+from streamchat_nb.protocol.codec import encode
+from streamchat_nb.protocol.events import (
+    BlockDelta,
+    ConversationUpdated,
+    Event,
+    TurnFinished,
+    TurnQueued,
+    TurnStarted,
+)
+
+if TYPE_CHECKING:
+    import asyncio
+
+__all__ = ["Batch", "Pending", "count_turns"]
+
+
+@dataclass(slots=True)
+class Pending:
+    """Events that commit together, and who waits for them.
+
+    ``more`` are the texts of deltas that go on with the one in ``events``.
+    """
+
+    events: list[Event]
+    ts: int
+    committed: asyncio.Future[int] | None
+    rejectable: bool
+    durable: bool
+    size: int
+    more: list[str] = field(default_factory=list[str])
+
+    def joined(self) -> list[Event]:
+        """Return the events, with those deltas joined that wait together."""
+        if self.more and isinstance(delta := self.events[-1], BlockDelta):
+            text = "".join((delta.delta, *self.more))
+            self.events[-1] = msgspec.structs.replace(delta, delta=text)
+            self.more.clear()
+        return self.events
+
+
+@dataclass(eq=False, slots=True)
+class Batch:
+    """What one log puts into one transaction."""
+
+    conversation: str
+    groups: list[Pending]
+    open_turns: set[str]
+    events: list[Event] = field(default_factory=list[Event])
+    stored: list[StoredEvent] = field(default_factory=list[StoredEvent])
+    texts: list[MessageText] = field(default_factory=list[MessageText])
+    title: str | None = None
+    ends_a_turn: bool = False
+    dropped: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
+
+    def add(self, event: Event) -> None:
+        """Add a numbered event."""
+        self.events.append(event)
+        self.stored.append(StoredEvent(event.seq, encode(event)))
+        if isinstance(event, BlockDelta):
+            return
+        count_turns(self.open_turns, event)
+        text = message_text(event)
+        if text is not None:
+            self.texts.append(text)
+        match event:
+            case ConversationUpdated(title=str(title)):
+                self.title = title
+            case TurnFinished():
+                self.ends_a_turn = True
+            case _:
+                pass
+
+    @property
+    def append(self) -> Append:
+        """The part of the transaction."""
+        return Append(
+            conversation=self.conversation,
+            events=self.stored,
+            durable=any(group.durable for group in self.groups),
+            title=self.title,
+            updated_ms=self.events[-1].ts,
+            open_turns=len(self.open_turns),
+            dropped=self.dropped,
+            texts=self.texts,
+        )
+
+
+def count_turns(open_turns: set[str], event: object) -> None:
+    """Note in ``open_turns`` a turn that begins or ends with an event."""
+    match event:
+        case TurnQueued(turn=str(turn)) | TurnStarted(turn=str(turn)):
+            open_turns.add(turn)
+        case TurnFinished(turn=str(turn)):
+            open_turns.discard(turn)
+        case _:
+            pass

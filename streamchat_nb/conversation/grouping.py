@@ -1,0 +1,124 @@
+"""Which logs commit now, and which wait for company because the loop is busy."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterator
+
+__all__ = ["Grouping", "grouping_delay_s"]
+
+LogT = TypeVar("LogT", bound="Hashable")
+
+LAG_THRESHOLD_S = 0.005
+"""Up to here the loop keeps up."""
+MANY_READERS = 250
+READER_S = 0.000_025
+"""About twice the time that it takes to write to one reader."""
+LEAST_DELAY_S = 0.016
+MOST_DELAY_S = 0.050
+LAGS_IN_DELAY = 4
+MEASURE_S = 0.005
+"""How often the lag is measured at most."""
+NEW_LAG = 0.2
+"""How much the latest measurement counts in the mean of the lag."""
+
+
+def grouping_delay_s(*, lag_s: float, readers: int) -> float:
+    """Return how long deltas may wait for company, in seconds.
+
+    None while the loop keeps up and the readers are few; otherwise 16 ms, rising
+    to 50 ms with the lag and with the readers (a fixed window costs latency and saves
+    nothing).
+
+    Args:
+        lag_s: How long a turn of the event loop takes.
+        readers: How many follow the log.
+    """
+    if lag_s < LAG_THRESHOLD_S and readers <= MANY_READERS:
+        return 0.0
+    delay_s = max(LAGS_IN_DELAY * lag_s, READER_S * readers, LEAST_DELAY_S)
+    return min(MOST_DELAY_S, delay_s)
+
+
+class Grouping(Generic[LogT]):
+    """The logs that have something to commit. To be used on one event loop.
+
+    Those that wait for company become due together: one transaction serves them all.
+    """
+
+    def __init__(self) -> None:
+        self._due: dict[LogT, None] = {}
+        self._waiting: dict[LogT, None] = {}
+        self._is_due = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+        self._lag_s = 0.0
+        self._measured_s = 0.0
+        self._is_measuring = False
+
+    def __iter__(self) -> Iterator[LogT]:
+        yield from self._due
+        yield from self._waiting
+
+    def __len__(self) -> int:
+        return len(self._due) + len(self._waiting)
+
+    def mark(self, log: LogT, *, readers: int, urgent: bool) -> None:
+        """Note that a log has something to commit.
+
+        Args:
+            log: Which log.
+            readers: How many follow it.
+            urgent: Whether it must not wait for company.
+        """
+        if log in self._due:
+            return
+        delay_s = (
+            0.0 if urgent else grouping_delay_s(lag_s=self._lag_s, readers=readers)
+        )
+        if delay_s == 0.0:
+            self._waiting.pop(log, None)
+            self._due[log] = None
+            self._is_due.set()
+            return
+        self._waiting[log] = None
+        if self._timer is None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(delay_s, self._end_waiting)
+
+    async def take(self) -> list[LogT]:
+        """Wait until logs are due; take them. Safe to cancel."""
+        await self._is_due.wait()
+        self._is_due.clear()
+        due = list(self._due)
+        self._due.clear()
+        self._measure_lag()
+        return due
+
+    def stop(self) -> None:
+        """Cancel the timer; what waits is due with the next mark."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _end_waiting(self) -> None:
+        self._timer = None
+        self._due.update(self._waiting)
+        self._waiting.clear()
+        self._is_due.set()
+
+    def _measure_lag(self) -> None:
+        """See how long the loop takes to come to what is to be done soon."""
+        loop = asyncio.get_running_loop()
+        now_s = loop.time()
+        if not self._is_measuring and now_s >= self._measured_s + MEASURE_S:
+            self._is_measuring = True
+            self._measured_s = now_s
+            loop.call_soon(self._note_lag)
+
+    def _note_lag(self) -> None:
+        self._is_measuring = False
+        lag_s = asyncio.get_running_loop().time() - self._measured_s
+        self._lag_s += NEW_LAG * (lag_s - self._lag_s)

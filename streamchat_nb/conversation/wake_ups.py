@@ -1,0 +1,62 @@
+"""Readers that are woken after a commit: many of them hold up nobody."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+__all__ = ["WakeUps"]
+
+logger = logging.getLogger(__name__)
+
+SLICE_S = 0.001
+"""How long readers are woken, and may write, before the loop has its turn."""
+
+
+class WakeUps:
+    """Wakes readers in the order in which there was something for them.
+
+    One that is woken late is woken once for all that has come meanwhile. To be used on
+    one event loop.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: OrderedDict[Callable[[], None], None] = OrderedDict()
+        self._is_scheduled = False
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def add(self, wakes: Iterable[Callable[[], None]]) -> None:
+        """Note whom to wake; those who wait already keep their place.
+
+        Args:
+            wakes: What wakes each of them. May be called a last time after its reader
+                has ceased to watch.
+        """
+        self._waiting.update(dict.fromkeys(wakes))
+
+    def run(self) -> None:
+        """Wake them for a millisecond, and the others in the next turns of the loop."""
+        until = time.monotonic() + SLICE_S
+        while self._waiting:
+            wake, _ = self._waiting.popitem(last=False)
+            try:
+                wake()
+            except Exception:
+                logger.exception("A reader of a log could not be woken")
+            if time.monotonic() >= until:
+                break
+        if self._waiting and not self._is_scheduled:
+            self._is_scheduled = True
+            asyncio.get_running_loop().call_soon(self._run_again)
+
+    def _run_again(self) -> None:
+        self._is_scheduled = False
+        self.run()

@@ -1,0 +1,114 @@
+"""Frames to a WebSocket: made once for all readers, written where there is room."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from tornado.iostream import StreamClosedError
+
+if TYPE_CHECKING:
+    from tornado.iostream import IOStream
+    from tornado.websocket import WebSocketHandler
+
+__all__ = ["SocketOutlet", "taken_by", "text_frame"]
+
+STALL_S = 15.0
+SHARED_FRAMES = 64
+SHARED_BYTES = 16_384
+"""The largest data whose frame is kept for the next reader."""
+FINAL_TEXT = 0x81
+ONE_BYTE_LENGTH = 125
+TWO_BYTES = 126
+TWO_BYTES_LENGTH = 0xFFFF
+EIGHT_BYTES = 127
+
+
+def text_frame(data: bytes) -> bytes:
+    """Return a server's WebSocket frame: whole, not masked, not compressed."""
+    return _shared_frame(data) if len(data) <= SHARED_BYTES else _frame(data)
+
+
+def _frame(data: bytes) -> bytes:
+    length = len(data)
+    if length <= ONE_BYTE_LENGTH:
+        head = bytes((FINAL_TEXT, length))
+    elif length <= TWO_BYTES_LENGTH:
+        head = bytes((FINAL_TEXT, TWO_BYTES)) + length.to_bytes(2, "big")
+    else:
+        head = bytes((FINAL_TEXT, EIGHT_BYTES)) + length.to_bytes(8, "big")
+    return head + data
+
+
+_shared_frame = lru_cache(SHARED_FRAMES)(_frame)
+
+
+class SocketOutlet:
+    """Writes to an open WebSocket; the ``Outlet`` of its ``Delivery``.
+
+    What the socket takes at once does not go through Tornado's queue, which makes a
+    task and two futures for each message; what it does not take, does.
+
+    Args:
+        handler: The WebSocket, without compression.
+    """
+
+    def __init__(self, handler: WebSocketHandler) -> None:
+        self._handler = handler
+        self._written: asyncio.Future[None] | None = None
+
+    @property
+    def stream(self) -> IOStream | None:
+        """The stream below it, from the upgrade on."""
+        connection = self._handler.ws_connection
+        return None if connection is None else connection.stream
+
+    def write(self, data: bytes) -> bool:
+        """Write one text frame; return whether the socket took it at once.
+
+        Raises:
+            ConnectionResetError: The peer is gone.
+        """
+        connection = self._handler.ws_connection
+        stream = None if connection is None else connection.stream
+        if connection is None or stream is None or connection.is_closing():
+            raise ConnectionResetError
+        frame = text_frame(data)
+        sent = 0
+        if not stream.writing():
+            try:
+                sent = stream.write_to_fd(memoryview(frame))
+            except OSError:
+                sent = 0  # no room; whatever else it is, the stream will meet it too
+        if sent == len(frame):
+            return True
+        try:
+            self._written = stream.write(memoryview(frame)[sent:])
+        except StreamClosedError:
+            raise ConnectionResetError from None
+        return False
+
+    async def taken(self) -> None:
+        """Wait until the socket took what was written.
+
+        Raises:
+            ConnectionError: The peer is gone, or reads nothing for 15 s.
+        """
+        if self._written is not None:
+            await taken_by(self._written)
+            self._written = None
+
+
+async def taken_by(write: asyncio.Future[None]) -> None:
+    """Wait for a write of Tornado's. Safe to cancel.
+
+    Raises:
+        ConnectionError: The peer is gone, or reads nothing for 15 s.
+    """
+    # Not wait_for: it would cancel Tornado's own future and lose the write.
+    done, _ = await asyncio.wait({write}, timeout=STALL_S)
+    if not done:
+        raise ConnectionAbortedError
+    if write.exception() is not None:
+        raise ConnectionResetError
