@@ -65,7 +65,8 @@ def test_killed_server_comes_back_and_the_answer_goes_on(quiet: Page) -> None:
         say(page, "/demo long 120")
         page.wait_for_function(WORDS_ARE_SHOWN, arg=50)
         say(page, "What is 6*7?")  # waits, and is not answered
-        expect(page.get_by_role("listitem")).to_have_count(1)
+        queue = page.get_by_role("region", name="Waiting messages")
+        expect(queue.get_by_role("listitem")).to_have_count(1)
         expect(page.get_by_text("Sending…")).to_have_count(0)
         seen = transcript(page)
         server.kill()
