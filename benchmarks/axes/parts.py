@@ -50,7 +50,7 @@ AXES = (
     ),
     Axis(
         name="kernel_tool_busy",
-        title="the same beside a computing cell, p50",
+        title="call of a notebook's function beside a computing cell, p50",
         unit="ms",
         ahead=30.0,
     ),

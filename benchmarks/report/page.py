@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from benchmarks.report.record import Group, Record
     from benchmarks.report.spread import Spread
 
-__all__ = ["NO_REASON", "page", "read_reasons", "summary"]
+__all__ = ["BUSY_CORES", "NO_REASON", "page", "read_reasons", "summary"]
 
 REASONS = Path(__file__).parent / "reasons.toml"
+BUSY_CORES = 0.2
+"""What others may do beside a run without its figures being doubted."""
 NO_REASON = "No reason is written down yet."
 _DASH = "–"  # noqa: RUF001 - a range, and what there is not
 _TIMES = "×"  # noqa: RUF001 - a ratio
@@ -96,6 +98,8 @@ def _section(group: Group, images: str) -> Iterator[str]:
         f"Others kept {group.load_before:.2f} cores busy before, and "
         f"{group.load_during:.2f} while it ran."
     )
+    if max(group.load_before, group.load_during) > BUSY_CORES:
+        yield "**The machine was busy**: of these figures, believe the ratios at most."
     if group.failure:
         yield f"It failed: {group.failure}"
     for name, why in group.left_out.items():

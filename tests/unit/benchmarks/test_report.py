@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.report.comparison import Comparison, compared
-from benchmarks.report.page import NO_REASON, page, read_reasons, summary
+from benchmarks.report.page import BUSY_CORES, NO_REASON, page, read_reasons, summary
 from benchmarks.report.publish import all_plots, publish_beside
 from benchmarks.report.record import Record, amended, read_record, thinned, write
 from benchmarks.report.spread import quantile_points, spread_of, times_better
@@ -132,6 +132,18 @@ def test_page_says_what_failed_and_what_was_left_out(record: Record) -> None:
     assert "It failed: RigError: the server did not start" in text
     assert "| with set_nodelay |" in text
     assert "| a limit, no peer |" in text
+
+
+def test_page_warns_of_groups_that_others_disturbed(record: Record) -> None:
+    first, *others = record.groups
+    busy = replace(first, load_during=2 * BUSY_CORES)
+    warning = "**The machine was busy**"
+
+    text = page(replace(record, groups=[busy, *others]), {}, images="images")
+
+    assert warning not in page(record, {}, images="images")
+    assert text.count(warning) == 1
+    assert text.index(warning) < text.index(f"## {others[0].title}")
 
 
 def test_tables_have_equally_many_cells_in_all_rows(record: Record) -> None:
