@@ -24,6 +24,7 @@ class Target(Struct, frozen=True, kw_only=True):
         jwt_secret: Signs the tokens that peers are shown.
         server_pids: Processes of the contender; none for the bare upstream.
         api_pid: Process of the fake Messages API.
+        api_port: Its port on 127.0.0.1; 0: answers are left to themselves at the end.
     """
 
     dialect: str
@@ -33,6 +34,7 @@ class Target(Struct, frozen=True, kw_only=True):
     jwt_secret: str
     server_pids: tuple[int, ...]
     api_pid: int
+    api_port: int = 0
 
 
 class Load(Struct, frozen=True, kw_only=True):

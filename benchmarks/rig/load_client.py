@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import http.client
 import os
 import re
 import select
@@ -37,6 +38,7 @@ __all__ = ["LoadClient", "quantiles"]
 
 READ_BYTES = 65_536
 CONNECT_TIMEOUT_S = 10.0
+END_TIMEOUT_S = 3.0
 SPREAD = 0.6
 """In which part of the warm-up the clients begin to ask; the rest lets them settle."""
 _STAMP = re.compile(rb"~(\d+)~")
@@ -48,7 +50,6 @@ class _Client:
     socket: socket.socket
     dialect: Dialect
     is_ready: bool = False
-    is_asker: bool = False
     asked_us: int = 0
     """When it asked what has not been answered by a first token yet; 0: nothing."""
 
@@ -69,8 +70,9 @@ class LoadClient:
         self._starting: deque[tuple[float, _Client]] = deque()
         self._text = question(rate_per_s=load.rate_per_s, deltas=load.deltas)
         self._ready = self._lost = 0
+        self._asking: set[_Client] = set()
         self._errors: Counter[str] = Counter()
-        self._is_measuring = False
+        self._is_measuring = self._is_ending = False
         self._token_us = array("q")
         self._first_token_us = array("q")
         self._frames = self._bytes = self._answers = 0
@@ -104,6 +106,8 @@ class LoadClient:
             resident_before_bytes=resident_before,
         )
         measured = self._measure(connected)
+        if self._target.api_port:
+            self._end_answers()
         for client in self._clients.values():
             client.socket.close()
         return measured
@@ -145,6 +149,20 @@ class LoadClient:
             resident_bytes=resident_bytes(pids),
             errors=dict(self._errors),
         )
+
+    def _end_answers(self) -> None:
+        """Let what was asked for be over, so that the next load has the contender."""
+        self._is_ending = True
+        self._starting.clear()
+        api = http.client.HTTPConnection(
+            "127.0.0.1", self._target.api_port, timeout=END_TIMEOUT_S
+        )
+        api.request("POST", "/bench/finish")
+        api.getresponse().read()
+        api.close()
+        deadline = time.monotonic() + END_TIMEOUT_S
+        while self._asking and time.monotonic() < deadline:
+            self._turn(deadline)
 
     def _cpu_times(self) -> tuple[float, float, float, float]:
         """Return the CPU seconds of the contender, the API, this process and all."""
@@ -193,6 +211,7 @@ class LoadClient:
         self._lost += 1
         self._poll.unregister(client.socket.fileno())
         del self._clients[client.socket.fileno()]
+        self._asking.discard(client)
         client.socket.close()
         if client.is_ready:
             client.is_ready = False
@@ -210,7 +229,7 @@ class LoadClient:
 
     def _ask(self, client: _Client) -> None:
         if client.is_ready:
-            client.is_asker = True
+            self._asking.add(client)
             client.dialect.ask(self._text)
             client.asked_us = time.monotonic_ns() // _NS_PER_US
             self._flush(client)
@@ -262,7 +281,9 @@ class LoadClient:
             self._errors[message[:200].decode(errors="replace")] += 1
         elif heard is Heard.DONE:
             self._answers += self._is_measuring
-            if client.is_asker:
+            if self._is_ending:
+                self._asking.discard(client)
+            elif client in self._asking:
                 self._ask(client)
 
     def _note_tokens(self, client: _Client, message: bytes, now_us: int) -> None:

@@ -6,7 +6,8 @@ the first delta wait, ``plain=1`` streams words in place of time stamps.
 
 Each delta is a packet of its own and holds the microseconds of the monotonic clock
 just before it was written: ``~123456789~``. A rate of 0 means as fast as they are
-taken.
+taken. ``POST /bench/finish`` lets all paced answers end at once, so that what one load
+has asked for is over when the next one begins.
 
     python -m benchmarks.rig.messages_api --port 9100
 """
@@ -92,6 +93,7 @@ _DELTA: Final = (
     b'{"type":"content_block_delta","index":0,'
     b'"delta":{"type":"text_delta","text":"%s"}}\n\n'
 )
+_OK: Final = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
 _NOT_FOUND: Final = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n"
 
 
@@ -136,6 +138,12 @@ class Answer:
             self.is_closed = True
         return not self.is_closed
 
+    def finish(self) -> None:
+        """Write the end, whatever is left."""
+        if not self.is_closed:
+            self._transport.write(_end(self._deltas - self._left))
+            self.is_closed = True
+
 
 class Pacer:
     """Steps all answers of one rate, in turn: the one that is due first is first."""
@@ -152,6 +160,12 @@ class Pacer:
         self._answers.append(answer)
         if self._timer is None:
             self._timer = self._loop.call_later(TICK_S, self._tick)
+
+    def finish(self) -> None:
+        """Let all answers end now."""
+        for answer in self._answers:
+            answer.finish()
+        self._answers.clear()
 
     def _tick(self) -> None:
         answers = self._answers
@@ -218,6 +232,11 @@ class MessagesApi(asyncio.Protocol):
             self._respond(head, body)
 
     def _respond(self, head: bytes, body: bytes) -> None:
+        if head.startswith(b"POST /bench/finish"):
+            for pacer in self._pacers.values():
+                pacer.finish()
+            self._transport.write(_OK)
+            return
         found = _CONTROL.findall(body)
         if not head.startswith(b"POST /v1/messages") or not found:
             self._transport.write(_NOT_FOUND)

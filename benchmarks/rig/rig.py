@@ -250,6 +250,7 @@ class Rig:
             jwt_secret=JWT_SECRET,
             server_pids=server.pids,
             api_pid=self.api_pid,
+            api_port=self._api_port,
         )
         arguments = [msgspec.json.encode(part).decode() for part in (target, load)]
         client = await asyncio.create_subprocess_exec(

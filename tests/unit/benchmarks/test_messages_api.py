@@ -76,3 +76,22 @@ def test_streams_of_one_rate_share_a_pacer_and_all_end() -> None:
             assert counts == [25] * 8
 
     with_api(scenario)
+
+
+def test_paced_answers_end_when_they_are_told_to() -> None:
+    async def scenario(url: str) -> None:
+        async with anthropic.AsyncAnthropic(base_url=url, api_key="k") as client:
+            text = question(rate_per_s=50, deltas=10_000)
+            async with client.messages.stream(
+                model="claude-fake",
+                max_tokens=10,
+                messages=[{"role": "user", "content": text}],
+            ) as stream:
+                texts = aiter(stream.text_stream)
+                await anext(texts)
+                await client.post("/bench/finish", cast_to=object)
+                message = await stream.get_final_message()
+            assert message.stop_reason == "end_turn"
+            assert len(re.findall(r"~\d+~", text_of(message))) < 100
+
+    with_api(scenario)
