@@ -36,7 +36,7 @@ from benchmarks.report.publish import publish, publish_beside
 from benchmarks.report.record import RECORD, Record, amended, read_record, write
 from benchmarks.rig.contenders import CONTENDERS, OURS
 from benchmarks.rig.rig import Rig
-from benchmarks.suite import axis_modules, measured
+from benchmarks.suite import axis_modules, end_when_told, measured
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -140,6 +140,7 @@ def _choice(arguments: argparse.Namespace) -> Choice:
 
 
 async def _measure(choice: Choice) -> Record:
+    end_when_told()
     date = now()
     budget_s = choice.budget_s
     deadline = None if budget_s is None else time.monotonic() + budget_s

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import pkgutil
+import signal
 import sys
 import time
 import traceback
@@ -20,7 +21,14 @@ if TYPE_CHECKING:
     from benchmarks.rig.measurement import Axis, Measurement
     from benchmarks.rig.rig import Rig
 
-__all__ = ["AxisModule", "axis_modules", "measured"]
+__all__ = ["AxisModule", "axis_modules", "end_when_told", "measured"]
+
+
+def end_when_told() -> None:
+    """Let SIGTERM end the running task, so that it ends all that it started."""
+    task = asyncio.current_task()
+    if task is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
 
 
 class AxisModule(Protocol):

@@ -34,6 +34,7 @@ from benchmarks.report.token_table import (
 from benchmarks.rig.contenders import CONTENDERS, OURS, Launch
 from benchmarks.rig.load import Load
 from benchmarks.rig.rig import Rig
+from benchmarks.suite import end_when_told
 from benchmarks.token_way.hot import hot_us
 from benchmarks.token_way.layers import LAYERS
 from benchmarks.token_way.samples import VARIABLE
@@ -86,6 +87,7 @@ def main() -> None:
 
 async def _at_work(conversations: int, seconds: float) -> AtWork:
     """Let the real server stream at a real rate; return where its time went."""
+    end_when_told()
     ours = next(one for one in CONTENDERS if one.name == OURS)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "samples.json"
