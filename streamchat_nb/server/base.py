@@ -115,6 +115,15 @@ class StreamchatHandler(APIHandler):
         return principal_of(self)
 
     @override
+    def set_secure_cookie(self, *args: Any, **kwargs: Any) -> None:
+        """Set a cookie, as Jupyter does for who logs in.
+
+        Not for who shows the token in a header: they show it again the next time.
+        """
+        if "Authorization" not in self.request.headers:
+            super().set_secure_cookie(*args, **kwargs)
+
+    @override
     def set_cors_headers(self) -> None:
         if self.allow_origin not in ("", "*") or self.allow_origin_pat:
             super().set_cors_headers()

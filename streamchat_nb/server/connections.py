@@ -19,7 +19,7 @@ __all__ = ["RETURN_MS", "Connection", "Connections", "bound_send_buffer"]
 SEND_BUFFER_BYTES = 262_144
 RETURN_MS = 2_000
 """About what it takes to start a server."""
-RETURN_EACH_MS = 1.2
+RETURN_EACH_MS = 1.5
 """About what it takes to let one come back: ask for a token, connect, subscribe."""
 MOST_RETURN_MS = 30_000
 LEAVE_EACH_S = 0.0005
