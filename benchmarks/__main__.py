@@ -31,12 +31,12 @@ from benchmarks.report.gate import (
     write_baseline,
 )
 from benchmarks.report.machine import machine, now, versions
-from benchmarks.report.page import summary
+from benchmarks.report.page import score, summary
 from benchmarks.report.publish import publish, publish_beside
 from benchmarks.report.record import RECORD, Record, amended, read_record, write
 from benchmarks.rig.contenders import CONTENDERS, OURS
 from benchmarks.rig.rig import Rig
-from benchmarks.suite import axis_modules, end_when_told, measured
+from benchmarks.suite import OUT_OF_TIME, axis_modules, end_when_told, measured
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -88,7 +88,7 @@ def main() -> int:
         return _save_baseline(choice, arguments.baseline)
     began = time.monotonic()
     record = asyncio.run(_measure(choice))
-    _print(summary(record.groups))
+    _print(f"{summary(record.groups)}\n\n{score(record.groups)}")
     _keep(record, arguments)
     if arguments.quick:
         left_s = QUICK_BUDGET_S - (time.monotonic() - began)
@@ -198,6 +198,9 @@ def _is_held(record: Record, choice: Choice, *, may_look_again: bool) -> bool:
     if not BASELINE.exists():
         _print("There is no baseline: write one with --baseline 3, on a quiet machine.")
         return False
+    if all(group.failure == OUT_OF_TIME for group in record.groups):
+        _print("The machine is too slow, or too busy, to judge anything in this time.")
+        return True
     judgements = _judge(record)
     fallen = {one.then.axis for one in judgements if one.verdict == "regressed"}
     if fallen and may_look_again:

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     from benchmarks.rig.measurement import Axis, Measurement
     from benchmarks.rig.rig import Rig
 
-__all__ = ["AxisModule", "axis_modules", "end_when_told", "measured"]
+__all__ = ["OUT_OF_TIME", "AxisModule", "axis_modules", "end_when_told", "measured"]
+
+
+OUT_OF_TIME = "there was no time left for it"
+"""What a group says that was not measured because the run had to end."""
 
 
 def end_when_told() -> None:
@@ -96,7 +100,7 @@ async def _group(
         async with asyncio.timeout(None if until is None else until - began):
             measurements = await module.measure(rig, quick=quick)
     except TimeoutError:
-        failure = "there was no time left for it"
+        failure = OUT_OF_TIME
     except Exception as error:  # noqa: BLE001 - an axis may fail in any way
         traceback.print_exc()
         failure = f"{type(error).__name__}: {_first_line(str(error))}"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from benchmarks.report.record import Group, Record
     from benchmarks.report.spread import Spread
 
-__all__ = ["BUSY_CORES", "NO_REASON", "page", "read_reasons", "summary"]
+__all__ = ["BUSY_CORES", "NO_REASON", "page", "read_reasons", "score", "summary"]
 
 REASONS = Path(__file__).parent / "reasons.toml"
 BUSY_CORES = 0.2
@@ -55,6 +55,24 @@ def summary(groups: Iterable[Group]) -> str:
     return _table(head, rows)
 
 
+def score(groups: Iterable[Group]) -> str:
+    """Return in a sentence how many axes are ahead, and how many goals are met."""
+    comparisons = compared(groups)
+    ahead = [one.is_ahead for one in comparisons]
+    goals = [one.reaches(one.axis.ahead) for one in comparisons]
+    moonshots = [one.reaches(one.axis.moonshot) for one in comparisons]
+    return (
+        f"Ahead of the best peer on {_part(ahead)} axes that have one; "
+        f"{_part(goals)} goals and {_part(moonshots)} moonshots are met."
+    )
+
+
+def _part(marks: list[bool | None]) -> str:
+    """Return how many of those that could be told are true."""
+    told = [mark for mark in marks if mark is not None]
+    return f"{sum(told)} of {len(told)}"
+
+
 def page(record: Record, reasons: Mapping[str, str], *, images: str) -> str:
     """Return the whole page.
 
@@ -67,7 +85,7 @@ def page(record: Record, reasons: Mapping[str, str], *, images: str) -> str:
         *_opening(record),
         *_picture(overview(record), images),
         "## All axes",
-        _HOW_TO_READ,
+        f"{score(record.groups)} {_HOW_TO_READ}",
         summary(record.groups),
         "## What is short, and why",
         "\n".join(_reasons(record, reasons)) or "Nothing is.",

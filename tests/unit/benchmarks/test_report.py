@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from benchmarks.report.comparison import Comparison, compared
-from benchmarks.report.page import BUSY_CORES, NO_REASON, page, read_reasons, summary
+from benchmarks.report.page import (
+    BUSY_CORES,
+    NO_REASON,
+    page,
+    read_reasons,
+    score,
+    summary,
+)
 from benchmarks.report.publish import all_plots, publish_beside
 from benchmarks.report.record import Record, amended, read_record, thinned, write
 from benchmarks.report.spread import quantile_points, spread_of, times_better
@@ -114,6 +121,13 @@ def test_summary_has_a_row_for_each_axis(record: Record) -> None:
         "| 2 × [2–2.2] | < 0.5: met | < 0.3: not met |"  # noqa: RUF001
     )
     assert rows[3].endswith("| > 25,000: not met | > 45,000: not met |")
+
+
+def test_score_counts_what_could_be_told(record: Record) -> None:
+    assert score(record.groups) == (
+        "Ahead of the best peer on 2 of 3 axes that have one; "
+        "3 of 4 goals and 0 of 2 moonshots are met."
+    )
 
 
 def test_page_gives_the_reason_for_what_is_short(record: Record) -> None:
