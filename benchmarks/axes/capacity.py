@@ -45,10 +45,10 @@ LATEST_MS = 100.0
 LEAST_DELIVERED = 0.97
 RIG_IS_FULL = 0.93
 """So much of the rig's core, and it is the rig that is measured."""
-MOST_STEPS = 5
-FINE = 1.08
+MOST_STEPS = 8
+FINE = 1.1
 """Between what went well and what did not, at most."""
-COARSE = 1.3
+COARSE = 1.5
 STEPS_DOWN = (1.0, 0.9, 0.8)
 """What is tried of the best load, when it is measured again."""
 
