@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 __all__ = ["MessageAccumulator"]
 
+_JOINED_CHARACTERS = 8_192
+"""A delta of so many is not made longer."""
 _LEGAL_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _KINDS: dict[str, BlockKind] = {
     "text": "text",
@@ -160,30 +162,37 @@ class MessageAccumulator:
             "error": self._on_error,
         }
 
-    def feed(self, name: str, data: bytes) -> list[ModelEvent]:
+    def feed(
+        self, name: str, data: bytes, events: list[ModelEvent] | None = None
+    ) -> list[ModelEvent]:
         """Take one event of the stream.
 
         Args:
             name: The event's name; used only where the data names no type.
             data: UTF-8 JSON.
+            events: What came just before it: it is added to, and a delta that goes on
+                with the last one becomes one with that.
+
+        Returns:
+            ``events``; without them, those of this event alone.
 
         Raises:
             ModelError: The endpoint reports an error, or the stream cannot become a
                 message any more.
         """
+        events = [] if events is None else events
         if self.complete:
-            return []
+            return events
         try:
             event = _decode_event(data)
         except _DECODE_ERRORS:
             self._skip(data)
-            return []
+            return events
         kind = event.type or ("error" if event.error else name)
         handler = self._handlers.get(kind)
         if handler is None:
-            return []
+            return events
         self.progress += 1
-        events: list[ModelEvent] = []
         try:
             handler(event, data, events)
         except _DECODE_ERRORS:  # in a part that only the handler reads
@@ -324,6 +333,14 @@ class MessageAccumulator:
             if block.ordinal < 0:
                 self._announce(block, events)
             block.parts.append(text)
+            last = events[-1] if events else None
+            if (
+                isinstance(last, ModelBlockDelta)
+                and last.index == block.ordinal
+                and len(last.text) < _JOINED_CHARACTERS
+            ):
+                events.pop()
+                text = last.text + text
             events.append(
                 ModelBlockDelta(index=block.ordinal, kind=block.kind, text=text)
             )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from streamchat_nb.agent.model import ModelDescription
-    from streamchat_nb.protocol.events import ToolApprovalResolved
+    from streamchat_nb.protocol.events import BlockDelta, ToolApprovalResolved
     from streamchat_nb.tools.registry import ToolSet
     from streamchat_nb.tools.tool import Tool
 
@@ -98,6 +98,23 @@ class Agent(ABC):
         Raises:
             ModelError: The endpoint failed for good; its message is shown.
         """
+
+    def run_showing(
+        self,
+        turn: Turn,
+        show: Callable[[BlockDelta], bool],  # noqa: ARG002 - optional to use
+    ) -> AsyncIterator[AgentEvent]:
+        """Answer a turn as ``run`` does; deltas may take a short cut.
+
+        An agent that can gives deltas of a block that has begun to ``show`` as soon
+        as they are there, in the order of all events, and only while its iterator is
+        waited for. What wraps another agent and looks at its events calls ``run``.
+
+        Args:
+            turn: The turn.
+            show: Takes a delta, or returns ``False``: then it is yielded.
+        """
+        return self.run(turn)
 
     async def models(self) -> list[ModelDescription]:
         """Return the models that can be chosen for it; empty where none can.

@@ -124,10 +124,16 @@ class AnthropicAgent(Agent):
         self.sleep = sleep
 
     @override
-    async def run(self, turn: Turn) -> AsyncIterator[AgentEvent]:
-        async with aclosing(_Loop(self, turn).events()) as events:
-            async for event in events:
-                yield event
+    def run(self, turn: Turn) -> AsyncIterator[AgentEvent]:
+        return _Loop(self, turn).events()
+
+    @override
+    def run_showing(
+        self, turn: Turn, show: Callable[[BlockDelta], bool]
+    ) -> AsyncIterator[AgentEvent]:
+        if type(self).run is not AnthropicAgent.run:
+            return self.run(turn)  # a subclass looks at what comes
+        return _Loop(self, turn, show).events()
 
     @override
     async def models(self) -> list[ModelDescription]:
@@ -145,8 +151,14 @@ class AnthropicAgent(Agent):
 class _Loop:
     """One turn: steps of a request and its tool calls, until an answer stands."""
 
-    def __init__(self, agent: AnthropicAgent, turn: Turn) -> None:
+    def __init__(
+        self,
+        agent: AnthropicAgent,
+        turn: Turn,
+        show: Callable[[BlockDelta], bool] | None = None,
+    ) -> None:
         self._agent = agent
+        self._show = show
         self._turn = turn
         self._author = Author(id=agent.name, name=agent.name, kind="agent")
         whole = repair(turn.history)
@@ -161,6 +173,7 @@ class _Loop:
         self._tool_calls = 0
         self._pauses = 0
         self._output_tokens = 0
+        self._seen_bytes = 0
         self._tools_ran = False
         self._actions: list[Action] = []
 
@@ -211,12 +224,12 @@ class _Loop:
         self, step: ModelStep, request: ModelRequest
     ) -> AsyncGenerator[AgentEvent]:
         """Yield what happens in a step, and what the endpoint's own tools do in it."""
-        seen_bytes = 0
+        self._seen_bytes = 0
         async with aclosing(step.events()) as events:
             async for event in events:
                 match event:
                     case BlockDelta():
-                        seen_bytes += len(event.delta.encode())
+                        self._saw(event)
                         yield event
                     case BlockCompleted():
                         yield event
@@ -226,11 +239,21 @@ class _Loop:
                         for end in self._provider_tools.discard(event.message):
                             yield end
                         # A try that broke off was billed, and nobody said for what.
-                        cost_usd = self._spend(request, Usage(), seen_bytes)
+                        cost_usd = self._spend(request, Usage(), self._seen_bytes)
                         yield structs.replace(event, cost=cost_usd)
-                        seen_bytes = 0
+                        self._seen_bytes = 0
                     case _:
                         yield event
+
+    def _saw(self, delta: BlockDelta) -> None:
+        self._seen_bytes += len(delta.delta.encode("utf-8", "surrogatepass"))
+
+    def _show_delta(self, delta: BlockDelta) -> bool:
+        """Take a delta by the short cut."""
+        is_shown = self._show is not None and self._show(delta)
+        if is_shown:
+            self._saw(delta)
+        return is_shown
 
     def _refused(
         self,
@@ -302,6 +325,7 @@ class _Loop:
             sleep=self._agent.sleep,
             time_left_s=self._time_left_s,
             retry_shown_text=not self._tools_ran,
+            show=None if self._show is None else self._show_delta,
         )
 
     def _request(self, limit: str | None) -> ModelRequest:

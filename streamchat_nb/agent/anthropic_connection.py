@@ -11,19 +11,21 @@ import httpx2
 
 from streamchat_nb.agent.anthropic_errors import SDK_ERRORS, translate_error
 from streamchat_nb.agent.aws_event_stream import AWS_EVENT_STREAM, server_sent
+from streamchat_nb.agent.direct_transport import direct_body
 from streamchat_nb.agent.endpoint import client_secrets
 from streamchat_nb.agent.model_errors import model_error, response_request_id
 from streamchat_nb.agent.request_trace import note_request
+from streamchat_nb.agent.short_cut import ShortCut
 from streamchat_nb.agent.wait_limit import WaitLimit
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from anthropic._response import AsyncAPIResponse
 
     from streamchat_nb.agent.endpoint import Endpoint
     from streamchat_nb.agent.message_reader import MessageReader
-    from streamchat_nb.agent.model import ModelEvent
+    from streamchat_nb.agent.model import ModelBlockDelta, ModelEvent
     from streamchat_nb.agent.request_trace import Exchange
 
 __all__ = ["AnthropicConnection"]
@@ -126,33 +128,45 @@ class AnthropicConnection:
         return cast("list[object]", found) if isinstance(found, list) else []
 
     async def read(
-        self, response: httpx2.Response, reader: MessageReader
+        self,
+        response: httpx2.Response,
+        reader: MessageReader,
+        show: Callable[[ModelBlockDelta], bool] | None = None,
     ) -> AsyncGenerator[list[ModelEvent]]:
         """Yield what the bytes of a response mean, a batch for each piece read.
 
         Ends once the message is whole, and returns the connection for the next.
+
+        Args:
+            response: Open.
+            reader: Of this response.
+            show: See ``Model.stream_showing``.
 
         Raises:
             ModelError: The message cannot become whole: also when nothing but pings
                 came for too long, not counting the time the consumer took.
         """
         limit = WaitLimit(self._timeout_s)
-        async with contextlib.aclosing(_chunks(response)) as chunks:
+        short_cut = None if show is None else ShortCut(reader, show, limit)
+        async with _reading(response, short_cut) as read:
             try:
                 while not reader.complete:
-                    chunk = await limit.wait(anext(chunks, None))
-                    if chunk is None:
+                    chunk = await limit.wait(read())
+                    progress = reader.progress
+                    if chunk:
+                        events = reader.feed(chunk)
+                    elif chunk is None and short_cut is not None:
+                        events = short_cut.kept()
+                    else:
                         yield reader.end()
                         reader.check()
                         return
-                    progress = reader.progress
-                    events = reader.feed(chunk)
                     if reader.progress != progress:
                         limit.reset()
                     if events:
                         yield events
-                        reader.check()
-                await _drain(chunks)
+                    reader.check()
+                await _drain(read)
             except SDK_ERRORS as error:
                 request_id = response_request_id(response.headers)
                 raise translate_error(
@@ -199,16 +213,34 @@ def _make_client(
         raise model_error("model_credential_missing", reason=reason) from None
 
 
-def _chunks(response: httpx2.Response) -> AsyncGenerator[bytes]:
-    encoding = response.headers.get("content-encoding", "identity")
-    chunks = response.aiter_raw() if encoding == "identity" else response.aiter_bytes()
+@contextlib.asynccontextmanager
+async def _reading(
+    response: httpx2.Response, short_cut: ShortCut | None
+) -> AsyncGenerator[Callable[[], Awaitable[bytes | None]]]:
+    """Give what reads the body of a response: its next bytes, none at the end.
+
+    ``None`` where the short cut took them.
+    """
+    is_plain = response.headers.get("content-encoding", "identity") == "identity"
     kind = response.headers.get("content-type", "").partition(";")[0].strip()
-    return server_sent(chunks) if kind == AWS_EVENT_STREAM else chunks
+    body = direct_body(response)
+    if body is not None and is_plain and kind != AWS_EVENT_STREAM:
+        body.tap(None if short_cut is None else short_cut.take)
+        try:
+            yield body.read
+        finally:
+            body.tap(None)
+        return
+    chunks = response.aiter_raw() if is_plain else response.aiter_bytes()
+    if kind == AWS_EVENT_STREAM:
+        chunks = server_sent(chunks)
+    async with contextlib.aclosing(chunks):
+        yield lambda: anext(chunks, b"")
 
 
-async def _drain(chunks: AsyncGenerator[bytes]) -> None:
+async def _drain(read: Callable[[], Awaitable[bytes | None]]) -> None:
     """Read the little that follows a whole message, so the connection is kept."""
     with contextlib.suppress(*SDK_ERRORS):
         async with asyncio.timeout(_DRAIN_TIMEOUT_S):
-            async for _ in chunks:
+            while await read() != b"":
                 pass

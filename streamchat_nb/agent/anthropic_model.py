@@ -30,7 +30,7 @@ from streamchat_nb.agent.request_trace import Exchange
 from streamchat_nb.errors import ModelError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
     import httpx2
     from anthropic import AsyncAnthropic
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from anthropic.lib.vertex import AsyncAnthropicVertex
 
     from streamchat_nb.agent.anthropic_connection import AnthropicConnection
-    from streamchat_nb.agent.model import ModelEvent, ModelRequest
+    from streamchat_nb.agent.model import ModelBlockDelta, ModelEvent, ModelRequest
 
     ReadyClient = (
         AsyncAnthropic
@@ -138,7 +138,22 @@ class AnthropicModel(Model):
         await self._connection()
 
     @override
-    async def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
+    def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
+        return self._stream(request)
+
+    @override
+    def stream_showing(
+        self, request: ModelRequest, show: Callable[[ModelBlockDelta], bool]
+    ) -> AsyncIterator[ModelEvent]:
+        if type(self).stream is not AnthropicModel.stream:
+            return self.stream(request)  # a subclass looks at what comes
+        return self._stream(request, show)
+
+    async def _stream(
+        self,
+        request: ModelRequest,
+        show: Callable[[ModelBlockDelta], bool] | None = None,
+    ) -> AsyncGenerator[ModelEvent]:
         connection = await self._connection()
         async with AsyncExitStack() as stack:
             response, exchange = await self._send(connection, stack, request)
@@ -147,7 +162,7 @@ class AnthropicModel(Model):
                 request_id=response_request_id(response.headers),
                 taken_tool_ids=_tool_ids(request.messages),
             )
-            batches = connection.read(response, MessageReader(accumulator))
+            batches = connection.read(response, MessageReader(accumulator), show)
             await stack.enter_async_context(aclosing(batches))
             is_first = True
             async for events in batches:
@@ -222,7 +237,7 @@ class AnthropicModel(Model):
         """Return what carries requests; ``None`` for the SDK's own. For subclasses."""
         if self._transport is not None or self._given_client is not None:
             return self._transport
-        from streamchat_nb.agent.aiohttp_transport import (  # noqa: PLC0415 - heavy
+        from streamchat_nb.agent.direct_transport import (  # noqa: PLC0415 - heavy
             direct_transport,
         )
 

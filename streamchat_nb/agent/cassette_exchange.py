@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
 import msgspec
@@ -152,12 +152,13 @@ class _Scrubbing:
                 return event
             case ModelBlockDelta():
                 text = next(self._pieces[event.index])
-                return replace(event, text=text) if text else None
+                return msgspec.structs.replace(event, text=text) if text else None
             case ModelBlockStop():
-                return replace(event, content=self._block(event.content))
+                content = self._block(event.content)
+                return msgspec.structs.replace(event, content=content)
             case ModelMessageStop():
                 content = [self._block(block) for block in event.content]
-                return replace(event, content=content, request_id=None)
+                return msgspec.structs.replace(event, content=content, request_id=None)
             case _:
                 assert_never(event)
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 from streamchat_nb.errors import ModelError
 
 __all__ = ["EventSplitter"]
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+# An event as nearly all are: its name, one line of data, a blank line.
+_USUAL_EVENT = re.compile(
+    rb"(?:event: ?([^\r\n]*)\r?\n)?data: ?([^\r\n]*)\r?\n\r?\n"
+).match
 
 
 class EventSplitter:
@@ -41,6 +47,10 @@ class EventSplitter:
             ModelError: ``model_stream_malformed``, a line or an event is too large.
         """
         events: list[tuple[str, bytes]] = []
+        if self._is_between_events and len(chunk) <= self._event_bytes:
+            chunk = _take_usual(chunk, events)
+            if not chunk:
+                return events
         first, newline, rest = self._normalised(chunk).partition(b"\n")
         self._keep_open(first)
         if newline:
@@ -59,6 +69,16 @@ class EventSplitter:
         events: list[tuple[str, bytes]] = []
         self._take_lines([self._close_line(), b""], events)
         return events
+
+    @property
+    def _is_between_events(self) -> bool:
+        return (
+            self._started
+            and not self._open_line
+            and not self._data
+            and not self._name
+            and not self._after_carriage_return
+        )
 
     def _normalised(self, chunk: bytes) -> bytes:
         """Return the chunk with LF as its only line end."""
@@ -109,3 +129,13 @@ class EventSplitter:
             code="model_stream_malformed",
             retryable=True,
         )
+
+
+def _take_usual(chunk: bytes, events: list[tuple[str, bytes]]) -> bytes:
+    """Take the events of the usual form that a chunk begins with; return the rest."""
+    position = 0
+    while usual := _USUAL_EVENT(chunk, position):
+        name = usual[1] or b""
+        events.append((name.strip().decode("utf-8", "replace"), usual[2]))
+        position = usual.end()
+    return chunk[position:]

@@ -64,6 +64,11 @@ class MessageReader:
             self._body
         )
 
+    @property
+    def is_at_fault(self) -> bool:
+        """Whether ``check`` would raise."""
+        return self._fault is not None
+
     def check(self) -> None:
         """Raise the fault that came after the events last returned, if there is one."""
         if self._fault is not None:
@@ -122,7 +127,7 @@ class MessageReader:
         events: list[ModelEvent] = []
         try:
             for name, data in parts:
-                events.extend(self._accumulator.feed(name, data))
+                self._accumulator.feed(name, data, events)
         except ModelError as fault:
             self._hold_back(fault, events)
         return events

@@ -88,6 +88,12 @@ class MessageStream:
             case _:
                 assert_never(event)
 
+    def middle(self, event: ModelBlockDelta) -> BlockDelta | None:
+        """Return a delta that means nothing else; ``None`` for one to be fed."""
+        if event.kind == "text" and not self.text_shown:
+            return None
+        return self._delta(event)
+
     def _create(self) -> list[AgentEvent]:
         if self.created:
             return []

@@ -6,8 +6,10 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+import msgspec
+
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from streamchat_nb.protocol.content import AssistantBlock, Usage
     from streamchat_nb.protocol.events import BlockKind
@@ -80,16 +82,14 @@ class ModelRequest:
     output_schema: dict[str, Any] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class ModelBlockStart:
+class ModelBlockStart(msgspec.Struct, frozen=True, kw_only=True):
     """A block begins; ``index`` counts the blocks of this message from 0."""
 
     index: int
     kind: BlockKind
 
 
-@dataclass(frozen=True, kw_only=True)
-class ModelBlockDelta:
+class ModelBlockDelta(msgspec.Struct, frozen=True, kw_only=True):
     """More text, thinking or input JSON of block ``index``; never empty."""
 
     index: int
@@ -97,8 +97,7 @@ class ModelBlockDelta:
     text: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class ModelBlockStop:
+class ModelBlockStop(msgspec.Struct, frozen=True, kw_only=True):
     """Block ``index`` is whole."""
 
     index: int
@@ -106,8 +105,7 @@ class ModelBlockStop:
     content: AssistantBlock
 
 
-@dataclass(frozen=True, kw_only=True)
-class ModelMessageStop:
+class ModelMessageStop(msgspec.Struct, frozen=True, kw_only=True):
     """The message is whole; always the last event, exactly once, of a good stream.
 
     Attributes:
@@ -159,6 +157,25 @@ class Model(ABC):
                 also ``model_cassette_mismatch``, ``model_cassette_invalid``,
                 ``model_cassette_unwritable``.
         """
+
+    def stream_showing(
+        self,
+        request: ModelRequest,
+        show: Callable[[ModelBlockDelta], bool],  # noqa: ARG002 - optional to use
+    ) -> AsyncIterator[ModelEvent]:
+        """Send one request as ``stream`` does; deltas may take a short cut.
+
+        Where a delta is all that a read of the network brings, waking the task that
+        iterates costs more than the delta. A model that can gives it to ``show``
+        instead, in the order of all events, and only while its iterator is waited
+        for. A model that wraps another one and looks at its events does not.
+
+        Args:
+            request: What to send.
+            show: Takes a delta of a block that has begun, or returns ``False``: then
+                it is yielded. Must not raise.
+        """
+        return self.stream(request)
 
     async def models(self) -> list[ModelDescription]:
         """Return the models that its endpoint has; empty where none can be listed.

@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from streamchat_nb.agent.message_stream import MessageStream
     from streamchat_nb.agent.model import (
         Model,
+        ModelBlockDelta,
         ModelEvent,
         ModelMessageStop,
         ModelRequest,
     )
     from streamchat_nb.agent.retry import RetryPolicy
+    from streamchat_nb.protocol.events import BlockDelta
 
 __all__ = ["THINKING", "ModelStep"]
 
@@ -42,6 +44,7 @@ class ModelStep:
         sleep: Waits, in seconds.
         time_left_s: Seconds until the turn's own limit; no wait goes beyond it.
         retry_shown_text: Try again also where text of the answer was shown.
+        show: Takes deltas by the short cut; see ``Agent.run_showing``.
     """
 
     def __init__(  # noqa: PLR0913 (facts of one step, by keyword)
@@ -54,6 +57,7 @@ class ModelStep:
         sleep: Callable[[float], Awaitable[None]],
         time_left_s: Callable[[], float],
         retry_shown_text: bool,
+        show: Callable[[BlockDelta], bool] | None = None,
     ) -> None:
         self._model = model
         self._request = request
@@ -62,6 +66,7 @@ class ModelStep:
         self._sleep = sleep
         self._time_left_s = time_left_s
         self._retry_shown_text = retry_shown_text
+        self._show = show
         self._stream = new_stream()
 
     @property
@@ -109,8 +114,7 @@ class ModelStep:
             self._stream = self._new_stream()
 
     async def _one_try(self) -> AsyncGenerator[AgentEvent]:
-        answer = cast("AsyncGenerator[ModelEvent]", self._model.stream(self._request))
-        async with aclosing(answer):
+        async with aclosing(self._answer()) as answer:
             async for model_event in answer:
                 for event in self._stream.feed(model_event):
                     yield event
@@ -121,6 +125,19 @@ class ModelStep:
             code="model_stream_truncated",
             retryable=True,
         )
+
+    def _answer(self) -> AsyncGenerator[ModelEvent]:
+        show, stream = self._show, self._stream
+        if show is None:
+            answer = self._model.stream(self._request)
+        else:
+
+            def take(delta: ModelBlockDelta) -> bool:
+                middle = stream.middle(delta)
+                return middle is not None and show(middle)
+
+            answer = self._model.stream_showing(self._request, take)
+        return cast("AsyncGenerator[ModelEvent]", answer)
 
     def _wait_s(self, error: ModelError, failures: int) -> float | None:
         if self._stream.text_shown and not self._retry_shown_text:

@@ -36,6 +36,8 @@ __all__ = ["TurnRunner"]
 logger = logging.getLogger(__name__)
 
 CANCEL_GRACE_S = 0.15
+UNCHECKED_CHARACTERS = 65_536
+"""So much may take the short cut before the log is asked whether it has room."""
 
 
 class TurnRunner:
@@ -76,6 +78,7 @@ class TurnRunner:
         self._why_early: str | None = None
         self._end_early = asyncio.Event()
         self._left_behind = False
+        self._unchecked_characters = 0
 
     def cancel(
         self,
@@ -147,12 +150,21 @@ class TurnRunner:
         turn = await self._make_turn(self)
         if turn.output_schema is not None and not self.agent.shapes_answers:
             raise _prose_only(self.agent.name)
-        events = cast("AsyncGenerator[AgentEvent]", self.agent.run(turn))
+        running = self.agent.run_showing(turn, self._show)
+        events = cast("AsyncGenerator[AgentEvent]", running)
         async with aclosing(events):
             async for event in events:
                 if self._left_behind:
                     break
                 await self._write(event)
+
+    def _show(self, delta: BlockDelta) -> bool:
+        """Write a delta that took the short cut; now and then it must not."""
+        self._unchecked_characters += len(delta.delta)
+        if self._left_behind or self._unchecked_characters > UNCHECKED_CHARACTERS:
+            return False
+        self._log.append_delta(msgspec.structs.replace(delta, turn=self.turn_id))
+        return True
 
     async def _write(self, event: AgentEvent) -> None:
         stamped = msgspec.structs.replace(event, turn=self.turn_id)
@@ -170,6 +182,7 @@ class TurnRunner:
                 self._log.append(stamped)
             case _:
                 self._log.append(stamped)
+        self._unchecked_characters = 0
         await self._log.room()
 
     def _count(self, end: MessageCompleted | MessageDiscarded) -> None:

@@ -28,13 +28,17 @@ class WaitLimit:
         self._limit_s = limit_s
         self._left_s = limit_s
         self._deadline = 0.0
+        self._began = 0.0
         self._waiting: asyncio.Task[object] | None = None
         self._expired = False
         self._timer: asyncio.TimerHandle | None = None
 
     def reset(self) -> None:
-        """Allow the whole time again."""
+        """Allow the whole time again, also to a wait that is under way."""
         self._left_s = self._limit_s
+        if self._waiting is not None:
+            self._began = self._loop.time()
+            self._deadline = self._began + self._limit_s
 
     async def wait(self, awaitable: Awaitable[Result]) -> Result:
         """Return the result of ``awaitable``. One call at a time.
@@ -47,8 +51,8 @@ class WaitLimit:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - this is a coroutine
         cancelling = task.cancelling()
-        began = self._loop.time()
-        self._deadline = began + self._left_s
+        self._began = self._loop.time()
+        self._deadline = self._began + self._left_s
         if self._timer is None:
             self._timer = self._loop.call_at(self._deadline, self._look)
         self._waiting = task
@@ -60,7 +64,7 @@ class WaitLimit:
             raise
         finally:
             self._waiting = None
-            self._left_s -= self._loop.time() - began
+            self._left_s -= self._loop.time() - self._began
 
     def close(self) -> None:
         """Forget the timer. Idempotent."""

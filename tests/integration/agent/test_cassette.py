@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from contextlib import aclosing
-from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Any, cast
 
@@ -107,7 +106,7 @@ def ask(model: Model, *texts: str) -> list[tuple[list[ModelEvent], ModelError | 
 
 def without_request_id(events: list[ModelEvent]) -> list[ModelEvent]:
     return [
-        replace(event, request_id=None)
+        msgspec.structs.replace(event, request_id=None)
         if isinstance(event, ModelMessageStop)
         else event
         for event in events

@@ -24,6 +24,7 @@ from streamchat_nb.protocol.content import Usage
 from streamchat_nb.testing.fake_endpoint import running_fake_endpoint
 from streamchat_nb.tools.contacts import search_contacts
 from streamchat_nb.tools.registry import ToolSet
+from tests.model_events import joined
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -39,10 +40,10 @@ def url() -> Generator[str]:
         yield address
 
 
-@pytest.fixture(params=["aiohttp", "sdk"])
+@pytest.fixture(params=["direct", "sdk"])
 def transport(request: pytest.FixtureRequest) -> httpx2.AsyncBaseTransport | None:
-    """The transports that users meet: ``None`` is the default, over aiohttp."""
-    return None if request.param == "aiohttp" else httpx2.AsyncHTTPTransport()
+    """The transports that users meet: ``None`` is the default, the direct one."""
+    return None if request.param == "direct" else httpx2.AsyncHTTPTransport()
 
 
 def ask(
@@ -56,7 +57,7 @@ def ask(
         finally:
             await model.close()
 
-    return asyncio.run(collect())
+    return joined(asyncio.run(collect()))
 
 
 def user(content: object) -> dict[str, Any]:
@@ -176,7 +177,7 @@ def test_endpoint_events_before_a_fault_are_those_of_the_offline_model(
 
         with pytest.raises(ModelError):
             asyncio.run(collect())
-        return events
+        return joined(events)
 
     assert until_fault(new_model(url)) == until_fault(OfflineModel(pace_s=0))
 

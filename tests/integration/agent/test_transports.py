@@ -29,14 +29,14 @@ ANSWER = [data for _, data in reply_frames(Reply(text="Hello there."), {}, pace_
 Transport = httpx2.AsyncBaseTransport | None
 
 
-@pytest.fixture(params=["aiohttp", "sdk"])
+@pytest.fixture(params=["direct", "sdk"])
 def new_transport(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[], Transport]:
     for scheme in ("http", "https", "all", "no"):
         for name in (f"{scheme}_proxy", f"{scheme}_proxy".upper()):
             monkeypatch.delenv(name, raising=False)
-    return (lambda: None) if request.param == "aiohttp" else httpx2.AsyncHTTPTransport
+    return (lambda: None) if request.param == "direct" else httpx2.AsyncHTTPTransport
 
 
 class Server:

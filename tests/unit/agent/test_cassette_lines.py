@@ -178,7 +178,9 @@ def take_of(*events: ModelEvent, secrets: tuple[str, ...] = ()) -> Exchange:
 def test_take_keeps_everything_but_the_request_id() -> None:
     stop = ALL_KINDS[-1]
     assert isinstance(stop, ModelMessageStop)
-    exchange = take_of(*ALL_KINDS[:-1], replace(stop, request_id="req_1"))
+    exchange = take_of(
+        *ALL_KINDS[:-1], msgspec.structs.replace(stop, request_id="req_1")
+    )
     assert exchange.events == tuple(ALL_KINDS)
     assert exchange.offsets_ms == tuple(range(0, 10 * len(ALL_KINDS), 10))
 

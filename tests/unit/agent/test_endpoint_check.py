@@ -55,7 +55,8 @@ class Body(httpx2.AsyncByteStream):
 
     @override
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        yield self._body
+        for part in self._body.splitlines(keepends=True):
+            yield part
 
 
 class Answers(httpx2.AsyncBaseTransport):
