@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from types import SimpleNamespace, UnionType
 from typing import TYPE_CHECKING, Any, cast
 
-import docstring_parser
 import msgspec
 
 from streamchat_nb.errors import ToolError, UsageError
@@ -16,6 +15,8 @@ from streamchat_nb.tools.tool import ToolContext
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import docstring_parser
 
 __all__ = ["FunctionSchema", "describe_function"]
 
@@ -104,7 +105,9 @@ def describe_function(function: Callable[..., Any]) -> FunctionSchema:
             raise UsageError(
                 f"{name} takes a ToolContext twice; one parameter is enough."
             )
-    documentation = docstring_parser.parse(inspect.getdoc(function) or "")
+    from docstring_parser import parse  # noqa: PLC0415 - only who makes a tool pays
+
+    documentation = parse(inspect.getdoc(function) or "")
     described = {
         item.arg_name: " ".join((item.description or "").split())
         for item in documentation.params

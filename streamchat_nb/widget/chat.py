@@ -29,7 +29,6 @@ from streamchat_nb.client.sync_client import SyncClient, SyncConversation
 from streamchat_nb.conversation.branches import shown_messages
 from streamchat_nb.errors import ConnectError, StreamchatError, UsageError
 from streamchat_nb.protocol.events import TurnFinished
-from streamchat_nb.transcript.export import Format, export
 from streamchat_nb.widget.cassette_path import cassette_settings
 from streamchat_nb.widget.kernel_channel import KernelChannel
 from streamchat_nb.widget.lent_agents import LentAgents, wanted_agent
@@ -55,6 +54,7 @@ if TYPE_CHECKING:
     from streamchat_nb.conversation.state import ConversationState
     from streamchat_nb.protocol.events import Event, UnknownEvent
     from streamchat_nb.tools.tool import Tool
+    from streamchat_nb.transcript.export import Format
     from streamchat_nb.widget.kernel_channel import KernelMessage
 
 __all__ = ["Answer", "Chat", "ChatMessage", "conversation_of", "newest_chat"]
@@ -274,6 +274,8 @@ class Chat(anywidget.AnyWidget):
             UsageError: There is no such format.
             ConnectError: The server cannot be found or reached.
         """
+        from streamchat_nb.transcript.export import export  # noqa: PLC0415 - heavy
+
         return export(self._state(), format, path)
 
     def ask(

@@ -20,7 +20,6 @@ import msgspec
 
 from streamchat_nb.conversation.state import ConversationState
 from streamchat_nb.tools.secret_filter import SecretFilter
-from streamchat_nb.transcript.export import mimebundle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -185,6 +184,8 @@ class SavedTranscript:
         before = f'<div class="streamchat-saved" data-saved="{self._id} {version}">\n'
         after = f"</div>\n{_STYLE}"
         room = LIMIT_BYTES - len(before) - len(after)
+        from streamchat_nb.transcript.export import mimebundle  # noqa: PLC0415 - heavy
+
         bundle = mimebundle(state, limit_bytes=room)
         return {**bundle, "text/html": before + bundle["text/html"] + after}
 
