@@ -51,8 +51,13 @@ RULES: tuple[tuple[str, str, str], ...] = (
     ),
     ("*/streamchat_nb/conversation/log.py", "take_batch", "number and encode"),
     ("*/streamchat_nb/conversation/log.py", "publish", "publish and fold"),
-    ("*/streamchat_nb/conversation/log.py", "stream", "frame"),
-    ("*/streamchat_nb/conversation/log.py", "read", "frame"),
+    *(
+        ("*/streamchat_nb/conversation/log.py", name, "frame")
+        for name in ("stream", "read", "fresh", "_share")
+    ),
+    ("*/streamchat_nb/conversation/batch.py", "*", "number and encode"),
+    ("*/streamchat_nb/conversation/grouping.py", "mark", "append"),
+    ("*/streamchat_nb/conversation/grouping.py", "*", "commit"),
     ("*/streamchat_nb/conversation/log.py", "*", "commit"),
     ("*/streamchat_nb/conversation/tail.py", "read", "frame"),
     ("*/streamchat_nb/conversation/delta_merge.py", "*", "frame"),
