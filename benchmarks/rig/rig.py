@@ -53,6 +53,9 @@ __all__ = ["Rig", "RigError", "Server"]
 START_TIMEOUT_S = 120.0
 LOAD_MARGIN_S = 30.0
 LISTEN_POLL_S = 0.02
+IDLE_TIMEOUT_S = 10.0
+IDLE_WINDOW_S = 0.1
+IDLE_SHARE = 0.2
 FOREIGN_WINDOW_S = 0.3
 
 
@@ -237,6 +240,9 @@ class Rig:
     async def load(self, server: Server, load: Load) -> LoadResult:
         """Put a load on a server, by a client process of its own.
 
+        Returns once the server is idle again, or after 10 s: what it has not caught up
+        with shall not be in the way of what is measured next.
+
         Cancellation: the client is ended.
 
         Raises:
@@ -276,6 +282,7 @@ class Rig:
         if client.returncode:
             said = errors.decode(errors="replace")[-2000:]
             raise RigError(f"The load client on {server.contender.name} failed: {said}")
+        await _until_idle(server)
         return msgspec.json.decode(output, type=LoadResult)
 
     def _leave(self) -> None:
@@ -293,6 +300,16 @@ async def _until_served(
             return
         await asyncio.sleep(LISTEN_POLL_S)
     raise RigError(f"{name} did not start:\n{process.output}")
+
+
+async def _until_idle(server: Server) -> None:
+    deadline = time.monotonic() + IDLE_TIMEOUT_S
+    used_s = server.cpu_seconds()
+    while time.monotonic() < deadline:
+        await asyncio.sleep(IDLE_WINDOW_S)
+        before_s, used_s = used_s, server.cpu_seconds()
+        if used_s - before_s <= IDLE_SHARE * IDLE_WINDOW_S:
+            return
 
 
 async def _is_serving(port: int, path: str | None, token: str) -> bool:
