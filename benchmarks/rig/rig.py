@@ -19,6 +19,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
+import signal
 import subprocess
 import sys
 import tempfile
@@ -98,6 +99,8 @@ class Server:
 class Rig:
     """Starts the fake API, contenders and load clients; an async context manager.
 
+    While it is entered, SIGTERM cancels the task that has entered it.
+
     Args:
         contenders: Those to measure. Which cannot be started here is left out, and
             told in ``missing``.
@@ -119,6 +122,13 @@ class Rig:
 
     async def __aenter__(self) -> Self:
         raise_file_limit()
+        task = asyncio.current_task()
+        if task is not None:
+            # By a signal alone the servers, in sessions of their own, would stay.
+            with contextlib.suppress(RuntimeError, ValueError):
+                asyncio.get_running_loop().add_signal_handler(
+                    signal.SIGTERM, task.cancel
+                )
         command = [
             *(sys.executable, "-m", "benchmarks.rig.messages_api"),
             *("--port", str(self._api_port)),
@@ -286,6 +296,8 @@ class Rig:
         return msgspec.json.decode(output, type=LoadResult)
 
     def _leave(self) -> None:
+        with contextlib.suppress(RuntimeError, ValueError):
+            asyncio.get_running_loop().remove_signal_handler(signal.SIGTERM)
         if self._api is not None:
             self._api.__exit__(None, None, None)
             self._api = None
