@@ -23,6 +23,7 @@ from benchmarks.report.comparison import compared
 from benchmarks.report.gate import (
     BASELINE,
     baseline_of,
+    disturbed,
     in_words,
     judged,
     passes,
@@ -215,7 +216,8 @@ def _is_held(record: Record, choice: Choice, *, may_look_again: bool) -> bool:
 
 
 def _judge(record: Record) -> list[Judgement]:
-    return judged(ratios_of(compared(record.groups)), read_baseline())
+    ratios = ratios_of(compared(record.groups))
+    return judged(ratios, read_baseline(), disturbed=disturbed(record.groups))
 
 
 def _with_axes(choice: Choice, axes: set[str]) -> Choice:

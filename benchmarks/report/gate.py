@@ -3,7 +3,8 @@
 A ratio says how many times better this product is than a peer, both measured side by
 side in one run; so it moves little where the whole machine is slower. It has regressed
 only when all of what was measured lies below all of the baseline, by a margin. What is
-too widely spread to say so is said to be that, and fails nothing.
+too widely spread to say so, or was measured while others kept the machine busy, is said
+to be that, and fails nothing.
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ import msgspec
 from benchmarks.report.spread import Spread
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from benchmarks.report.comparison import Comparison
+    from benchmarks.report.record import Group
 
 __all__ = [
     "BASELINE",
+    "DISTURBED_CORES",
     "LEAST_REPEATS",
     "MARGIN",
     "WIDEST",
@@ -31,6 +34,7 @@ __all__ = [
     "Judgement",
     "Ratio",
     "baseline_of",
+    "disturbed",
     "in_words",
     "judged",
     "passes",
@@ -46,6 +50,9 @@ LEAST_REPEATS = 3
 """Fewer are no spread to judge by."""
 WIDEST = 3.0
 """A ratio of which the most is more times the least than this is too noisy."""
+
+DISTURBED_CORES = 0.3
+"""With so many kept busy by others, who has several threads looks worse than he is."""
 
 Verdict = Literal["held", "regressed", "too noisy", "not measured"]
 
@@ -148,14 +155,35 @@ def baseline_of(
     )
 
 
-def judged(ratios: Iterable[Ratio], baseline: Baseline) -> list[Judgement]:
-    """Judge each ratio of the baseline by those of a run."""
+def disturbed(groups: Iterable[Group]) -> set[str]:
+    """Return the axes that were measured while others kept the machine busy."""
+    return {
+        axis.name
+        for group in groups
+        if max(group.load_before, group.load_during) > DISTURBED_CORES
+        for axis in group.axes
+    }
+
+
+def judged(
+    ratios: Iterable[Ratio], baseline: Baseline, *, disturbed: Collection[str] = ()
+) -> list[Judgement]:
+    """Judge each ratio of the baseline by those of a run.
+
+    Args:
+        ratios: Of the run.
+        baseline: What to hold them to.
+        disturbed: Axes of which nothing worse can be said than that they are noisy.
+    """
     now = {(ratio.axis, ratio.peer): ratio.times for ratio in ratios}
-    return [
-        Judgement(then=then, now=found, verdict=_verdict(found, then.times))
-        for then in baseline.ratios
-        for found in [now.get((then.axis, then.peer))]
-    ]
+    judgements: list[Judgement] = []
+    for then in baseline.ratios:
+        found = now.get((then.axis, then.peer))
+        verdict = _verdict(found, then.times)
+        if verdict == "regressed" and then.axis in disturbed:
+            verdict = "too noisy"
+        judgements.append(Judgement(then=then, now=found, verdict=verdict))
+    return judgements
 
 
 def passes(judgements: Sequence[Judgement]) -> bool:

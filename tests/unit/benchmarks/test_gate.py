@@ -9,11 +9,13 @@ import pytest
 
 from benchmarks.report.comparison import compared
 from benchmarks.report.gate import (
+    DISTURBED_CORES,
     MARGIN,
     WIDEST,
     Baseline,
     Ratio,
     baseline_of,
+    disturbed,
     in_words,
     judged,
     passes,
@@ -103,6 +105,19 @@ def test_ratio_wholly_below_the_baseline_and_its_margin_fails() -> None:
     assert [judgement.verdict for judgement in judgements] == ["regressed"]
     assert not passes(judgements)
     assert "regressed    capacity, against Tornado + SDK: 1.50" in in_words(judgements)
+
+
+def test_ratio_that_others_disturbed_is_too_noisy_however_low() -> None:
+    group = replace(RECORD.groups[0], load_during=2 * DISTURBED_CORES)
+    axes = disturbed([group, *RECORD.groups[1:]])
+    fallen = scaled(RATIOS, 0.5)
+
+    judgements = judged(fallen, baseline(RATIOS), disturbed=axes)
+
+    assert axes == {axis.name for axis in group.axes}
+    assert disturbed(RECORD.groups) == set()
+    assert {judgement.verdict for judgement in judgements} == {"too noisy"}
+    assert not passes(judged(fallen, baseline(RATIOS)))
 
 
 def test_ratio_below_the_baseline_within_the_margin_holds() -> None:
