@@ -17,7 +17,10 @@ _LEFT, _RIGHT, _TOP = 72, 720, 64
 _LINES_BOTTOM = 330
 _LEGEND_ROW = 20
 _LEGEND_COLUMN = 225
-_BARS_LEFT = 190
+_LETTER = 6.7
+"""How wide a letter of a name is, about."""
+_BARS_LEFT = (120, 400)
+"""Where bars begin, at least and at most."""
 _BARS_RIGHT = 610
 _BAR_ROW = 30
 
@@ -132,7 +135,9 @@ def bar_chart(
     """
     values = [value for bar in bars for value in (bar.low, bar.value, bar.high)]
     values += [goal.value for goal in goals]
-    x = Scale.around(values, start=_BARS_LEFT, end=_BARS_RIGHT, is_log=is_log)
+    longest = max(len(bar.name) for bar in bars)
+    start = min(max(_BARS_LEFT[0], round(20 + longest * _LETTER)), _BARS_LEFT[1])
+    x = Scale.around(values, start=start, end=_BARS_RIGHT, is_log=is_log)
     bottom = _TOP + len(bars) * _BAR_ROW
     marks = _heading(title, subtitle)
     for tick in x.ticks:
@@ -148,7 +153,7 @@ def bar_chart(
         at, kind = x(goal.value), goal.name
         marks.append(_rule(at, _TOP - 6, at, bottom, kind=kind))
         key = bottom + 40
-        left = _BARS_LEFT + number * _LEGEND_COLUMN
+        left = start + number * _LEGEND_COLUMN
         marks.append(_rule(left, key - 4, left + 24, key - 4, kind=kind))
         marks.append(text(f"{goal.name}: {short(goal.value)}", left + 30, key))
     said = "; ".join(f"{bar.name} {short(bar.value)}" for bar in bars)
@@ -211,13 +216,13 @@ def _legend(entries: Sequence[tuple[str, Look]], top: float) -> list[str]:
 def _bar(bar: Bar, x: Scale, top: float) -> list[str]:
     middle = top + _BAR_ROW / 2
     low, high = x(bar.low), x(bar.high)
-    length = max(1.0, round(x(bar.value) - _BARS_LEFT, 1))
+    length = max(1.0, round(x(bar.value) - x.start, 1))
     return [
-        text(bar.name, _BARS_LEFT - 8, middle + 4, text_anchor="end"),
+        text(bar.name, x.start - 8, middle + 4, text_anchor="end"),
         element(
             "rect",
             class_=f"bar {bar.look.classes}",
-            x=_BARS_LEFT,
+            x=x.start,
             y=top + 6,
             width=length,
             height=_BAR_ROW - 12,

@@ -9,6 +9,7 @@ contenders, as bars.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,7 @@ _COLOURS = {
     "ipywidgets.HTML": 7,
 }
 _OTHER = 6
+_PERCENTILE = re.compile(r", p\d+$")
 _OF_ONE = "_per_token"
 
 
@@ -112,14 +114,15 @@ def _distribution(group: Group, axis: Axis) -> Plot | None:
     ]
     if not lines:
         return None
+    title = _PERCENTILE.sub("", titled(axis))
     svg = line_chart(
         lines,
-        title=titled(axis),
+        title=title,
         x_title=axis.unit,
         y_title="% at most so much",
         is_log=(True, False),
     )
-    return Plot(name=axis.name, title=titled(axis), svg=svg)
+    return Plot(name=axis.name, title=title, svg=svg)
 
 
 def _curve(group: Group, axis: Axis) -> Plot | None:
@@ -206,5 +209,5 @@ def _numbers(measurement: Measurement, name: str) -> list[float]:
     return value if isinstance(value, list) else []
 
 
-def _cut(title: str, characters: int = 30) -> str:
+def _cut(title: str, characters: int = 58) -> str:
     return title if len(title) <= characters else f"{title[: characters - 1].rstrip()}…"
