@@ -87,6 +87,11 @@ class Agent(ABC):
     offline: bool = False
     shapes_answers: bool = False
 
+    @property
+    def transport(self) -> str:
+        """What carries its requests, as ``Model.transport`` says it."""
+        return ""
+
     @abstractmethod
     def run(self, turn: Turn) -> AsyncIterator[AgentEvent]:
         """Answer a turn.

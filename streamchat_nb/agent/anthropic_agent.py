@@ -123,6 +123,11 @@ class AnthropicAgent(Agent):
         self.monotonic = monotonic
         self.sleep = sleep
 
+    @property
+    @override
+    def transport(self) -> str:
+        return self.model.transport
+
     @override
     def run(self, turn: Turn) -> AsyncIterator[AgentEvent]:
         return _Loop(self, turn).events()

@@ -11,7 +11,7 @@ import httpx2
 
 from streamchat_nb.agent.anthropic_errors import SDK_ERRORS, translate_error
 from streamchat_nb.agent.aws_event_stream import AWS_EVENT_STREAM, server_sent
-from streamchat_nb.agent.direct_transport import direct_body
+from streamchat_nb.agent.direct_transport import DirectTransport, direct_body
 from streamchat_nb.agent.endpoint import client_secrets
 from streamchat_nb.agent.model_errors import model_error, response_request_id
 from streamchat_nb.agent.request_trace import note_request
@@ -46,6 +46,9 @@ class AnthropicConnection:
             open on ``close``.
         no_progress_timeout_s: Longest wait for a response, and for its next part.
 
+    Attributes:
+        transport: As ``Model.transport`` says it.
+
     Raises:
         ModelError: ``model_credential_missing``, a profile that cannot be used.
     """
@@ -61,6 +64,7 @@ class AnthropicConnection:
         self._owns_client = client is None
         self._client = client or _make_client(endpoint, transport)
         self._timeout_s = no_progress_timeout_s
+        self.transport = _name_of(transport)
         # Here and not with the first request: it imports modules.
         self._create = self._client.messages.with_streaming_response.create
 
@@ -211,6 +215,12 @@ def _make_client(
     except anthropic.AnthropicError:
         reason = "The configured profile cannot be used."
         raise model_error("model_credential_missing", reason=reason) from None
+
+
+def _name_of(transport: httpx2.AsyncBaseTransport | None) -> str:
+    if transport is None:
+        return "sdk"
+    return "direct" if isinstance(transport, DirectTransport) else ""
 
 
 @contextlib.asynccontextmanager

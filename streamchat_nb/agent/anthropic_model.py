@@ -100,6 +100,7 @@ class AnthropicModel(Model):
         self._given_profile = profile
         self._no_progress_timeout_s = no_progress_timeout_s
         self.profile = profile or EndpointProfile.of(self._endpoint.base_url)
+        self._carried_by = ""
         self._refused_options: set[str] = set()
         self._connections: dict[
             asyncio.AbstractEventLoop, asyncio.Task[AnthropicConnection]
@@ -110,6 +111,11 @@ class AnthropicModel(Model):
         own = (self._endpoint.api_key, self._endpoint.auth_token)
         given = client_secrets(self._given_client)
         return (*(secret for secret in own if secret), *given)
+
+    @property
+    @override
+    def transport(self) -> str:
+        return self._carried_by
 
     async def address(self) -> str:
         """Return the address that requests go to.
@@ -229,6 +235,7 @@ class AnthropicModel(Model):
             self._connections[loop] = task
         # Shielded: other requests may wait for the same one.
         connection = await asyncio.shield(task)
+        self._carried_by = connection.transport
         if self._given_profile is None:
             self.profile = EndpointProfile.of(connection.base_url)
         return connection

@@ -139,6 +139,15 @@ class Model(ABC):
     name: str
     offline: bool = False
 
+    @property
+    def transport(self) -> str:
+        """What carries its requests.
+
+        ``direct`` is this program's own transport, ``sdk`` that of the SDK. Empty
+        where another one does, where none go out, and before it is known.
+        """
+        return ""
+
     @abstractmethod
     def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
         """Send one request and yield what comes, as it comes. One try, no retry.

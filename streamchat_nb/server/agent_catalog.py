@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from streamchat_nb.agent.agent import AgentEvent, Turn
     from streamchat_nb.agent.model import ModelDescription
+    from streamchat_nb.protocol.events import BlockDelta
 
 __all__ = ["AGENT_NAME", "AgentCatalog", "NamedAgent", "listed", "load_agent"]
 
@@ -97,6 +98,17 @@ class NamedAgent(Agent):
         async with aclosing(running) as events:
             async for event in events:
                 yield event
+
+    @override
+    def run_showing(
+        self, turn: Turn, show: Callable[[BlockDelta], bool]
+    ) -> AsyncIterator[AgentEvent]:
+        return self._agent.run_showing(turn, show)
+
+    @property
+    @override
+    def transport(self) -> str:
+        return self._agent.transport
 
     @override
     async def models(self) -> list[ModelDescription]:

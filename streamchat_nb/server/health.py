@@ -20,6 +20,8 @@ class Health:
         store: Where conversations are kept.
         model: Model of the default agent.
         offline: No language model answers.
+        transport: What carries requests to it: ``direct``, this program's own, or
+            ``sdk``, which knows proxies; empty where another one does or none go out.
         running_turns: Turns that run now.
         loaded_conversations: Conversations in memory.
         problem: Why it is degraded.
@@ -34,6 +36,7 @@ class Health:
     offline: bool
     running_turns: int
     loaded_conversations: int
+    transport: str = ""
     problem: str | None = None
     notice: str | None = None
     mcp_servers: list[McpStatus] = field(default_factory=list[McpStatus])

@@ -443,6 +443,7 @@ class Service:
             store=self._store.location,
             model=self.agent.model_name,
             offline=self.agent.offline,
+            transport=self.agent.transport,
             running_turns=sum(t.active_turn is not None for t in self._turns.values()),
             loaded_conversations=len(self._turns),
             problem=None if failure is None else failure.message,

@@ -7,7 +7,10 @@ from collections.abc import Awaitable, Callable
 import httpx2
 import pytest
 
+from streamchat_nb.agent.anthropic_agent import AnthropicAgent
+from streamchat_nb.agent.anthropic_model import AnthropicModel
 from streamchat_nb.agent.direct_transport import DirectTransport, direct_transport
+from streamchat_nb.agent.offline_model import OfflineModel
 
 
 @pytest.mark.parametrize("name", ["http_proxy", "HTTPS_PROXY", "ALL_PROXY"])
@@ -20,6 +23,27 @@ def test_transport_is_left_to_the_sdk_where_a_proxy_is_set(
     assert isinstance(direct_transport(), DirectTransport)
     monkeypatch.setenv(name, "http://127.0.0.1:1")
     assert direct_transport() is None
+
+
+@pytest.mark.parametrize(("proxy", "name"), [(None, "direct"), ("http://p", "sdk")])
+def test_agent_says_which_transport_carries_its_requests(
+    proxy: str | None, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(variable, raising=False)
+        monkeypatch.delenv(variable.upper(), raising=False)
+    if proxy is not None:
+        monkeypatch.setenv("HTTPS_PROXY", proxy)
+
+    async def transport_of(model: AnthropicModel) -> str:
+        agent = AnthropicAgent(model)
+        assert agent.transport == ""
+        await agent.warm()
+        await agent.close()
+        return agent.transport
+
+    assert asyncio.run(transport_of(AnthropicModel("m", api_key="k"))) == name
+    assert asyncio.run(transport_of(OfflineModel())) == ""
 
 
 # --- connections that a server closes
