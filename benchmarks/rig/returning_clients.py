@@ -17,6 +17,7 @@ import argparse
 import asyncio
 import gc
 import json
+import re
 import sys
 import time
 
@@ -35,7 +36,7 @@ DEADLINE_S = 120.0
 ATTEMPT_S = 10.0
 FIRST_IN_FLIGHT = 64
 _OURS = "streamchat"
-_GOING_AWAY = b'{"type":"going_away"'
+_FAREWELL = re.compile(rb'{"type":"going_away","retry_after_ms":(\d+)')
 _STATUS_OK = b" 200 "
 
 
@@ -188,6 +189,9 @@ class _Socket(asyncio.Protocol):
 
     @override
     def data_received(self, data: bytes) -> None:
+        # Looked for here: it may come with the close that follows it.
+        if (farewell := _FAREWELL.search(data)) is not None:
+            self._client.asked_to_wait(int(farewell[1]))
         try:
             messages = self._dialect.split(data)
             for message in messages:
@@ -203,9 +207,6 @@ class _Socket(asyncio.Protocol):
         self._client.gone(self._why if exc is None else type(exc).__name__)
 
     def _take(self, message: bytes) -> None:
-        if message.startswith(_GOING_AWAY):
-            self._client.asked_to_wait(json.loads(message)["retry_after_ms"])
-            return
         match self._dialect.hear(message):
             case Heard.READY:
                 self._client.ready()
