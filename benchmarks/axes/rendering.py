@@ -15,11 +15,13 @@ from benchmarks.rig.contenders import OURS
 from benchmarks.rig.measurement import Axis, Measurement
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from benchmarks.rendering.report import Row
     from benchmarks.rendering.texts import BenchText
     from benchmarks.rig.rig import Rig
 
-__all__ = ["AXES", "measure"]
+__all__ = ["AXES", "measure", "measurements_of"]
 
 
 def _axis_name(text: str) -> str:
@@ -65,8 +67,21 @@ async def measure(rig: Rig, *, quick: bool) -> list[Measurement]:
     """
     load_before = await rig.foreign_load()
     result, rows = await asyncio.to_thread(_measured, quick=quick, runs=rig.repeats)
+    return measurements_of(result, rows, load_before)
+
+
+def measurements_of(
+    result: dict[str, Any], rows: Sequence[Row], load_before: float
+) -> list[Measurement]:
+    """Return what ``benchmarks.browser_rendering`` measured, along these axes.
+
+    Args:
+        result: Where and how it was measured, with further figures.
+        rows: One for each contender and text.
+        load_before: As in ``Measurement``.
+    """
     versions: dict[str, str] = result["versions"]
-    measurements = [
+    streamed = [
         Measurement(
             axis=_axis_name(row.text),
             contender=row.contender,
@@ -76,18 +91,17 @@ async def measure(rig: Rig, *, quick: bool) -> list[Measurement]:
         )
         for row in rows
     ]
-    for axis, value in zip(
-        (_LATE_TOKEN, _FIRST_PAINT, _BUNDLE), _further(result["further"]), strict=True
-    ):
-        measurements.append(
-            Measurement(
-                axis=axis.name,
-                contender=OURS,
-                values=(value,),
-                load_before=load_before,
-            )
+    further = [
+        Measurement(
+            axis=axis.name, contender=OURS, values=(value,), load_before=load_before
         )
-    measurements += [
+        for axis, value in zip(
+            (_LATE_TOKEN, _FIRST_PAINT, _BUNDLE),
+            _further(result["further"]),
+            strict=True,
+        )
+    ]
+    left_out = [
         Measurement(
             axis=_axis_name(TEXTS[0].name),
             contender=name,
@@ -97,7 +111,7 @@ async def measure(rig: Rig, *, quick: bool) -> list[Measurement]:
         )
         for name, why in result["skipped"].items()
     ]
-    return measurements
+    return [*streamed, *further, *left_out]
 
 
 def _measured(*, quick: bool, runs: int) -> tuple[dict[str, Any], list[Row]]:
