@@ -49,8 +49,6 @@ MOST_STEPS = 8
 FINE = 1.1
 """Between what went well and what did not, at most."""
 COARSE = 1.5
-START_S = 0.01
-"""Of the warm-up for each conversation: to begin costs as much as many tokens."""
 STEPS_DOWN = (1.0, 0.9, 0.8)
 """What is tried of the best load, when it is measured again."""
 
@@ -159,8 +157,7 @@ class Search:
         )
 
     async def _step(self, conversations: int) -> LoadResult | None:
-        warm_up_s = max(MANY.warm_up_s, conversations * START_S)
-        load = replace(MANY, clients=conversations, warm_up_s=warm_up_s)
+        load = replace(MANY, clients=conversations)
         try:
             result = await self._rig.load(self._server, load)
         except RigError as error:

@@ -51,7 +51,7 @@ AXES = (FIRST_TOKEN, TOKEN_P50, TOKEN_P99, CROWD_P99)
 
 # Short answers, so that there are many first tokens.
 ONE = Load(clients=1, deltas=16, warm_up_s=0.4, measured_s=2.0)
-CROWD = Load(clients=200, deltas=1_000, warm_up_s=2.2, measured_s=1.5)
+CROWD = Load(clients=200, deltas=1_000, warm_up_s=1.5, measured_s=1.5)
 
 
 async def measure(rig: Rig, *, quick: bool) -> list[Measurement]:

@@ -47,7 +47,7 @@ class Load(Struct, frozen=True, kw_only=True):
         rate_per_s: Deltas per second of each answer; 0: as fast as they are taken.
         deltas: Deltas of each answer; who has one whole asks again.
         warm_up_s: Seconds in which clients begin to ask, evenly spread, and which
-            are not measured.
+            are not measured. Longer, up to 12 s, where first tokens take longer.
         measured_s: Seconds that are measured.
         connects_in_flight: Most clients that are not authenticated yet.
         deadline_s: Longest that connecting may take.

@@ -39,6 +39,11 @@ __all__ = ["LoadClient", "quantiles"]
 READ_BYTES = 65_536
 CONNECT_TIMEOUT_S = 10.0
 END_TIMEOUT_S = 3.0
+BEGIN_TIMEOUT_S = 12.0
+SETTLE_S = 0.3
+MOST_UNANSWERED = 8
+"""Clients that wait for a first token while others begin: to begin costs as much as
+many tokens, and what is to be measured is all of them at once."""
 SPREAD = 0.6
 """In which part of the warm-up the clients begin to ask; the rest lets them settle."""
 _STAMP = re.compile(rb"~(\d+)~")
@@ -71,6 +76,7 @@ class LoadClient:
         self._text = question(rate_per_s=load.rate_per_s, deltas=load.deltas)
         self._ready = self._lost = 0
         self._asking: set[_Client] = set()
+        self._unanswered: set[_Client] = set()
         self._errors: Counter[str] = Counter()
         self._is_measuring = self._is_ending = False
         self._token_us = array("q")
@@ -119,7 +125,7 @@ class LoadClient:
         gc.freeze()
         gc.disable()
         self._schedule(askers)
-        self._turn_until(time.monotonic() + load.warm_up_s)
+        self._warm_up()
         self._is_measuring = True
         before = self._cpu_times()
         began = time.monotonic()
@@ -212,12 +218,21 @@ class LoadClient:
         self._poll.unregister(client.socket.fileno())
         del self._clients[client.socket.fileno()]
         self._asking.discard(client)
+        self._unanswered.discard(client)
         client.socket.close()
         if client.is_ready:
             client.is_ready = False
             self._ready -= 1
 
     # what is asked
+
+    def _warm_up(self) -> None:
+        """Let clients begin, and wait until all have a first token, or too long."""
+        began = time.monotonic()
+        self._turn_until(began + self._load.warm_up_s)
+        deadline = began + BEGIN_TIMEOUT_S
+        while (self._starting or self._unanswered) and time.monotonic() < deadline:
+            self._turn_until(min(deadline, time.monotonic() + SETTLE_S))
 
     def _schedule(self, askers: list[_Client]) -> None:
         """Let clients ask for the first time, evenly spread."""
@@ -230,6 +245,7 @@ class LoadClient:
     def _ask(self, client: _Client) -> None:
         if client.is_ready:
             self._asking.add(client)
+            self._unanswered.add(client)
             client.dialect.ask(self._text)
             client.asked_us = time.monotonic_ns() // _NS_PER_US
             self._flush(client)
@@ -238,9 +254,15 @@ class LoadClient:
 
     def _turn_until(self, deadline: float) -> None:
         while (now := time.monotonic()) < deadline:
-            while self._starting and self._starting[0][0] <= now:
-                self._ask(self._starting.popleft()[1])
-            wake = min(deadline, self._starting[0][0]) if self._starting else deadline
+            wake = deadline
+            if self._starting and len(self._unanswered) < MOST_UNANSWERED:
+                due, client = self._starting[0]
+                if due <= now:
+                    self._starting.popleft()
+                    self._ask(client)
+                    wake = now
+                else:
+                    wake = min(deadline, due)
             self._turn(wake)
 
     def _turn(self, deadline: float) -> None:
@@ -293,7 +315,9 @@ class LoadClient:
             )
             if client.asked_us > 0:
                 self._first_token_us.append(now_us - client.asked_us)
-        client.asked_us = 0
+        if client.asked_us:
+            self._unanswered.discard(client)
+            client.asked_us = 0
 
 
 def quantiles(values_us: array[int]) -> list[float]:
