@@ -154,6 +154,7 @@ shots: $(STAMPS)/test $(VENV)/browser-path
 # Writes benchmarks/results/benchmarks.json, docs/reference/benchmarks.md and its plots.
 bench: $(STAMPS)/test $(VENV)/browser-path | $(STAMPS)/node
 	$(PY) -m benchmarks $(BENCH_ARGS)
+	@test -n "$(BENCH_ARGS)" || $(PY) -m benchmarks.token_profile --keep
 
 # The most telling part in less than three minutes; fails where ratios to the peers
 # have regressed beyond the noise of benchmarks/results/baseline.json.
