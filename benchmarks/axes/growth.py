@@ -1,7 +1,7 @@
 """Does a token cost more at the end of a long answer, late in a chat, among many?
 
-Counted, not timed: the steps that this product's server takes for a token, which are
-its calls, of Python and of C, and its lines of Python; and the bytes that reach a
+Counted, not timed: the steps that this product takes in the server for a token, which
+are calls and lines of its own functions of Python; and the bytes that reach a
 viewer. Token by token: each one is with all viewers before the next is said. For the
 long answer CPU times are taken as well, in the stretches between the counts: they see
 what a single call of C does.
@@ -88,17 +88,20 @@ async def measure(rig: Rig, *, quick: bool) -> list[Measurement]:
         old = await _short(server, history=QUICK_HISTORY if quick else HISTORY)
         many = await _short(server, viewers=VIEWERS)
         costs, cpu_us = await _long(server, QUICK_TOKENS if quick else TOKENS)
-    steps = [cost.steps for cost in costs]
+    steps = [cost.own_steps for cost in costs]
     wire = [cost.wire_bytes for cost in costs]
     tokens = [float(cost.tokens) for cost in costs]
     rows: list[tuple[float, dict[str, float | str | list[float]]]] = [
         (steps[-1] / steps[0], {"tokens": tokens, "steps_per_token": steps}),
         (cpu_us[-1] / cpu_us[0], {"tokens": tokens[1:], "cpu_us_per_token": cpu_us}),
         (wire[-1] / wire[0], {"tokens": tokens, "wire_bytes_per_token": wire}),
-        (old.steps / one.steps, {"steps": old.steps, "steps_before": one.steps}),
         (
-            many.steps / VIEWERS / one.steps,
-            {"steps": many.steps, "steps_before": one.steps},
+            old.own_steps / one.own_steps,
+            {"steps": old.own_steps, "steps_before": one.own_steps},
+        ),
+        (
+            many.own_steps / VIEWERS / one.own_steps,
+            {"steps": many.own_steps, "steps_before": one.own_steps},
         ),
     ]
     return [

@@ -20,6 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import streamchat_nb
 from streamchat_nb.command_line import main
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["WorkCounter"]
 
+PACKAGE = Path(streamchat_nb.__file__).parent
 STORE_THREAD = "streamchat-store-writer"
 
 _Trace = Callable[["FrameType", str, Any], Any]
@@ -109,7 +111,8 @@ def _named(counts: dict[int, Counter[CodeType | str]]) -> Counter[str]:
 
 def _name(code: CodeType) -> str:
     path = Path(code.co_filename)
-    return f"{path.parent.name}/{path.stem}.{code.co_qualname}"
+    folder = f"{PACKAGE.name}/" if path.is_relative_to(PACKAGE) else ""
+    return f"{folder}{path.parent.name}/{path.stem}.{code.co_qualname}"
 
 
 if __name__ == "__main__":
