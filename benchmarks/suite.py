@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import os
 import pkgutil
 import signal
 import sys
 import time
 import traceback
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
 from benchmarks import axes
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["OUT_OF_TIME", "AxisModule", "axis_modules", "end_when_told", "measured"]
 
 
+ROOT = Path(__file__).parents[1]
+LONGEST_FAILURE = 200
 OUT_OF_TIME = "there was no time left for it"
 """What a group says that was not measured because the run had to end."""
 
@@ -103,7 +108,7 @@ async def _group(
         failure = OUT_OF_TIME
     except Exception as error:  # noqa: BLE001 - an axis may fail in any way
         traceback.print_exc()
-        failure = f"{type(error).__name__}: {_first_line(str(error))}"
+        failure = f"{type(error).__name__}: {_in_a_line(str(error))}"
     return Group(
         name=name,
         title=_title(module, name),
@@ -113,18 +118,33 @@ async def _group(
         load_before=round(load_before, 2),
         load_during=others.cores(),
         axes=list(module.AXES),
-        measurements=thinned(measurements),
+        measurements=[_plain(one) for one in thinned(measurements)],
         left_out=_left_out(rig, measurements),
         failure=failure,
     )
 
 
 def _left_out(rig: Rig, measurements: Sequence[Measurement]) -> dict[str, str]:
-    return rig.missing if measurements else {}
+    missing = {name: _in_a_line(why) for name, why in rig.missing.items()}
+    return missing if measurements else {}
+
+
+def _plain(measurement: Measurement) -> Measurement:
+    """Return a measurement whose failure, if it has one, can stand on a page."""
+    failure = measurement.detail.get("failure")
+    if not isinstance(failure, str):
+        return measurement
+    detail = {**measurement.detail, "failure": _in_a_line(failure)}
+    return replace(measurement, detail=detail)
 
 
 def _title(module: AxisModule, name: str) -> str:
     return _first_line(module.__doc__ or "").rstrip(".") or name
+
+
+def _in_a_line(text: str) -> str:
+    """Return what a failure says first, without where this repository lies."""
+    return _first_line(text).replace(f"{ROOT}{os.sep}", "")[:LONGEST_FAILURE]
 
 
 def _first_line(text: str) -> str:
