@@ -30,11 +30,11 @@ from streamchat_nb.server.health import Health
 from streamchat_nb.server.model_choices import ModelChoices
 from streamchat_nb.server.recovery import interrupt_open_turns
 from streamchat_nb.server.server_tools import ServerTools
-from streamchat_nb.server.settled_memory import settle_memory
 from streamchat_nb.server.titles import checked_title, title_of
 from streamchat_nb.server.traces import Traces
 from streamchat_nb.server.turn_slots import TurnSlots
 from streamchat_nb.server.turns import ConversationTurns
+from streamchat_nb.server.warm_up import warm_up
 from streamchat_nb.tools.validation import check_output_schema
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ class Service:
         unfinished = await self._store.unfinished()
         self._writer.start()
         self._warming = asyncio.get_running_loop().create_task(
-            self._warm(), name="warm the agent"
+            warm_up(self.agent), name="warm the agent"
         )
         await asyncio.gather(*(self._interrupt(id_) for id_ in unfinished))
         self.conversations.start()
@@ -487,13 +487,6 @@ class Service:
             }
             for agent in await self._choices.described(turns)
         ]
-
-    async def _warm(self) -> None:
-        try:
-            await self.agent.warm()
-        except StreamchatError as error:
-            logger.warning("The agent cannot answer yet: %s", error.message)
-        settle_memory()
 
     async def _close(self, turns: ConversationTurns) -> None:
         """Cancel a conversation's turns, and let nobody write to it any more."""
