@@ -33,8 +33,8 @@ RECENT_BYTES = 4_194_304
 
 
 ROWS_AT_ONCE = 64
-"""How many events one statement adds: each statement gives up the interpreter, and
-gets it back late while the event loop is busy."""
+"""How many events one statement adds at most: each statement gives up the interpreter,
+and gets it back late while the event loop is busy."""
 
 
 class _RecentRow(NamedTuple):
@@ -226,11 +226,14 @@ class Tables:
         return None if row is None else _Place(*row)
 
     def _insert(self, rows: list[_RecentRow]) -> None:
-        for start in range(0, len(rows), ROWS_AT_ONCE):
-            some = rows[start : start + ROWS_AT_ONCE]
+        start = 0
+        while start < len(rows):
+            count = _rows_at_once(len(rows) - start)
+            some = rows[start : start + count]
             self.connection.execute(
-                _insertion_of(len(some)), tuple(chain.from_iterable(some))
+                _insertion_of(count), tuple(chain.from_iterable(some))
             )
+            start += count
         self._recent_events += len(rows)
         self._recent_bytes += sum(len(row.data) for row in rows)
 
@@ -338,15 +341,20 @@ class _Texts:
 def is_one_statement(batch: Sequence[Append]) -> bool:
     """Return whether ``Tables.append`` makes one statement of a batch."""
     events = sum(len(part.events) for part in batch)
-    return 0 < events <= ROWS_AT_ONCE and all(
+    return 0 < events == _rows_at_once(events) and all(
         part.events and part.title is None and not (part.dropped or part.texts)
         for part in batch
     )
 
 
+def _rows_at_once(rows: int) -> int:
+    """Return how many of so many rows go first: a power of two, of few statements."""
+    return min(ROWS_AT_ONCE, 1 << rows.bit_length() >> 1)
+
+
 @cache
 def _insertion_of(rows: int) -> str:
-    """Return the statement that adds so many rows, at most ``ROWS_AT_ONCE``."""
+    """Return the statement that adds so many rows."""
     values = ", ".join(["(?, ?, ?, ?, ?)"] * rows)
     return (
         "INSERT INTO recent (conversation, seq, data, updated_ms, open_turns) "  # noqa: S608 - a number

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def test_many_readers_leave_the_loop_its_turns(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(wake_ups, "SLICE_S", 0.0)  # one in each slice
+    monkeypatch.setattr(wake_ups, "SLICE", 1)
     woken: list[int] = []
 
     async def scenario() -> None:
@@ -34,7 +34,7 @@ def test_many_readers_leave_the_loop_its_turns(
 def test_reader_that_waits_to_be_woken_is_woken_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(wake_ups, "SLICE_S", 0.0)
+    monkeypatch.setattr(wake_ups, "SLICE", 1)
     woken: list[int] = []
 
     async def scenario() -> None:
