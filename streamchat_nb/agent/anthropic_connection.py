@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import anthropic  # noqa: TID253 - this module is itself imported late
 import httpx2
+import msgspec
 
 from streamchat_nb.agent.anthropic_errors import SDK_ERRORS, translate_error
 from streamchat_nb.agent.aws_event_stream import AWS_EVENT_STREAM, server_sent
@@ -97,15 +98,33 @@ class AnthropicConnection:
         try:
             with exchange.listen():
                 async with asyncio.timeout(self._timeout_s):
-                    response: AsyncAPIResponse[Any] = await stack.enter_async_context(
-                        cast("Any", self._create)(**parameters)
-                    )
+                    response = await self._post(parameters, stack)
         except SDK_ERRORS as error:
             if isinstance(error, anthropic.APIStatusError):
                 exchange.answered(error.response)
             raise translate_error(error, secrets=client_secrets(client)) from None
-        exchange.answered(response.http_response)
-        return response.http_response
+        exchange.answered(response)
+        return response
+
+    async def _post(
+        self, parameters: dict[str, Any], stack: contextlib.AsyncExitStack
+    ) -> httpx2.Response:
+        if not self._owns_client:  # it may need the parameters, to write them its way
+            answer: AsyncAPIResponse[Any] = await stack.enter_async_context(
+                cast("Any", self._create)(**parameters)
+            )
+            return answer.http_response
+        # The SDK would look at each part of a long history, which takes milliseconds.
+        response = await self._client.post(
+            "/v1/messages",
+            content=msgspec.json.encode(parameters),
+            cast_to=httpx2.Response,
+            stream=True,
+            stream_cls=anthropic.AsyncStream[Any],
+        )
+        raw = cast("httpx2.Response", response)
+        stack.push_async_callback(raw.aclose)
+        return raw
 
     @property
     def secrets(self) -> tuple[str, ...]:
