@@ -43,7 +43,7 @@ SETTLE_S = 2.0
 AXES = (
     Axis(
         name="disk_bytes",
-        title="written to disk for it, in a chat with 100 old messages",
+        title="written to disk for 2,000 tokens, in a chat with 100 old messages",
         unit="MB",
         moonshot=1.0,
     ),

@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 
     from streamchat_nb.conversation.log import ConversationLog
     from streamchat_nb.conversation.store import Append
-    from streamchat_nb.testing.history import Sent
+    from streamchat_nb.testing.history import SeatConnection, Sent
 
+HAS_ROOM = 0.5
 ADA = Principal(id="ada", name="Ada")
 
 
@@ -39,6 +40,25 @@ class KeepingStore(MemoryStore):
     @override
     async def append(self, batch: Sequence[Append]) -> None:
         await super().append([replace(part, dropped=()) for part in batch])
+
+
+@dataclass
+class CutLine:
+    """An end of a connection that is cut after some frames, and has room or not."""
+
+    connection: SeatConnection
+    frames: int
+    dice: random.Random
+
+    def write(self, data: bytes) -> bool:
+        if not self.frames:
+            raise ConnectionResetError
+        self.frames -= 1
+        self.connection.receive(data)
+        return self.dice.random() < HAS_ROOM
+
+    async def taken(self) -> None:
+        await asyncio.sleep(0)
 
 
 @dataclass
@@ -67,16 +87,7 @@ class Follower:
         """Follow until so many frames have come."""
         seat = self.history.seat(self.name)
         connection = seat.connect(seat.cursor or self.start)
-
-        async def write(data: bytes) -> None:
-            nonlocal frames
-            if not frames:
-                raise ConnectionResetError
-            frames -= 1
-            connection.receive(data)
-            await asyncio.sleep(0)
-
-        delivery = Delivery(write)
+        delivery = Delivery(CutLine(connection, frames, self.dice))
         try:
             await delivery.subscribe(1, self.log, connection.since)
             await delivery.run()
