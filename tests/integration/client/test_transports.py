@@ -15,6 +15,7 @@ from streamchat_nb.client import (
     Client,
     ClientConversation,
     StateReplaced,
+    back_off,
     socket_session,
     stream_session,
 )
@@ -60,8 +61,9 @@ def proxy(server: ServerProcess) -> Iterator[FaultProxy]:
 @pytest.fixture
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Come back sooner than a server in use would like."""
-    monkeypatch.setattr(connection_module, "FIRST_DELAY_S", 0.02)
-    monkeypatch.setattr(connection_module, "MOST_DELAY_S", 0.1)
+    monkeypatch.setattr(back_off, "FIRST_S", 0.02)
+    monkeypatch.setattr(back_off, "SOON_S", 0.1)
+    monkeypatch.setattr(back_off, "MOST_S", 0.1)
     monkeypatch.setattr(connection_module, "RETRY_S", 0.05)
     monkeypatch.setattr(connection_module, "PROBE_S", 0.2)
 
