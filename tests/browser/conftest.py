@@ -4,6 +4,7 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from playwright.sync_api import expect
 
 from streamchat_nb.testing.server_process import ServerProcess
 from tests.browser.chromium import ROOT, launch_arguments
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 LAB_ARGUMENTS = ["--LabApp.expose_app_in_browser=True"]
+# A server that has just started imports Claude's SDK before its first answer.
+expect.set_options(timeout=20_000)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -256,7 +256,7 @@ def test_late_joiner_sees_the_tool_and_its_progress_at_once(
     page = quiet
     with ServerProcess(
         ["--StreamchatExtension.offline_pace_s=0.02"],
-        environment={"STREAMCHAT_NB_DEMO_TOOL_DELAY_S": "4"},
+        environment={"STREAMCHAT_NB_DEMO_TOOL_DELAY_S": "8"},
     ) as server:
         open_page(page, server)
         say(page, "Who is Ada?")
