@@ -26,8 +26,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from benchmarks.rig.contenders import JWT_SECRET
-from benchmarks.rig.load import QUANTILES, Target
+from benchmarks.rig.load import QUANTILES
 from benchmarks.rig.measurement import Axis, Measurement
 from benchmarks.rig.processes import LOAD_CORE, pinned
 from benchmarks.rig.returning_clients import CONNECTED, Returns
@@ -153,19 +152,10 @@ async def _clients(rig: Rig, server: Server, count: int) -> AsyncGenerator[Proce
         RigError: They do not connect; the message says why.
         TimeoutError: It took too long.
     """
-    target = Target(
-        dialect=server.contender.dialect,
-        port=server.port,
-        path=server.contender.path,
-        token=server.token,
-        jwt_secret=JWT_SECRET,
-        server_pids=server.pids,
-        api_pid=rig.api_pid,
-    )
     with pinned(LOAD_CORE):
         crowd = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "benchmarks.rig.returning_clients"),
-            *(msgspec.json.encode(target).decode(), str(count)),
+            *(msgspec.json.encode(rig.target(server)).decode(), str(count)),
             cwd=Path(__file__).parents[2],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -247,6 +247,19 @@ class Rig:
                     servers.append(server)
             yield servers
 
+    def target(self, server: Server) -> Target:
+        """Return what a client's process is told of a server."""
+        return Target(
+            dialect=server.contender.dialect,
+            port=server.port,
+            path=server.contender.path,
+            token=server.token,
+            jwt_secret=JWT_SECRET,
+            server_pids=server.pids,
+            api_pid=self.api_pid,
+            api_port=self._api_port,
+        )
+
     async def load(self, server: Server, load: Load) -> LoadResult:
         """Put a load on a server, by a client process of its own.
 
@@ -258,17 +271,8 @@ class Rig:
         Raises:
             RigError: The client failed or took too long; the message says why.
         """
-        target = Target(
-            dialect=server.contender.dialect,
-            port=server.port,
-            path=server.contender.path,
-            token=server.token,
-            jwt_secret=JWT_SECRET,
-            server_pids=server.pids,
-            api_pid=self.api_pid,
-            api_port=self._api_port,
-        )
-        arguments = [msgspec.json.encode(part).decode() for part in (target, load)]
+        parts = (self.target(server), load)
+        arguments = [msgspec.json.encode(part).decode() for part in parts]
         client = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "benchmarks.rig.load_client", *arguments),
             cwd=Path(__file__).parent.parent.parent,
