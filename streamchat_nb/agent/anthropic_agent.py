@@ -292,15 +292,18 @@ class _Loop:
         if limits.output_tokens is not None and self._tokens_left() <= 0:
             tokens = limits.output_tokens
             return f"the limit of {tokens} tokens for one answer is reached"
-        room = self._budget.room(self._input_bytes())
+        room = self._room()
         if room is not None and room < _LAST_ANSWER_TOKENS:
             return f"{self._budget.nearest} is nearly reached"
         return None
 
-    def _input_bytes(self) -> int:
-        """Return the size of the next request, as a model counts it."""
+    def _room(self) -> int | None:
+        """Return the most output tokens of the next request; ``None``: no ceiling."""
+        if self._budget.is_open:
+            return None
         tools = self._turn.tools.definitions()
-        return size_bytes(self._messages) + size_bytes([self._system(), tools])
+        sent = size_bytes(self._messages) + size_bytes([self._system(), tools])
+        return self._budget.room(sent)
 
     def _system(self) -> str:
         if self._structured is None:
@@ -339,7 +342,7 @@ class _Loop:
         if limit:
             note = {"type": "text", "text": _LAST_NOTE.format(limit=limit)}
             messages = repair([*messages, {"role": "user", "content": [note]}])
-        room = self._budget.room(self._input_bytes())
+        room = self._room()
         if room is not None and room < LEAST_ANSWER_TOKENS:
             raise self._budget.reached()
         return ModelRequest(

@@ -117,6 +117,11 @@ class Budget:
         self._cost_usd += cost_usd
         return cost_usd
 
+    @property
+    def is_open(self) -> bool:
+        """Whether there is no ceiling."""
+        return not self._ceilings
+
     def room(self, input_bytes: int) -> int | None:
         """Return the most output tokens of the next request; ``None``: no ceiling.
 

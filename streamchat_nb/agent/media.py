@@ -72,6 +72,8 @@ def _message_without(message: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(content, list):
         return message
     blocks = cast("list[dict[str, Any]]", content)
+    if all(block.get("type") == "text" for block in blocks):
+        return message
     if not any(_has_media(block) for block in blocks):
         return message
     return {**message, "content": [_block_without(block) for block in blocks]}

@@ -23,6 +23,7 @@ _OUTPUT_REMOVED = "[This tool output was left out to save space.]"
 _MOST_ID_CHARACTERS = 64
 # An image is at most about 1,600 tokens, of four bytes each.
 _PICTURE_COST = " " * 6_400
+_BASE64 = b'"type":"base64"'
 _NOT_IN_IDS = re.compile(r"[^A-Za-z0-9_-]")
 
 _Message = dict[str, Any]
@@ -115,26 +116,18 @@ def _kept(message: _Message) -> list[_Block]:
     if isinstance(content, str):
         content = [{"type": "text", "text": content}]
     is_user = message["role"] == "user"
-    return [
-        block
-        for block in content or ()
-        if not _is_empty(block)
-        and (
-            block.get("type") in _USER_BLOCKS
-            if is_user
-            else block.get("type") != "tool_result"
-        )
-    ]
+    return [block for block in content or () if _is_kept(block, is_user=is_user)]
 
 
-def _is_empty(block: _Block) -> bool:
-    match block.get("type"):
-        case "text":
-            return not str(block.get("text", "")).strip()
-        case "thinking":
-            return not block.get("signature")
-        case _:
-            return False
+def _is_kept(block: _Block, *, is_user: bool) -> bool:
+    kind = block.get("type")
+    if kind == "text":
+        return bool(str(block.get("text", "")).strip())
+    if is_user:
+        return kind in _USER_BLOCKS
+    return kind != "tool_result" and (
+        kind != "thinking" or bool(block.get("signature"))
+    )
 
 
 def _merged(messages: list[_Message]) -> list[_Message]:
@@ -152,6 +145,8 @@ def _merged(messages: list[_Message]) -> list[_Message]:
 
 def _closed(content: list[_Block]) -> list[_Block]:
     """Drop a provider's tool uses without results, the reverse, and a last thought."""
+    if all(b.get("type") == "text" and "tool_use_id" not in b for b in content):
+        return content
     uses = {b.get("id") for b in content if _is_provider_use(b)}
     results = {b.get("tool_use_id") for b in content if "tool_use_id" in b}
     closed = [
@@ -257,6 +252,9 @@ def _said(text: str) -> _Message:
 
 def size_bytes(value: object) -> int:
     """Return the size as JSON; an image or a PDF counts as what it costs a model."""
+    encoded = msgspec.json.encode(value)
+    if _BASE64 not in encoded:  # as nearly always; within a text its quotes are escaped
+        return len(encoded)
     return len(msgspec.json.encode(_without_bytes(value)))
 
 

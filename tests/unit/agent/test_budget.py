@@ -162,6 +162,12 @@ def test_ceiling_in_money_needs_a_price() -> None:
     assert Budget(TurnLimits(tokens=9), Spent(), None).room(0) == 9
 
 
+def test_budget_is_open_only_without_a_ceiling() -> None:
+    assert Budget(TurnLimits(), Spent(), None).is_open
+    for limits in (TurnLimits(tokens=9), TurnLimits(conversation_cost_usd=1)):
+        assert not Budget(limits, Spent(), DEAR).is_open
+
+
 # --- a turn under a ceiling --------------------------------------------------------
 
 

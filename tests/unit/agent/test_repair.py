@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import json
 from copy import deepcopy
 from typing import Any
 
 import msgspec
 import pytest
 
-from streamchat_nb.agent.repair import INTERRUPTED, own_id, repair, trim
+from streamchat_nb.agent.repair import INTERRUPTED, own_id, repair, size_bytes, trim
 from streamchat_nb.testing.request_validation import check_request
 
 Message = dict[str, Any]
@@ -245,6 +246,23 @@ def outputs(history: list[Message]) -> list[str]:
         for block in message["content"]
         if block["type"] == "tool_result"
     ]
+
+
+def test_picture_counts_as_what_it_costs_wherever_it_is() -> None:
+    def image(data: str) -> Message:
+        return {"type": "image", "source": {"type": "base64", "data": data}}
+
+    small, large = image("A" * 8), image("A" * 800_000)
+    assert size_bytes(small) == size_bytes(large)
+    result: Message = {"type": "tool_result", "content": [large]}
+    told = [{"role": "user", "content": [result]}]
+    assert 6_400 < size_bytes(told) < 7_000
+
+
+def test_text_about_a_picture_counts_as_text() -> None:
+    text = json.dumps({"type": "base64", "data": "A" * 99}, separators=(",", ":"))
+    block = {"type": "text", "text": text}
+    assert size_bytes(block) == len(json.dumps(block, separators=(",", ":")))
 
 
 def test_trim_leaves_alone_what_fits() -> None:
