@@ -22,6 +22,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import sync_playwright
 
 from benchmarks.peers.notebook_side import JUPYTER_AI_FOLDER
@@ -61,7 +62,7 @@ def main() -> None:
 
 
 def measured(
-    *, quick: bool, runs: int, rivals: list[Contender]
+    *, quick: bool, runs: int, rivals: list[Contender], is_brief: bool = False
 ) -> tuple[dict[str, Any], list[Row]]:
     """Return where and how it was measured, with further figures, and the rows.
 
@@ -70,22 +71,28 @@ def measured(
         runs: Of this product, for each text; of a rival there is one.
         rivals: Whom to compare with. Which cannot run here is left out, and told in
             ``skipped``.
+        is_brief: The long texts once, and without rivals, who do not get to their end.
     """
-    texts = [text for text in TEXTS if not quick or len(text.text) <= SHORT]
+    short = [text for text in TEXTS if len(text.text) <= SHORT]
+    texts = short if quick else list(TEXTS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(**launch_arguments())
         result = machine(browser.version)
         frame_ms = _frame_ms(browser)
         result["frame_ms"] = round(frame_ms, 3)
-        rows, further = _measure_ours(browser, texts, frame_ms, runs)
+        often = short if is_brief else texts
+        rows, further = _measure_ours(
+            browser, {text: runs if text in often else 1 for text in texts}, frame_ms
+        )
         skipped: dict[str, str] = {}
         versions = {Product.name: Product.version}
         for rival in rivals:
             try:
                 with rival:
-                    rows += _measure(browser, rival, texts, frame_ms, ours=rows)
+                    texts_of = dict.fromkeys(often, 1)
+                    rows += _measure(browser, rival, texts_of, frame_ms, ours=rows)
                     versions[rival.name] = rival.version
-            except Skipped as reason:
+            except (Skipped, PlaywrightError) as reason:
                 skipped[rival.name] = str(reason)
                 print(f"left out: {rival.name}: {reason}", file=sys.stderr)  # noqa: T201
         browser.close()
@@ -131,13 +138,13 @@ def _frame_ms(browser: "Browser") -> float:
 
 
 def _measure_ours(
-    browser: "Browser", texts: list[BenchText], frame_ms: float, runs: int
+    browser: "Browser", texts: dict[BenchText, int], frame_ms: float
 ) -> tuple[list[Row], list[dict[str, Any]]]:
     with Product(OUR_LIMIT_S) as product:
-        rows = _measure(browser, product, texts, frame_ms, ours=None, runs=runs)
+        rows = _measure(browser, product, texts, frame_ms, ours=None)
         further = [
             growth(product, browser, 1),
-            first_paints(product, browser, max(3, runs)),
+            first_paints(product, browser, max(3, *texts.values())),
             _bundle(),
         ]
     return rows, further
@@ -146,14 +153,14 @@ def _measure_ours(
 def _measure(
     browser: "Browser",
     contender: Contender,
-    texts: list[BenchText],
+    texts: dict[BenchText, int],
     frame_ms: float,
     *,
     ours: list[Row] | None,
-    runs: int = 1,
 ) -> list[Row]:
+    """Measure a contender on texts, each as often as is said."""
     rows: list[Row] = []
-    for text in texts:
+    for text, runs in texts.items():
         streams: list[Streamed] = []
         for number in range(runs):
             note = f"{contender.name}: {text.name}, run {number + 1} of {runs}"

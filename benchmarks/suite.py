@@ -17,20 +17,29 @@ from typing import TYPE_CHECKING, Protocol, cast
 from benchmarks import axes
 from benchmarks.report.machine import OthersLoad, now
 from benchmarks.report.record import Group, thinned
+from benchmarks.schedule import Progress, in_order, longest_s
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from benchmarks.rig.measurement import Axis, Measurement
     from benchmarks.rig.rig import Rig
 
-__all__ = ["OUT_OF_TIME", "AxisModule", "axis_modules", "end_when_told", "measured"]
+__all__ = [
+    "OUT_OF_TIME",
+    "TOO_LONG",
+    "AxisModule",
+    "axis_modules",
+    "end_when_told",
+    "measured",
+]
 
 
 ROOT = Path(__file__).parents[1]
 LONGEST_FAILURE = 200
 OUT_OF_TIME = "there was no time left for it"
 """What a group says that was not measured because the run had to end."""
+TOO_LONG = "it took too long and was given up"
 
 
 def end_when_told() -> None:
@@ -51,8 +60,8 @@ class AxisModule(Protocol):
 
 
 def axis_modules() -> dict[str, AxisModule]:
-    """Return the modules of ``benchmarks.axes`` by their names."""
-    names = sorted(module.name for module in pkgutil.iter_modules(axes.__path__))
+    """Return the modules of ``benchmarks.axes``, in order, by their names."""
+    names = in_order(module.name for module in pkgutil.iter_modules(axes.__path__))
     return {
         name: cast("AxisModule", importlib.import_module(f"{axes.__name__}.{name}"))
         for name in names
@@ -66,6 +75,7 @@ async def measured(
     quick: bool,
     command: str,
     deadline: float | None = None,
+    keep: Callable[[Group], None] = lambda _: None,
 ) -> list[Group]:
     """Measure; a module that fails leaves the others be, and its group says why.
 
@@ -75,16 +85,23 @@ async def measured(
         quick: Whether they should be.
         command: That it is for.
         deadline: When to stop, on the monotonic clock; ``None``: no such time.
+        keep: Gets each group as soon as there is one.
     """
+    chosen = list(modules)
+    progress = Progress([name for name, _ in chosen], rig.repeats)
     groups: list[Group] = []
-    for name, module in modules:
-        _say(f"{name} …")
-        groups.append(
-            await _group(
-                rig, name, module, quick=quick, command=command, until=deadline
-            )
+    for name, module in chosen:
+        _say(progress.begins(name) if deadline is None else f"{name} …")
+        latest = time.monotonic() + longest_s(name, rig.repeats)
+        until = latest if deadline is None else min(latest, deadline)
+        group = await _group(
+            rig, name, module, quick=quick, command=command, until=until
         )
-        _say(f"{name}: {groups[-1].failure or 'done'} in {groups[-1].seconds:.0f} s")
+        if group.failure == OUT_OF_TIME and deadline is None:
+            group = replace(group, failure=TOO_LONG)
+        groups.append(group)
+        keep(group)
+        _say(progress.ended(name, group.seconds, group.failure or "done"))
     return groups
 
 
@@ -95,14 +112,14 @@ async def _group(
     *,
     quick: bool,
     command: str,
-    until: float | None,
+    until: float,
 ) -> Group:
     date, load_before = now(), await rig.foreign_load()
     began, others = time.monotonic(), OthersLoad()
     measurements: list[Measurement] = []
     failure = ""
     try:
-        async with asyncio.timeout(None if until is None else until - began):
+        async with asyncio.timeout(until - began):
             measurements = await module.measure(rig, quick=quick)
     except TimeoutError:
         failure = OUT_OF_TIME
@@ -117,7 +134,7 @@ async def _group(
         seconds=round(time.monotonic() - began, 1),
         load_before=round(load_before, 2),
         load_during=others.cores(),
-        axes=list(module.AXES),
+        axes=[axis.in_quick_run() if quick else axis for axis in module.AXES],
         measurements=[_plain(one) for one in thinned(measurements)],
         left_out=_left_out(rig, measurements),
         failure=failure,

@@ -26,9 +26,11 @@ from benchmarks.rig.contenders import OURS
 from benchmarks.rig.disk_io import folder_bytes, written
 from benchmarks.rig.measurement import Axis, Measurement
 from benchmarks.rig.messages_api import question
+from benchmarks.rig.rig import RigError
 from benchmarks.rig.viewer import Viewer
 
 if TYPE_CHECKING:
+    from benchmarks.rig.contenders import Contender
     from benchmarks.rig.rig import Rig, Server
 
 __all__ = ["AXES", "measure"]
@@ -55,19 +57,14 @@ async def measure(rig: Rig, *, quick: bool) -> list[Measurement]:
 
     Args:
         rig: Has the contenders.
-        quick: Five times the rate, and without jupyter-ai.
+        quick: Once, at five times the rate, and without jupyter-ai.
     """
     rate_per_s = QUICK_RATE_PER_S if quick else RATE_PER_S
-    measurements: list[Measurement] = []
-    for contender in rig.contenders:
-        if contender.name == OURS:
-            load_before = await rig.foreign_load()
-            async with rig.running(contender) as server:
-                rounds = [
-                    await _answer(server, rate_per_s, old_answers=OLD_ANSWERS)
-                    for _ in range(rig.repeats)
-                ]
-            measurements.append(_measurement(OURS, rounds, rate_per_s, load_before))
+    measurements = [
+        await _measured(rig, contender, rate_per_s, rounds=1 if quick else rig.repeats)
+        for contender in rig.contenders
+        if contender.name == OURS
+    ]
     if not quick:
         measurements.append(await _jupyter_ai(rig))
     return measurements
@@ -84,10 +81,38 @@ async def _jupyter_ai(rig: Rig) -> Measurement:
             detail={"failure": why},
             load_before=load_before,
         )
-    async with rig.running(contender) as server:
-        rounds = [await _answer(server, RATE_PER_S, margin_s=SLOW_S)]
-    measurement = _measurement(contender.name, rounds, RATE_PER_S, load_before)
+    measurement = await _measured(
+        rig, contender, RATE_PER_S, old_answers=0, margin_s=SLOW_S
+    )
     measurement.detail["version"] = version_of(contender)
+    return measurement
+
+
+async def _measured(
+    rig: Rig,
+    contender: Contender,
+    rate_per_s: float,
+    *,
+    rounds: int = 1,
+    old_answers: int = OLD_ANSWERS,
+    margin_s: float = MARGIN_S,
+) -> Measurement:
+    """Measure one contender; when it fails, what it did before is kept."""
+    load_before = await rig.foreign_load()
+    found: list[tuple[int, int, int]] = []
+    failure = ""
+    try:
+        async with rig.running(contender) as server:
+            for _ in range(rounds):
+                answer = await _answer(
+                    server, rate_per_s, old_answers=old_answers, margin_s=margin_s
+                )
+                found.append(answer)
+    except (RigError, OSError, TimeoutError) as error:
+        failure = str(error) or "it took too long"
+    measurement = _measurement(contender.name, found, rate_per_s, load_before)
+    if failure:
+        measurement.detail["failure"] = failure
     return measurement
 
 
@@ -95,8 +120,8 @@ async def _answer(
     server: Server,
     rate_per_s: float,
     *,
-    old_answers: int = 0,
-    margin_s: float = MARGIN_S,
+    old_answers: int,
+    margin_s: float,
 ) -> tuple[int, int, int]:
     """Return what went to disk, what was passed on, and what the files grew by."""
     assert server.process is not None  # noqa: S101 - for the type checker
@@ -120,17 +145,16 @@ def _measurement(
     rate_per_s: float,
     load_before: float,
 ) -> Measurement:
-    disk, passed, grown = zip(*rounds, strict=True)
     return Measurement(
         axis="disk_bytes",
         contender=contender,
-        values=tuple(size / 1e6 for size in disk),
+        values=tuple(disk / 1e6 for disk, _, _ in rounds),
         detail={
             "tokens": float(TOKENS),
             "rate_per_s": rate_per_s,
             "old_messages": float(OLD_MESSAGES),
-            "passed_to_write_mb": [size / 1e6 for size in passed],
-            "files_grown_mb": [size / 1e6 for size in grown],
+            "passed_to_write_mb": [passed / 1e6 for _, passed, _ in rounds],
+            "files_grown_mb": [grown / 1e6 for _, _, grown in rounds],
         },
         load_before=load_before,
     )

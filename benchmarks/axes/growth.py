@@ -6,7 +6,7 @@ viewer. Token by token: each one is with all viewers before the next is said. Fo
 long answer CPU times are taken as well, in the stretches between the counts: they see
 what a single call of C does.
 
-The values are multiples: 1.0 is flat.
+The values are multiples: 1.0 is flat. Besides, how many steps a token takes at all.
 """
 
 from __future__ import annotations
@@ -34,17 +34,25 @@ VIEWERS = 10
 FLAT = 1.1
 GOAL = 1.05
 
+STEPS = Axis(
+    name="steps_per_token",
+    title="calls and lines of the server's own code for a token",
+    unit="steps",
+)
 AXES = (
+    STEPS,
     Axis(
         name="growth_of_steps",
         title="steps for the 100,000th token of an answer, by those for the first",
+        quick_title="steps for the 3,000th token of an answer, by those for the first",
         unit="times",
         ahead=FLAT,
         moonshot=GOAL,
     ),
     Axis(
         name="growth_of_cpu",
-        title="CPU time for the 100,000th token, by that for the first",
+        title="CPU time for the 100,000th token, by that for the 4,000th",
+        quick_title="CPU time for the 3,000th token, by that for the 1,000th",
         unit="times",
         ahead=FLAT,
         moonshot=GOAL,
@@ -52,6 +60,7 @@ AXES = (
     Axis(
         name="growth_of_wire_bytes",
         title="bytes for the 100,000th token, by those for the first",
+        quick_title="bytes for the 3,000th token, by those for the first",
         unit="times",
         ahead=FLAT,
         moonshot=GOAL,
@@ -59,6 +68,7 @@ AXES = (
     Axis(
         name="growth_with_history",
         title="steps for a token after 500 messages, by those after none",
+        quick_title="steps for a token after 100 messages, by those after none",
         unit="times",
         ahead=FLAT,
         moonshot=GOAL,
@@ -92,6 +102,7 @@ async def measure(rig: Rig, *, quick: bool) -> list[Measurement]:
     wire = [cost.wire_bytes for cost in costs]
     tokens = [float(cost.tokens) for cost in costs]
     rows: list[tuple[float, dict[str, float | str | list[float]]]] = [
+        (one.own_steps, {"calls": one.calls, "lines": one.lines}),
         (steps[-1] / steps[0], {"tokens": tokens, "steps_per_token": steps}),
         (cpu_us[-1] / cpu_us[0], {"tokens": tokens[1:], "cpu_us_per_token": cpu_us}),
         (wire[-1] / wire[0], {"tokens": tokens, "wire_bytes_per_token": wire}),

@@ -15,10 +15,21 @@ from benchmarks.rig.measurement import Axis, Measurement  # noqa: TC001 - decode
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["RECORD", "Group", "Record", "amended", "read_record", "thinned", "write"]
+__all__ = [
+    "PARTIAL",
+    "RECORD",
+    "Group",
+    "Record",
+    "amended",
+    "read_record",
+    "thinned",
+    "write",
+]
 
 RECORD = Path(__file__).parents[1] / "results" / "benchmarks.json"
 """The record of which the docs show the tables and the plots."""
+PARTIAL = RECORD.with_name("partial.json")
+"""What a run of everything has measured so far; gone once it has ended."""
 
 _DISTRIBUTION = "samples"
 _NUMBERS = re.compile(rb"\[[-+.\deE,\s]*\]")
@@ -87,22 +98,32 @@ def read_record(path: Path = RECORD) -> Record:
 
 
 def write(record: Record, path: Path = RECORD) -> None:
-    """Write a record, readable, with a line for each list of numbers."""
+    """Write a record at once, readable, with a line for each list of numbers."""
     path.parent.mkdir(parents=True, exist_ok=True)
     text = msgspec.json.format(msgspec.json.encode(record), indent=1)
     lines = _NUMBERS.sub(lambda numbers: b"".join(numbers[0].split()), text)
-    path.write_bytes(lines + b"\n")
+    unfinished = path.with_suffix(".unfinished")
+    unfinished.write_bytes(lines + b"\n")
+    unfinished.replace(path)
 
 
 def amended(old: Record, new: Record) -> Record:
-    """Return an older record with the groups of a newer one in place of its own."""
-    names = {group.name for group in new.groups}
-    kept = [group for group in old.groups if group.name not in names]
+    """Return an older record with the groups of a newer one in place of its own.
+
+    A group that failed takes the place of none that did not.
+    """
+    good = {group.name for group in old.groups if not group.failure}
+    fresh = {
+        group.name: group
+        for group in new.groups
+        if not (group.failure and group.name in good)
+    }
+    kept = {group.name: group for group in old.groups}
     return replace(
         old,
         machine=new.machine,
         versions=old.versions | new.versions,
-        groups=[*kept, *new.groups],
+        groups=list((kept | fresh).values()),
     )
 
 

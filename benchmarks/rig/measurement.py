@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 __all__ = ["Axis", "Measurement"]
 
@@ -18,6 +18,8 @@ class Axis:
         less_is_better: Whether the smaller value wins.
         ahead: The value that leaves the peers behind; ``None`` where there is none.
         moonshot: The value aimed at; ``None`` where there is none.
+        quick_title: The title where a quick run measures something smaller, of which
+            the goals say nothing; empty where it measures the same.
     """
 
     name: str
@@ -26,6 +28,13 @@ class Axis:
     less_is_better: bool = True
     ahead: float | None = None
     moonshot: float | None = None
+    quick_title: str = ""
+
+    def in_quick_run(self) -> Axis:
+        """Return the axis as a quick run measures it."""
+        if not self.quick_title:
+            return self
+        return replace(self, title=self.quick_title, ahead=None, moonshot=None)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,11 @@ import pytest
 
 from benchmarks.report.comparison import compared
 from benchmarks.report.gate import (
+    COUNTED,
     DISTURBED_CORES,
-    MARGIN,
+    ITSELF,
+    MARGINS,
+    NOISIEST,
     WIDEST,
     Baseline,
     Ratio,
@@ -18,6 +21,7 @@ from benchmarks.report.gate import (
     disturbed,
     in_words,
     judged,
+    margin_of,
     passes,
     ratios_of,
     read_baseline,
@@ -25,9 +29,12 @@ from benchmarks.report.gate import (
 )
 from benchmarks.report.record import read_record
 from benchmarks.report.spread import Spread
+from benchmarks.suite import axis_modules
 
 RECORD = read_record(Path(__file__).parent / "recorded.json")
 RATIOS = ratios_of(compared(RECORD.groups))
+AXIS = "token_cpu"
+MARGIN = MARGINS[AXIS]
 
 
 def baseline(*runs: list[Ratio]) -> Baseline:
@@ -51,11 +58,18 @@ def scaled(ratios: list[Ratio], factor: float) -> list[Ratio]:
 
 def one(low: float, median: float, high: float, repeats: int = 3) -> list[Ratio]:
     times = Spread(low=low, median=median, high=high, repeats=repeats)
-    return [Ratio(axis="capacity", peer="Tornado + SDK", times=times)]
+    return [Ratio(axis=AXIS, peer="Tornado + SDK", times=times)]
 
 
-def verdict(now: list[Ratio], *then: list[Ratio]) -> str:
-    (judgement,) = judged(now, baseline(*then))
+def counted(value: float) -> list[Ratio]:
+    times = Spread(low=value, median=value, high=value, repeats=1)
+    return [Ratio(axis="wire_bytes", peer=ITSELF, times=times)]
+
+
+def verdict(
+    now: list[Ratio], *then: list[Ratio], disturbed: tuple[str, ...] = ()
+) -> str:
+    (judgement,) = judged(now, baseline(*then), disturbed=disturbed)
     return judgement.verdict
 
 
@@ -65,8 +79,26 @@ def test_ratios_to_all_contenders_that_were_measured() -> None:
         ("token_p50", "raw upstream"),
         ("capacity", "Tornado + SDK"),
         ("capacity", "NestJS + Socket.IO"),
-        ("disk_bytes", "jupyter-ai"),
+        ("disk_bytes", ITSELF),
     }
+
+
+def test_what_is_counted_is_told_as_it_was_counted() -> None:
+    (ratio,) = [one for one in RATIOS if one.axis == "disk_bytes"]
+
+    assert ratio.times == Spread(low=900.0, median=900.0, high=900.0, repeats=1)
+
+
+def test_axes_with_a_margin_are_there() -> None:
+    names = {axis.name for module in axis_modules().values() for axis in module.AXES}
+
+    assert {*COUNTED, *MARGINS} <= names
+    assert all(
+        axis.less_is_better
+        for module in axis_modules().values()
+        for axis in module.AXES
+        if axis.name in COUNTED
+    )
 
 
 def test_run_against_itself_passes() -> None:
@@ -86,6 +118,7 @@ def test_run_on_a_machine_three_times_slower_is_judged_the_same() -> None:
                     values=tuple(
                         value / 3 if measurement.axis == "capacity" else value * 3
                         for value in measurement.values
+                        if measurement.axis not in COUNTED
                     ),
                 )
                 for measurement in group.measurements
@@ -96,28 +129,42 @@ def test_run_on_a_machine_three_times_slower_is_judged_the_same() -> None:
 
     judgements = judged(ratios_of(compared(slower)), baseline(RATIOS))
 
-    assert {judgement.verdict for judgement in judgements} == {"held"}
+    timed = [judgement for judgement in judgements if judgement.axis not in COUNTED]
+    assert {judgement.verdict for judgement in timed} == {"held"}
+    assert passes(judgements)
 
 
-def test_ratio_wholly_below_the_baseline_and_its_margin_fails() -> None:
-    judgements = judged(one(1.4, 1.5, 1.55), baseline(one(2.0, 2.1, 2.4)))
+def test_ratio_below_the_noise_of_the_baseline_and_its_margin_fails() -> None:
+    judgements = judged(one(1.2, 1.3, 1.5), baseline(one(2.0, 2.1, 2.4)))
 
     assert [judgement.verdict for judgement in judgements] == ["regressed"]
     assert not passes(judgements)
-    assert "regressed    capacity, against Tornado + SDK: 1.50" in in_words(judgements)
+    assert "regressed    token_cpu, against Tornado + SDK: 1.30x [1.20 to 1.50]" in (
+        in_words(judgements)
+    )
 
 
-def test_ratio_that_others_disturbed_is_too_noisy_however_low() -> None:
+def test_margin_is_wider_where_others_kept_the_machine_busy() -> None:
     group = replace(RECORD.groups[0], load_during=2 * DISTURBED_CORES)
-    axes = disturbed([group, *RECORD.groups[1:]])
-    fallen = scaled(RATIOS, 0.5)
+    floor = 2.0 / MARGIN
+    now, then = one(floor * 0.95, floor * 0.95, floor), one(2.0, 2.1, 2.4)
 
-    judgements = judged(fallen, baseline(RATIOS), disturbed=axes)
-
-    assert axes == {axis.name for axis in group.axes}
+    assert disturbed([group, *RECORD.groups[1:]]) == {axis.name for axis in group.axes}
     assert disturbed(RECORD.groups) == set()
-    assert {judgement.verdict for judgement in judgements} == {"too noisy"}
-    assert not passes(judged(fallen, baseline(RATIOS)))
+    assert verdict(now, then) == "regressed"
+    assert verdict(now, then, disturbed=(AXIS,)) == "held"
+
+
+@pytest.mark.parametrize("axis", ["token_cpu", "connect_cpu"])
+def test_work_that_costs_twice_as_much_fails_on_a_busy_machine_too(axis: str) -> None:
+    assert margin_of(axis, is_disturbed=True) * NOISIEST < 2
+
+
+def test_outlier_of_the_baseline_does_not_let_everything_pass() -> None:
+    then = one(0.4, 2.0, 2.2)
+
+    assert verdict(one(0.9, 1.0, 1.1), then) == "regressed"
+    assert verdict(one(1.5, 1.6, 1.7), then) == "held"
 
 
 def test_ratio_below_the_baseline_within_the_margin_holds() -> None:
@@ -125,10 +172,30 @@ def test_ratio_below_the_baseline_within_the_margin_holds() -> None:
     assert verdict(one(low, low, low), one(2.0, 2.1, 2.4)) == "held"
 
 
-def test_ratio_partly_below_is_too_noisy_and_fails_nothing() -> None:
-    judgements = judged(one(1.2, 1.4, 1.9), baseline(one(2.0, 2.1, 2.4)))
+def test_ratio_partly_as_good_as_before_is_too_noisy_and_fails_nothing() -> None:
+    judgements = judged(one(1.1, 1.2, 2.2), baseline(one(2.0, 2.1, 2.4)))
 
     assert [judgement.verdict for judgement in judgements] == ["too noisy"]
+    assert passes(judgements)
+
+
+@pytest.mark.parametrize(
+    ("value", "outcome"), [(50.0, "held"), (120.0, "held"), (130.0, "regressed")]
+)
+def test_count_is_held_to_that_of_the_baseline(value: float, outcome: str) -> None:
+    assert verdict(counted(value), counted(90.0), counted(100.0)) == outcome
+
+
+def test_count_of_a_busy_machine_is_held_as_well() -> None:
+    now = counted(200.0)
+    assert verdict(now, counted(100.0), disturbed=("wire_bytes",)) == "regressed"
+
+
+def test_peer_that_the_baseline_lacks_is_said_and_fails_nothing() -> None:
+    judgements = judged(one(0.1, 0.1, 0.1), baseline(counted(1.0)))
+
+    assert [judgement.verdict for judgement in judgements] == ["not measured", "new"]
+    assert "against Tornado + SDK: 0.10x; the baseline has none" in in_words(judgements)
     assert passes(judgements)
 
 
@@ -152,6 +219,7 @@ def test_spread_of_the_runs_of_a_baseline_is_all_of_theirs() -> None:
 
     assert ratio.times == Spread(low=1.5, median=2.0, high=2.4, repeats=6)
     assert verdict(one(1.3, 1.3, 1.35), *runs) == "held"
+    assert verdict(one(1.3, 1.3, 1.35), runs[0]) == "regressed"
 
 
 def test_what_one_run_lacked_is_not_in_the_baseline() -> None:
@@ -173,9 +241,9 @@ def test_run_that_measured_nothing_of_the_baseline_fails() -> None:
 
 @pytest.mark.parametrize("factor", [0.5, 2.0])
 def test_only_a_fall_fails(factor: float) -> None:
-    judgements = judged(scaled(RATIOS, factor), baseline(RATIOS))
+    timed = [ratio for ratio in RATIOS if ratio.axis not in COUNTED]
+    judgements = judged(scaled(timed, factor), baseline(timed))
 
-    # The one of a single repeat is no spread to judge by.
     fallen = [j for j in judgements if j.verdict == "regressed"]
     assert len(fallen) == (4 if factor < 1 else 0)
     assert passes(judgements) == (factor > 1)

@@ -205,6 +205,17 @@ def test_amended_record_has_the_new_groups_and_keeps_the_others(
     assert both.versions == {"Python": "3.11.9", "tornado": "7"}
 
 
+def test_group_that_failed_takes_the_place_of_none_that_did_not(
+    record: Record,
+) -> None:
+    good = replace(record, groups=[one for one in record.groups if not one.failure])
+    failed = [replace(one, failure="it fell") for one in good.groups]
+    bad = replace(good, groups=failed)
+
+    assert amended(good, bad) == good
+    assert amended(bad, good) == good
+
+
 def test_distributions_are_thinned_and_other_details_kept() -> None:
     samples = [float(number) for number in range(5_000)]
     one = Measurement(
