@@ -41,7 +41,7 @@ help:
 	@echo 'make lab        open notebooks/quickstart.ipynb in JupyterLab (PORT=, LAB_ARGS=)'
 	@echo 'make dev        install the package and what its developers need'
 	@echo 'make setup      install that, a browser, npm packages and a small model'
-	@echo 'make test       run every test (PARTS="core integration faults browser notebooks frontend")'
+	@echo 'make test       run every test (PARTS="core integration faults browser notebooks frontend speed")'
 	@echo 'make browser    run the browser tests'
 	@echo 'make local-model  talk to a small language model on this machine'
 	@echo 'make docs       check that the documentation is complete and its snippets run'
@@ -150,14 +150,17 @@ soak: $(STAMPS)/test $(VENV)/browser-path
 shots: $(STAMPS)/test $(VENV)/browser-path
 	$(PY) -m scripts.make_shots $(SHOTS)
 
-# Everything, side by side, on a machine that does nothing else; half an hour or more.
-# Writes benchmarks/results/benchmarks.json, docs/reference/benchmarks.md and its plots.
+# Everything, side by side, on a machine that does nothing else; 35 minutes. Writes
+# benchmarks/results/benchmarks.json, docs/reference/benchmarks.md and its plots. What it
+# has measured is kept as it goes on: BENCH_ARGS=--resume goes on with it, and
+# BENCH_ARGS=--publish puts into the docs how far it had come.
 bench: $(STAMPS)/test $(VENV)/browser-path | $(STAMPS)/node
 	$(PY) -m benchmarks $(BENCH_ARGS)
 	@test -n "$(BENCH_ARGS)" || $(PY) -m benchmarks.token_profile --keep
 
-# The most telling part in less than three minutes; fails where ratios to the peers
-# have regressed beyond the noise of benchmarks/results/baseline.json.
+# The most telling part in less than three minutes, with peers in Python only; fails where
+# it is worse than benchmarks/results/baseline.json beyond its noise. BENCH_ARGS="--baseline
+# 3" writes that, on a quiet machine.
 bench-quick: $(STAMPS)/test
 	$(PY) -m benchmarks --quick $(BENCH_ARGS)
 

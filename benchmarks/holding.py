@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -42,7 +43,7 @@ QUICK_AXES = (
 QUICK_PEERS = ("Tornado + SDK",)
 """Written in Python: there is nothing to install or to build."""
 QUICK_BUDGET_S = 170.0
-FIRST_LOOK_S = 130.0
+FIRST_LOOK_S = 140.0
 SECOND_LOOK_S = 30.0
 """What has regressed is measured a second time if there are so many left of it."""
 
@@ -57,30 +58,27 @@ def run_quick(
         say: Tells it.
         keep: Gets the record of the first look.
     """
-    latest = time.monotonic() + QUICK_BUDGET_S
+    began = time.monotonic()
     say(_left_out(choice))
     record = asyncio.run(measure(replace(choice, budget_s=FIRST_LOOK_S)))
     say(f"{summary(record.groups)}\n\n{score(record.groups)}")
     keep(record)
+    say("\n".join(failures([record])))
     if not BASELINE.exists():
         say("There is no baseline: write one with --baseline 3, on a quiet machine.")
         return False
-    say("\n".join(failures([record])))
     if all(group.failure == OUT_OF_TIME for group in record.groups):
         say("The machine is too slow, or too busy, to judge anything in this time.")
         return True
     judgements = _judge(record)
     fallen = {one.axis for one in judgements if one.verdict == "regressed"}
-    left_s = latest - time.monotonic()
+    left_s = began + QUICK_BUDGET_S - time.monotonic()
     if fallen and left_s >= SECOND_LOOK_S:
         say(f"{in_words(judgements)}\n\nA second look at what has regressed.")
         again = asyncio.run(measure(_with_axes(choice, fallen, left_s)))
         judgements = _recovered(judgements, _judge(again))
-    say(in_words(judgements))
-    if passes(judgements):
-        return True
-    say("Worse than the baseline beyond its noise, or nothing of it was measured.")
-    return False
+    say(f"{in_words(judgements)}\n{_closing(judgements, time.monotonic() - began)}")
+    return passes(judgements)
 
 
 def save_baseline(choice: Choice, runs: int, say: Callable[[str], None]) -> bool:
@@ -108,6 +106,13 @@ def failures(records: Sequence[Record]) -> list[str]:
         for group in record.groups
         if group.failure
     ]
+
+
+def _closing(judgements: Sequence[Judgement], seconds: float) -> str:
+    """Return how many of each verdict there are, as runners of tests close."""
+    counts = Counter(one.verdict for one in judgements)
+    verdicts = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+    return f"=== {verdicts} in {seconds:.0f}s ==="
 
 
 def _left_out(choice: Choice) -> str:

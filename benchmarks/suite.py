@@ -91,7 +91,7 @@ async def measured(
     progress = Progress([name for name, _ in chosen], rig.repeats)
     groups: list[Group] = []
     for name, module in chosen:
-        _say(progress.begins(name) if deadline is None else f"{name} …")
+        _say(f"{name} …" if quick else progress.begins(name))
         latest = time.monotonic() + longest_s(name, rig.repeats)
         until = latest if deadline is None else min(latest, deadline)
         group = await _group(
@@ -101,7 +101,8 @@ async def measured(
             group = replace(group, failure=TOO_LONG)
         groups.append(group)
         keep(group)
-        _say(progress.ended(name, group.seconds, group.failure or "done"))
+        ended = progress.ended(name, group.seconds, group.failure or "done")
+        _say(ended.partition(";")[0] if quick else ended)
     return groups
 
 

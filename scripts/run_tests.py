@@ -3,9 +3,9 @@
 Usage: ``python scripts/run_tests.py [--coverage] [PART ...]``, from the root of the
 repository; without parts it runs them all. pytest-playwright and pytest-jupyter each
 bring an event loop and cannot share a process, and notebooks have a runner of their
-own. Every part runs, also after a failed one. The exit code is 0 when every part
-that has a folder passed. A folder without tests is a failure: nothing would tell
-otherwise that its tests are gone.
+own; so has the quick run of the benchmarks, which comes last. Every part runs, also
+after a failed one. The exit code is 0 when every part that has a folder passed. A
+folder without tests is a failure: nothing would tell otherwise that its tests are gone.
 """
 
 from __future__ import annotations
@@ -44,14 +44,17 @@ class Part:
     Attributes:
         folders: Where they are. Those that do not exist are left out.
         pattern: What a file with tests is called.
-        options: Options of pytest; ``None`` for the front end's tests.
         timeout_s: Seconds after which the process and its children are killed.
+        options: Options of pytest.
+        program: Arguments of Python that run the tests without pytest; empty: pytest
+            does.
     """
 
     folders: tuple[str, ...]
     pattern: str
-    options: tuple[str, ...] | None
     timeout_s: float
+    options: tuple[str, ...] = ()
+    program: tuple[str, ...] = ()
 
     def present(self) -> list[str]:
         """Return the folders that exist."""
@@ -67,8 +70,8 @@ class Part:
 
     def command(self, *, coverage: bool) -> list[str]:
         """Return the command that runs the tests of the folders that exist."""
-        if self.options is None:
-            return [sys.executable, "hatch_build.py", "run", "test"]
+        if self.program:
+            return [sys.executable, *self.program]
         colour = "yes" if sys.stdout.isatty() else "no"
         measuring = MEASURING if coverage else ()
         return [
@@ -124,8 +127,14 @@ PARTS = {
     "frontend": Part(
         folders=("frontend/tests",),
         pattern="*.test.ts",
-        options=None,
+        program=("hatch_build.py", "run", "test"),
         timeout_s=1_200,
+    ),
+    "speed": Part(
+        folders=("benchmarks/axes",),
+        pattern="*.py",
+        program=("-m", "benchmarks", "--quick"),
+        timeout_s=240,
     ),
 }
 

@@ -29,7 +29,7 @@ QUICK_TOKENS = (1_000, 3_000)
 STRETCH = 2_000
 """Tokens over which CPU time is taken, before a point; at most a half of the first."""
 HISTORY = 500
-QUICK_HISTORY = 100
+QUICK_HISTORY = 60
 VIEWERS = 10
 FLAT = 1.1
 GOAL = 1.05
@@ -68,7 +68,7 @@ AXES = (
     Axis(
         name="growth_with_history",
         title="steps for a token after 500 messages, by those after none",
-        quick_title="steps for a token after 100 messages, by those after none",
+        quick_title="steps for a token after 60 messages, by those after none",
         unit="times",
         ahead=FLAT,
         moonshot=GOAL,
@@ -88,7 +88,7 @@ async def measure(rig: Rig, *, quick: bool) -> list[Measurement]:
 
     Args:
         rig: Has the contenders; the server is one of its own, which counts.
-        quick: 3,000 tokens and 100 messages of history.
+        quick: 3,000 tokens and 60 messages of history.
     """
     if OURS not in {contender.name for contender in rig.contenders}:
         return []

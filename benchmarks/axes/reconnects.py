@@ -45,6 +45,7 @@ __all__ = ["AXES", "measure"]
 BACK = Axis(
     name="reconnect_all",
     title="5,000 clients back after a restart",
+    quick_title="500 clients back after a restart",
     unit="s",
     ahead=10.0,
 )

@@ -32,9 +32,7 @@ def part(**files: str) -> Part:
         file = Path("first", f"{name}.py")
         file.parent.mkdir(exist_ok=True)
         file.write_text(content, encoding="utf-8")
-    return Part(
-        folders=("first", "second"), pattern="test_*.py", options=(), timeout_s=30
-    )
+    return Part(folders=("first", "second"), pattern="test_*.py", timeout_s=30)
 
 
 def test_part_that_passes_reports_its_closing_line() -> None:
@@ -75,9 +73,7 @@ def test_part_whose_files_hold_no_test_fails() -> None:
 
 def test_part_that_hangs_is_killed() -> None:
     whole = part(test_one=HANGS)
-    impatient = Part(
-        folders=whole.folders, pattern=whole.pattern, options=(), timeout_s=2
-    )
+    impatient = Part(folders=whole.folders, pattern=whole.pattern, timeout_s=2)
 
     outcome = run(impatient)
 
@@ -97,7 +93,7 @@ def test_each_file_with_tests_is_run_by_one_part() -> None:
         file: [] for file in (ROOT / "tests").rglob("test_*.py")
     }
     for name, whole in PARTS.items():
-        ignored = [option.removeprefix("--ignore=") for option in whole.options or ()]
+        ignored = [option.removeprefix("--ignore=") for option in whole.options]
         for file, parts in owners.items():
             path = file.relative_to(ROOT)
             parts += [
@@ -109,3 +105,26 @@ def test_each_file_with_tests_is_run_by_one_part() -> None:
 
     assert len(owners) > 50
     assert {file: parts for file, parts in owners.items() if len(parts) != 1} == {}
+
+
+def test_part_with_a_program_of_its_own_runs_it_and_reports_its_closing_line() -> None:
+    whole = part(test_one=PASSES)
+    said = "=== 3 held, 1 too noisy in 2s ==="
+    program = Part(
+        folders=whole.folders,
+        pattern=whole.pattern,
+        program=("-c", f"print('so far'); print({said!r}); raise SystemExit(1)"),
+        timeout_s=30,
+    )
+
+    outcome = run(program)
+
+    assert outcome.passed is False
+    assert outcome.lines == (said,)
+
+
+def test_quick_run_of_the_benchmarks_is_the_last_part_and_has_four_minutes() -> None:
+    name = list(PARTS)[-1]
+
+    assert (name, PARTS[name].timeout_s) == ("speed", 240)
+    assert PARTS[name].command(coverage=True)[1:] == ["-m", "benchmarks", "--quick"]
