@@ -15,6 +15,7 @@ from streamchat_nb.agent.aws_event_stream import AWS_EVENT_STREAM, server_sent
 from streamchat_nb.agent.direct_transport import DirectTransport, direct_body
 from streamchat_nb.agent.endpoint import client_secrets
 from streamchat_nb.agent.model_errors import model_error, response_request_id
+from streamchat_nb.agent.repeating_client import RepeatingClient, post_message
 from streamchat_nb.agent.request_trace import note_request
 from streamchat_nb.agent.short_cut import ShortCut
 from streamchat_nb.agent.wait_limit import WaitLimit
@@ -115,16 +116,13 @@ class AnthropicConnection:
             )
             return answer.http_response
         # The SDK would look at each part of a long history, which takes milliseconds.
-        response = await self._client.post(
-            "/v1/messages",
-            content=msgspec.json.encode(parameters),
-            cast_to=httpx2.Response,
-            stream=True,
-            stream_cls=anthropic.AsyncStream[Any],
-        )
-        raw = cast("httpx2.Response", response)
-        stack.push_async_callback(raw.aclose)
-        return raw
+        body = msgspec.json.encode(parameters)
+        if isinstance(self._client, RepeatingClient):
+            response = await self._client.post_message(body)
+        else:
+            response = await post_message(self._client, body)
+        stack.push_async_callback(response.aclose)
+        return response
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -221,8 +219,11 @@ def _make_client(
             follow_redirects=False,
             event_hooks=hooks,
         )
+    stays = endpoint.api_key or endpoint.auth_token
+    # Without a credential that stays, the SDK looks for a provider of them: only it.
+    make = RepeatingClient if stays else anthropic.AsyncAnthropic
     try:
-        return anthropic.AsyncAnthropic(
+        return make(
             api_key=endpoint.api_key,
             auth_token=endpoint.auth_token,
             base_url=endpoint.base_url,

@@ -98,8 +98,6 @@ class Exchange:
         source: Who answers.
         secrets: Credentials in use.
         method: Of HTTP.
-        url: Where to; see ``TracedRequest``.
-        headers: By name; see ``TracedRequest``.
         content: The body as it went out; whoever keeps it otherwise empties it.
         content_bytes: Its size.
         status: Of the response.
@@ -117,8 +115,6 @@ class Exchange:
         self.source: RequestSource = source
         self.secrets = tuple(secrets)
         self.method = ""
-        self.url = ""
-        self.headers: dict[str, str] = {}
         self.content = b""
         self.content_bytes = 0
         self.status: int | None = None
@@ -130,6 +126,9 @@ class Exchange:
         self.ended_ms: int | None = None
         self._recorder = _recorder.get()
         self._is_known = False
+        self._request: httpx2.Request | None = None
+        self._url = ""
+        self._headers: dict[str, str] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -143,6 +142,18 @@ class Exchange:
         self.end(error)
         return False
 
+    @property
+    def url(self) -> str:
+        """Where to; see ``TracedRequest``."""
+        self._look()
+        return self._url
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """By name; see ``TracedRequest``."""
+        self._look()
+        return self._headers
+
     def listen(self) -> _Listening:
         """Return a context in which ``note_request`` notes the request of this."""
         return _Listening(self)
@@ -152,8 +163,7 @@ class Exchange:
         if self._is_known or self._recorder is None:
             return
         self.method = request.method
-        self.url = _public_url(str(request.url))
-        self.headers = _public_headers(request.headers.multi_items())
+        self._request = request
         # A body that is a stream has not been read, and is left alone.
         with contextlib.suppress(RuntimeError):
             self.content = request.content
@@ -181,10 +191,18 @@ class Exchange:
         if self.ended_ms is not None:
             return
         self.ended_ms = _now_ms()
+        self._look()
         if isinstance(error, StreamchatError):
             self.error = error_body(error)
         if self._recorder is not None and self._is_known:
             self._recorder.ended(self)
+
+    def _look(self) -> None:
+        """See where a request went: not before it did, which would hold it up."""
+        request, self._request = self._request, None
+        if request is not None:
+            self._url = _public_url(str(request.url))
+            self._headers = _public_headers(request.headers.multi_items())
 
     def _begin(self) -> None:
         self.content_bytes = len(self.content)
