@@ -29,6 +29,7 @@ _NOT_IN_IDS = re.compile(r"[^A-Za-z0-9_-]")
 _Message = dict[str, Any]
 _Block = dict[str, Any]
 _THINKING = frozenset({"thinking", "redacted_thinking"})
+_FIELDS = ("role", "content")
 _USER_BLOCKS = frozenset({"text", "image", "document", "tool_result"})
 
 
@@ -45,6 +46,32 @@ def repair(history: list[_Message]) -> list[_Message]:
         history: Messages with a ``role`` and a ``content``, text or blocks; not
             changed.
     """
+    return list(history) if _is_plain(history) else _repaired(history)
+
+
+def _is_plain(history: list[_Message]) -> bool:
+    """Say whether all is right as it is: nothing but words, by turns."""
+    last = "assistant"
+    for message in history:
+        last = "user" if last == "assistant" else "assistant"
+        if message.get("role") != last or not _has_words_only(message):
+            return False
+    return last == "user"
+
+
+def _has_words_only(message: _Message) -> bool:
+    content = message.get("content")
+    if not content or not isinstance(content, list) or len(message) != len(_FIELDS):
+        return False
+    for block in cast("list[_Block]", content):
+        if block.get("type") != "text" or "tool_use_id" in block:
+            return False
+        if not str(block.get("text", "")).strip():
+            return False
+    return True
+
+
+def _repaired(history: list[_Message]) -> list[_Message]:
     merged = _merged(
         [
             {"role": message["role"], "content": _kept(message)}

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from streamchat_nb.agent.closing import open_ends
 from streamchat_nb.agent.history import history_of
+from streamchat_nb.agent.repair import _repaired as repaired_step_by_step
 from streamchat_nb.agent.repair import repair, trim
 from streamchat_nb.conversation.state import ConversationState, Fold
 from streamchat_nb.protocol import events as e
@@ -110,6 +111,21 @@ def test_repair_makes_any_history_valid_and_a_repaired_one_stays(
     check(repaired)
     assert roles_alternate(repaired)
     assert repair(repaired) == repaired
+
+
+@settings(max_examples=300)
+@given(
+    st.lists(st.lists(st.builds(text, texts), max_size=2), max_size=6),
+    st.just([]) | histories,
+)
+def test_repair_of_words_is_the_same_at_once_and_step_by_step(
+    said: list[list[dict[str, Any]]], rest: list[dict[str, Any]]
+) -> None:
+    by_turns = [
+        message(("user", "assistant")[n % 2], content) for n, content in enumerate(said)
+    ]
+    history = [*by_turns, *rest]
+    assert repair(history) == repaired_step_by_step(history)
 
 
 @settings(max_examples=300)
