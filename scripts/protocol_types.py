@@ -244,4 +244,10 @@ def spell_scalar(type_: types.Type, dialect: Dialect) -> str:
             return "string"
 
 
-ALIASES: tuple[Alias, ...] = tuple(a for module in MODULES for a in aliases(module))
+ALIASES: tuple[Alias, ...] = tuple(
+    alias
+    for module in MODULES
+    for alias in aliases(module)
+    if alias.members != ("string",)
+)
+"""The names of unions and of sets of literals."""

@@ -227,7 +227,10 @@ def _whole_frames(data: bytes) -> tuple[list[tuple[int, bytes]], int]:
 
 
 class StreamchatDialect(WebSocketDialect):
-    """``streamchat.v1``: a token and a conversation by HTTP, the rest by WebSocket."""
+    """``streamchat.v1``: a token and a conversation by HTTP, the rest by WebSocket.
+
+    With short deltas, as the product's own clients ask for them.
+    """
 
     subprotocol = "streamchat.v1"
 
@@ -252,13 +255,18 @@ class StreamchatDialect(WebSocketDialect):
 
     @override
     def hear(self, message: bytes) -> Heard:
-        if message.startswith(b'{"type":"block.delta"'):
+        if message.startswith((b'"', b'{"type":"block.delta"')):
             return Heard.TOKENS
         kind = message[9:].partition(b'"')[0]
         match kind:
             case b"hello":
                 client = {"id": f"bench-{self._seat.number}", "kind": "tool"}
-                self._command("authenticate", token=self._seat.token, client=client)
+                self._command(
+                    "authenticate",
+                    token=self._seat.token,
+                    client=client,
+                    features=["short_deltas"],
+                )
             case b"authenticated":
                 if self._seat.conversation is None:
                     return Heard.READY

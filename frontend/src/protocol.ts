@@ -518,12 +518,18 @@ export interface ClientDescription {
   readonly kind?: ClientKind;
 }
 
-/** The first frame, within the server's deadline; later ones refresh the token. */
+/**
+ * The first frame, within the server's deadline; later ones refresh the token.
+ *
+ * `features`: what of the server's, as told in `hello`, this client understands,
+ * for as long as the connection lasts; others are ignored.
+ */
 export interface Authenticate {
   readonly type: "authenticate";
   readonly id: CommandId;
   readonly token: string;
   readonly client?: ClientDescription | null;
+  readonly features?: readonly string[];
 }
 
 /** Deliver a conversation from a cursor; `since` absent: a snapshot first. */
@@ -813,7 +819,12 @@ export interface AuthenticationTerms {
   readonly deadline_ms: number;
 }
 
-/** The first frame of every connection. */
+/**
+ * The first frame of every connection.
+ *
+ * `features` are what this server can beyond the first version, if a client wants
+ * it: `short_deltas`.
+ */
 export interface Hello {
   readonly type: "hello";
   readonly protocol: string;
@@ -1018,6 +1029,18 @@ export interface Presence {
   readonly participants: readonly Participant[];
   readonly count: number;
 }
+
+/**
+ * The `delta` of a `block.delta` that follows one in the frame before.
+ *
+ * Sent over a WebSocket to a client whose `authenticate` names `short_deltas` among
+ * its features, in place of the whole event: a JSON string, not an object. All else
+ * is as in the `block.delta` before it (whole, or made of such a string), but that
+ * `seq` is one higher and `prev` is the `seq` of that. Its `ts` is not sent: it is
+ * of the same second. What follows another kind of frame, or has another `seq`, is
+ * sent whole.
+ */
+export type ShortDelta = string;
 
 /** What is said to clients of what they lend. */
 export type LentFrame = CallTool | CancelTool | RunAgent | CancelAgent;

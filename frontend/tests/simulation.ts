@@ -105,7 +105,7 @@ export class Simulation {
 
   // what a server says
 
-  frame(value: object, id = this.last("open_socket").id): this {
+  frame(value: object | string, id = this.last("open_socket").id): this {
     return this.input({ type: "socket_frame", id, data: JSON.stringify(value) });
   }
 

@@ -24,7 +24,7 @@ from streamchat_nb.errors import (
     TooLarge,
 )
 from streamchat_nb.protocol.close_codes import CLOSE_CODES, CloseCode
-from streamchat_nb.protocol.codec import decode_frame, encode
+from streamchat_nb.protocol.codec import encode
 from streamchat_nb.protocol.commands import (
     Authenticate,
     Command,
@@ -50,6 +50,7 @@ from streamchat_nb.protocol.frames import (
     TokenExpiring,
 )
 from streamchat_nb.protocol.limits import Limits
+from streamchat_nb.protocol.short_deltas import SHORT_DELTAS, FrameReader
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -193,7 +194,12 @@ class SocketSession:
         description = self._host.description
         try:
             await self._command(
-                Authenticate(id=self._host.next_id(), token=token, client=description)
+                Authenticate(
+                    id=self._host.next_id(),
+                    token=token,
+                    client=description,
+                    features=[SHORT_DELTAS],
+                )
             )
         except AuthenticationError:
             raise TransportBlocked(
@@ -298,13 +304,14 @@ class SocketSession:
 
     async def _read(self, socket: WebSocketClientConnection) -> None:
         loop = asyncio.get_running_loop()
+        frames = FrameReader()
         while (data := await socket.read_message()) is not None:
             self._heard_at = loop.time()
             if self.ended.done():
                 continue  # until the close is answered
             try:
                 self._take(
-                    decode_frame(data.encode() if isinstance(data, str) else data)
+                    frames.read(data.encode() if isinstance(data, str) else data)
                 )
             except BadFrame as error:
                 self._end(error)

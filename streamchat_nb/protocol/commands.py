@@ -79,11 +79,16 @@ class CommandBase(
 
 
 class Authenticate(CommandBase, frozen=True, kw_only=True, tag="authenticate"):
-    """The first frame, within the server's deadline; later ones refresh the token."""
+    """The first frame, within the server's deadline; later ones refresh the token.
+
+    ``features``: what of the server's, as told in ``hello``, this client understands,
+    for as long as the connection lasts; others are ignored.
+    """
 
     id: CommandId
     token: str
     client: ClientDescription | None = None
+    features: list[str] = []
 
 
 class Subscribe(CommandBase, frozen=True, kw_only=True, tag="subscribe"):

@@ -52,9 +52,11 @@ from streamchat_nb.protocol.frames import (
     TokenExpiring,
 )
 from streamchat_nb.protocol.limits import Limits
+from streamchat_nb.protocol.short_deltas import SHORT_DELTAS
 
 __all__ = [
     "EXPIRED_GRACE_S",
+    "FEATURES",
     "FRAMES_PER_CALL",
     "HEARTBEAT_MS",
     "PROTOCOL",
@@ -71,6 +73,8 @@ __all__ = [
 ]
 
 PROTOCOL = "streamchat.v1"
+FEATURES = (SHORT_DELTAS,)
+"""What a server can do for clients that name it in ``authenticate``."""
 HEARTBEAT_MS = 20_000
 FRAMES_PER_CALL = 2
 """What each ``tool.call`` asks for (``tool.accept`` and ``tool.result``), and likewise
@@ -111,6 +115,7 @@ class VerifyToken:
     re: CommandId
     token: str
     client: ClientDescription | None
+    features: frozenset[str] = frozenset()
 
 
 Performed = (
@@ -417,7 +422,14 @@ class ConnectionMachine:
             )
         if self.state is ConnectionState.AWAITING:
             self.state = ConnectionState.VERIFYING
-        return [VerifyToken(command.id, command.token, command.client)]
+        return [
+            VerifyToken(
+                re=command.id,
+                token=command.token,
+                client=command.client,
+                features=frozenset(command.features),
+            )
+        ]
 
     def _take_command(self, command: Performed) -> list[Output]:
         match self.state:

@@ -30,6 +30,7 @@ __all__ = [
     "Pong",
     "Presence",
     "RunAgent",
+    "ShortDelta",
     "Snapshot",
     "Subscribed",
     "TokenExpiring",
@@ -52,7 +53,11 @@ class AuthenticationTerms(Struct, frozen=True, kw_only=True):
 
 
 class Hello(FrameBase, frozen=True, kw_only=True, tag="hello"):
-    """The first frame of every connection."""
+    """The first frame of every connection.
+
+    ``features`` are what this server can beyond the first version, if a client wants
+    it: ``short_deltas``.
+    """
 
     protocol: str
     connection: str
@@ -258,6 +263,16 @@ class Presence(FrameBase, frozen=True, kw_only=True, tag="presence"):
     participants: list[Participant]
     count: int
 
+
+ShortDelta = str
+"""The ``delta`` of a ``block.delta`` that follows one in the frame before.
+
+Sent over a WebSocket to a client whose ``authenticate`` names ``short_deltas`` among
+its features, in place of the whole event: a JSON string, not an object. All else is as
+in the ``block.delta`` before it (whole, or made of such a string), but that ``seq`` is
+one higher and ``prev`` is the ``seq`` of that. Its ``ts`` is not sent: it is of the
+same second. What follows another kind of frame, or has another ``seq``, is sent whole.
+"""
 
 LentFrame = CallTool | CancelTool | RunAgent | CancelAgent
 """What is said to clients of what they lend."""

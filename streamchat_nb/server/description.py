@@ -13,7 +13,7 @@ from streamchat_nb.protocol.checks import Check
 from streamchat_nb.protocol.commands import Command
 from streamchat_nb.protocol.content import ErrorBody
 from streamchat_nb.protocol.events import Event
-from streamchat_nb.protocol.frames import Frame
+from streamchat_nb.protocol.frames import Frame, ShortDelta
 from streamchat_nb.protocol.trace import TurnTrace
 from streamchat_nb.server.agui_description import agui_operation
 from streamchat_nb.server.answers import (
@@ -83,10 +83,10 @@ def _header(name: str, description: str, schema: dict[str, Any]) -> dict[str, An
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema (2020-12) of events, commands, frames and state."""
     schemas, components = msgspec.json.schema_components(
-        [Event, Command, Frame, ConversationState],
+        [Event, Command, Frame, ShortDelta, ConversationState],
         ref_template="#/$defs/{name}",
     )
-    names = ("Event", "Command", "Frame", "State")
+    names = ("Event", "Command", "Frame", "ShortDelta", "State")
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "streamchat.v1",

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from tornado.iostream import StreamClosedError
 
+from streamchat_nb.protocol.short_deltas import is_delta, shortened
+
 if TYPE_CHECKING:
     from tornado.iostream import IOStream
     from tornado.websocket import WebSocketHandler
@@ -25,9 +27,24 @@ TWO_BYTES_LENGTH = 0xFFFF
 EIGHT_BYTES = 127
 
 
-def text_frame(data: bytes) -> bytes:
-    """Return a server's WebSocket frame: whole, not masked, not compressed."""
-    return _shared_frame(data) if len(data) <= SHARED_BYTES else _frame(data)
+def text_frame(data: bytes, before: bytes = b"") -> tuple[bytes, bytes]:
+    """Return a server's WebSocket frame: whole, not masked, not compressed.
+
+    Args:
+        data: A frame or an event.
+        before: A delta that a short delta may go on with, if there is one.
+
+    Returns:
+        The frame, and ``before`` of the next one.
+    """
+    if len(data) > SHARED_BYTES:
+        return _frame(data), b""
+    return _shared_frame(data, before)
+
+
+def _make_frame(data: bytes, before: bytes) -> tuple[bytes, bytes]:
+    short = shortened(before, data) if before else None
+    return _frame(short or data), data if is_delta(data) else b""
 
 
 def _frame(data: bytes) -> bytes:
@@ -41,7 +58,7 @@ def _frame(data: bytes) -> bytes:
     return head + data
 
 
-_shared_frame = lru_cache(SHARED_FRAMES)(_frame)
+_shared_frame = lru_cache(SHARED_FRAMES)(_make_frame)
 
 
 class SocketOutlet:
@@ -52,10 +69,15 @@ class SocketOutlet:
 
     Args:
         handler: The WebSocket, without compression.
+
+    Attributes:
+        is_short: Whether the peer understands short deltas.
     """
 
     def __init__(self, handler: WebSocketHandler) -> None:
+        self.is_short = False
         self._handler = handler
+        self._before = b""
         self._written: asyncio.Future[None] | None = None
 
     @property
@@ -74,7 +96,8 @@ class SocketOutlet:
         stream = None if connection is None else connection.stream
         if connection is None or stream is None or connection.is_closing():
             raise ConnectionResetError
-        frame = text_frame(data)
+        frame, before = text_frame(data, self._before)
+        self._before = before if self.is_short else b""
         sent = 0
         if not stream.writing():
             try:

@@ -37,6 +37,7 @@ from streamchat_nb.protocol.commands import (
     Unsubscribe,
 )
 from streamchat_nb.protocol.connection import (
+    FEATURES,
     PROTOCOL,
     CloseSocket,
     ConnectionMachine,
@@ -49,6 +50,7 @@ from streamchat_nb.protocol.connection import (
 )
 from streamchat_nb.protocol.events import ToolApprovalResolved
 from streamchat_nb.protocol.frames import Ack, CallTool, GoingAway, Pong, RunAgent
+from streamchat_nb.protocol.short_deltas import SHORT_DELTAS
 from streamchat_nb.server.base import RESOURCE, Runtime, allowed_methods
 from streamchat_nb.server.connections import bound_send_buffer
 from streamchat_nb.server.delivery import Delivery
@@ -206,7 +208,7 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
             server=f"streamchat_nb/{__version__}",
             limits=settings.limits,
             authenticate_timeout_s=settings.authenticate_timeout_s,
-            features=[],
+            features=list(FEATURES),
             now=loop.time(),
         )
         self._connections.add_socket(self, user=self.principal.id, address=self.address)
@@ -322,6 +324,7 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
             error = Forbidden("The token belongs to another user.")
             return machine.rejected(request.re, error)
         self._connections.authenticated(self)
+        self._outlet.is_short |= SHORT_DELTAS in request.features
         return machine.authenticated(
             request.re,
             identity=Identity(

@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, Literal
 
 from typing_extensions import override
 
-from streamchat_nb.protocol.codec import decode_event, decode_frame
+from streamchat_nb.protocol.codec import decode_event
 from streamchat_nb.protocol.commands import Cursor
 from streamchat_nb.protocol.events import EventBase, UnknownEvent
 from streamchat_nb.protocol.frames import Ack, ErrorFrame, Snapshot, Subscribed
+from streamchat_nb.protocol.short_deltas import FrameReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -80,6 +81,7 @@ class SeatConnection:
         default_factory=list["Frame | Event | UnknownEvent"]
     )
     _log: str = ""
+    _frames: FrameReader = field(default_factory=FrameReader, repr=False)
 
     def __post_init__(self) -> None:
         self.cursor = self.since
@@ -90,7 +92,7 @@ class SeatConnection:
         Raises:
             BadFrame: It is not of the protocol.
         """
-        received = decode_frame(data)
+        received = self._frames.read(data)
         self.received.append(received)
         match received:
             case Subscribed(mode="replay"):

@@ -20,6 +20,7 @@ from typing_extensions import override
 from streamchat_nb.protocol.codec import decode_frame
 from streamchat_nb.protocol.commands import Cursor
 from streamchat_nb.protocol.frames import Authenticated, ErrorFrame
+from streamchat_nb.protocol.short_deltas import SHORT_DELTAS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -170,8 +171,13 @@ class Line:
         self._writer.write(bytes([kind]) + sizes + bytes(4) + payload)
 
 
-async def open_socket(address: Address, token: str) -> Line:
+async def open_socket(address: Address, token: str, *features: str) -> Line:
     """Open a WebSocket and authenticate.
+
+    Args:
+        address: The server.
+        token: A chat token.
+        features: What the client says that it understands.
 
     Raises:
         AuthenticationRefused: The token is not one of this server's.
@@ -183,7 +189,7 @@ async def open_socket(address: Address, token: str) -> Line:
     )
     line = await Line.opened(address.port, request, status=101)
     try:
-        line.say(type="authenticate", id=0, token=token)
+        line.say(type="authenticate", id=0, token=token, features=features)
         await _authenticated(line)
     except BaseException:
         line.close()
@@ -330,7 +336,7 @@ class SocketFollower(RawFollower):
         if not self.token:
             self.token = await chat_token(self.address)
         try:
-            return await open_socket(self.address, self.token)
+            return await open_socket(self.address, self.token, SHORT_DELTAS)
         except AuthenticationRefused:
             self.token = ""
             raise

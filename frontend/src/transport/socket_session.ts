@@ -21,8 +21,9 @@ import {
   type Hello,
   type Limits,
 } from "../protocol";
+import { FEATURES, FrameReader } from "./frame_reader";
 import type { Reading } from "./log_reader";
-import { failureOf, parseObject, type Session, type SessionHost } from "./session";
+import { failureOf, type Session, type SessionHost } from "./session";
 import type { Failure, Input, RequestFailure } from "./values";
 
 const HELLO_TIMEOUT_MS = 5_000;
@@ -70,6 +71,7 @@ export class SocketSession implements Session {
   readonly transport: "websocket" | "relay";
   readonly id: number;
   readonly #host: SocketHost;
+  readonly #frames = new FrameReader();
   #phase: Phase = "opening";
   #token: string | null = null;
   #tokenFailure: RequestFailure | null = null;
@@ -237,7 +239,7 @@ export class SocketSession implements Session {
       return;
     }
     this.#heardAt = now;
-    const frame = parseObject(data);
+    const frame = this.#frames.read(data);
     if (frame !== null) {
       this.#dispatch(frame, now);
     }
@@ -325,7 +327,10 @@ export class SocketSession implements Session {
     }
     const id = this.#expect({ kind: "authenticate", by: now + ANSWER_TIMEOUT_MS });
     const { client } = this.#host;
-    this.#transmit({ type: "authenticate", id, token: this.#token, client });
+    this.#transmit({
+      ...{ type: "authenticate", id, token: this.#token, client },
+      features: FEATURES,
+    });
     this.#token = null;
     if (this.#phase === "greeted") {
       this.#phase = "authenticating";

@@ -44,6 +44,7 @@ describe("opening a WebSocket", () => {
           id: 1,
           token: "jwt",
           client: { id: "b_1", name: "Notebook cell", kind: "widget" },
+          features: ["short_deltas"],
         },
       ]);
     }
@@ -95,6 +96,43 @@ describe("reading the log", () => {
     const world = live(4).event(5).event(90, { prev: 5 });
 
     expect(world.applied).toEqual([5, 90]);
+  });
+
+  test("makes a short delta whole by the delta before it", () => {
+    const delta = {
+      ...{ type: "block.delta", title: undefined, ts: 7 },
+      ...{ message: "m", block: "b0", kind: "text" },
+    };
+    const world = live(4)
+      .event(5, { ...delta, delta: "One" })
+      .frame(' tw"o')
+      .frame("")
+      .event(8, { ...delta, ts: 9, delta: "!" })
+      .frame("?");
+
+    expect(world.all("apply").map(({ event }) => event)).toEqual(
+      [
+        { seq: 5, prev: 4, delta: "One", ts: 7 },
+        { seq: 6, prev: 5, delta: ' tw"o', ts: 7 },
+        { seq: 7, prev: 6, delta: "", ts: 7 },
+        { seq: 8, prev: 7, delta: "!", ts: 9 },
+        { seq: 9, prev: 8, delta: "?", ts: 9 },
+      ].map((fields) => ({ ...delta, conversation: "c_1", ...fields })),
+    );
+  });
+
+  test("takes no short delta that follows another frame, and misses it", () => {
+    const delta = { type: "block.delta", message: "m", block: "b0", kind: "text" };
+    const world = live(4)
+      .frame("lost")
+      .event(5, { ...delta, delta: "One" })
+      .frame({ type: "presence", conversation: "c_1", participants: [], count: 0 })
+      .frame("lost");
+    expect(world.applied).toEqual([5]);
+
+    world.event(7, { ...delta, delta: "three" });
+
+    expect(world.command("subscribe").since).toEqual(cursor(5));
   });
 
   test("subscribes again from the cursor when an event is missing", () => {

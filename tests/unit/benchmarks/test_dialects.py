@@ -64,6 +64,7 @@ def test_close_frame_is_an_error_with_its_reason() -> None:
     ("name", "message", "meaning"),
     [
         ("streamchat", b'{"type":"block.delta","delta":"~1~"}', Heard.TOKENS),
+        ("streamchat", b'"~1~ word"', Heard.TOKENS),
         ("streamchat", b'{"type":"message.completed","x":"~1~"}', Heard.NOTHING),
         ("streamchat", b'{"type":"turn.finished","status":"completed"}', Heard.DONE),
         ("streamchat", b'{"type":"turn.finished","status":"failed"}', Heard.FAILED),
