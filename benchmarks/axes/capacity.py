@@ -142,10 +142,12 @@ class Search:
             load_before=self._fifty.load_before,
         )
         measurement = told(CAPACITY, rounds, lambda result: result.tokens_per_s)
-        measurement.detail["curve_x"] = [one.tokens_per_s for one in steps]
+        measurement.detail["curve_x"] = [
+            one.wanted_tokens / one.measured_s for one in steps
+        ]
         measurement.detail["curve_y"] = [one.token_p99_ms or 0.0 for one in steps]
-        measurement.detail["curve_x_title"] = "tokens per second that arrived"
-        measurement.detail["curve_y_title"] = "p99, ms"
+        measurement.detail["curve_x_title"] = "tokens per second that were sent"
+        measurement.detail["curve_y_title"] = "ms added to a token, p99"
         if self._note:
             measurement.detail["note"] = self._note
         return Measurement(

@@ -45,7 +45,7 @@ SETTLE_S = 2.0
 AXES = (
     Axis(
         name="disk_bytes",
-        title="written to disk for 2,000 tokens, in a chat with 100 old messages",
+        title="written to disk for 2,000 tokens after 100 messages",
         unit="MB",
         moonshot=1.0,
     ),

@@ -103,9 +103,30 @@ async def measure(rig: Rig, *, quick: bool) -> list[Measurement]:
     tokens = [float(cost.tokens) for cost in costs]
     rows: list[tuple[float, dict[str, float | str | list[float]]]] = [
         (one.own_steps, {"calls": one.calls, "lines": one.lines}),
-        (steps[-1] / steps[0], {"tokens": tokens, "steps_per_token": steps}),
-        (cpu_us[-1] / cpu_us[0], {"tokens": tokens[1:], "cpu_us_per_token": cpu_us}),
-        (wire[-1] / wire[0], {"tokens": tokens, "wire_bytes_per_token": wire}),
+        (
+            steps[-1] / steps[0],
+            {
+                "tokens": tokens,
+                "steps_per_token": steps,
+                "curve_y_title": "calls and lines for a token",
+            },
+        ),
+        (
+            cpu_us[-1] / cpu_us[0],
+            {
+                "tokens": tokens[1:],
+                "cpu_us_per_token": cpu_us,
+                "curve_y_title": "µs of CPU time for a token",
+            },
+        ),
+        (
+            wire[-1] / wire[0],
+            {
+                "tokens": tokens,
+                "wire_bytes_per_token": wire,
+                "curve_y_title": "bytes for a token",
+            },
+        ),
         (
             old.own_steps / one.own_steps,
             {"steps": old.own_steps, "steps_before": one.own_steps},

@@ -130,7 +130,7 @@ async def _restart(rig: Rig, server: Server, crowd: Process, found: _Restarts) -
     troubles = Counter(why for when, why in returns.failures if when >= served_at)
     first = min(returns.lost, default=told_at)
     found.detail |= {
-        "samples": _quantiles([(when - served_at) * 1_000 for when in returns.back]),
+        "samples": _quantiles([when - served_at for when in returns.back]),
         "served_after_s": served_at - told_at,
         "refused": float(returns.refused + len(returns.failures) - troubles.total()),
         "asked_p1_s": _at(returns.planned, 0.01) - first,

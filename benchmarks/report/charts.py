@@ -23,6 +23,11 @@ _BARS_LEFT = (120, 400)
 """Where bars begin, at least and at most."""
 _BARS_RIGHT = 610
 _BAR_ROW = 30
+_SHORTEST_BAR = 2.5
+"""So many times less than the least value is where bars by a logarithm begin."""
+_ROOM = 1.15
+_LEAST_FACTOR = 2.0
+"""How far a scale with an origin reaches to each side, at least."""
 
 
 @dataclass(frozen=True)
@@ -55,10 +60,17 @@ class Bar:
 
 @dataclass(frozen=True, kw_only=True)
 class Goal:
-    """A value that was set out for."""
+    """A value that was set out for, or that others are measured by.
+
+    Attributes:
+        name: Its class in the style sheet, and what it is called.
+        value: Where it is.
+        label: What it is called in place of its name and value; may be empty.
+    """
 
     name: str
     value: float
+    label: str = ""
 
 
 def line_chart(
@@ -123,6 +135,7 @@ def bar_chart(
     subtitle: str,
     goals: Sequence[Goal] = (),
     is_log: bool = False,
+    origin: float | None = None,
 ) -> str:
     """Return a plot of at least one bar, as SVG.
 
@@ -132,12 +145,10 @@ def bar_chart(
         subtitle: What the values are, with their unit.
         goals: Shown as lines across.
         is_log: Whether lengths go by the logarithm where values are far apart.
+        origin: A value that bars begin at, to either side of it; lengths go by the
+            logarithm. ``None``: all begin on the left.
     """
-    values = [value for bar in bars for value in (bar.low, bar.value, bar.high)]
-    values += [goal.value for goal in goals]
-    longest = max(len(bar.name) for bar in bars)
-    start = min(max(_BARS_LEFT[0], round(20 + longest * _LETTER)), _BARS_LEFT[1])
-    x = Scale.around(values, start=start, end=_BARS_RIGHT, is_log=is_log)
+    x = _scale_of_bars(bars, goals, is_log=is_log, origin=origin)
     bottom = _TOP + len(bars) * _BAR_ROW
     marks = _heading(title, subtitle)
     for tick in x.ticks:
@@ -147,15 +158,18 @@ def bar_chart(
                 short(tick), x(tick), bottom + 16, class_="faint", text_anchor="middle"
             )
         )
+    marks += [
+        _rule(x(goal.value), _TOP - 6, x(goal.value), bottom, kind=goal.name)
+        for goal in goals
+    ]
+    begin = x.start if origin is None else x(origin)
     for number, bar in enumerate(bars):
-        marks += _bar(bar, x, _TOP + number * _BAR_ROW)
+        marks += _bar(bar, x, begin, _TOP + number * _BAR_ROW)
     for number, goal in enumerate(goals):
-        at, kind = x(goal.value), goal.name
-        marks.append(_rule(at, _TOP - 6, at, bottom, kind=kind))
-        key = bottom + 40
-        left = start + number * _LEGEND_COLUMN
-        marks.append(_rule(left, key - 4, left + 24, key - 4, kind=kind))
-        marks.append(text(f"{goal.name}: {short(goal.value)}", left + 30, key))
+        key, left = bottom + 40, x.start + number * _LEGEND_COLUMN
+        marks.append(_rule(left, key - 4, left + 24, key - 4, kind=goal.name))
+        label = goal.label or f"{goal.name}: {short(goal.value)}"
+        marks.append(text(label, left + 30, key))
     said = "; ".join(f"{bar.name} {short(bar.value)}" for bar in bars)
     return document(
         marks,
@@ -164,6 +178,31 @@ def bar_chart(
         width=_WIDTH,
         height=bottom + (52 if goals else 26),
     )
+
+
+def _scale_of_bars(
+    bars: Sequence[Bar],
+    goals: Sequence[Goal],
+    *,
+    is_log: bool,
+    origin: float | None,
+) -> Scale:
+    """Return the scale of bars, with room for their names and their values."""
+    longest = max(len(bar.name) for bar in bars)
+    start = min(max(_BARS_LEFT[0], round(20 + longest * _LETTER)), _BARS_LEFT[1])
+    values = [value for bar in bars for value in (bar.low, bar.value, bar.high)]
+    values += [goal.value for goal in goals]
+    if origin is not None and min(values) > 0:
+        return Scale(
+            low=min(min(values) / _ROOM, origin / _LEAST_FACTOR),
+            high=max(max(values) * _ROOM, origin * _LEAST_FACTOR),
+            start=start,
+            end=_BARS_RIGHT,
+            is_log=True,
+        )
+    if is_log and min(values) > 0:
+        values.append(min(values) / _SHORTEST_BAR)
+    return Scale.around(values, start=start, end=_BARS_RIGHT, is_log=is_log)
 
 
 def _heading(title: str, subtitle: str) -> list[str]:
@@ -213,27 +252,27 @@ def _legend(entries: Sequence[tuple[str, Look]], top: float) -> list[str]:
     return marks
 
 
-def _bar(bar: Bar, x: Scale, top: float) -> list[str]:
+def _bar(bar: Bar, x: Scale, begin: float, top: float) -> list[str]:
     middle = top + _BAR_ROW / 2
     low, high = x(bar.low), x(bar.high)
-    length = max(1.0, round(x(bar.value) - x.start, 1))
+    left, right = sorted((begin, x(bar.value)))
     return [
         text(bar.name, x.start - 8, middle + 4, text_anchor="end"),
         element(
             "rect",
             class_=f"bar {bar.look.classes}",
-            x=x.start,
+            x=left,
             y=top + 6,
-            width=length,
+            width=max(1.0, round(right - left, 1)),
             height=_BAR_ROW - 12,
             opacity=0.8,
         ),
         _rule(low, middle, high, middle, kind="whisker"),
         text(
             short(bar.value) if low == high else f"{short(bar.value)}  ({_range(bar)})",
-            max(high, x(bar.value)) + 8,
+            max(high, right) + 8,
             middle + 4,
-            class_="faint",
+            class_="value",
         ),
     ]
 

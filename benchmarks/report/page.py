@@ -29,7 +29,8 @@ _DASH = "–"  # noqa: RUF001 - a range, and what there is not
 _TIMES = "×"  # noqa: RUF001 - a ratio
 _HOW_TO_READ = (
     "Medians of the repeats. The ratio is above 1 where this product is ahead, whether "
-    "more or less is better; in brackets its lowest and its highest of the repeats."
+    "more or less is better; in brackets its lowest and its highest of the repeats. "
+    "Where these lie on both sides of 1, the order is not certain."
 )
 
 
@@ -41,7 +42,7 @@ def read_reasons(path: Path = REASONS) -> dict[str, str]:
 
 def summary(groups: Iterable[Group]) -> str:
     """Return one table: a row for each axis, with the ratio to the best peer."""
-    head = ("", OURS, "best peer", "times better", "goal", "moonshot")
+    head = ("", OURS, "best peer", f"{OURS} is", "goal", "moonshot")
     rows = [
         [
             f"{titled(comparison.axis)} ({comparison.axis.unit})",
@@ -61,9 +62,11 @@ def score(groups: Iterable[Group]) -> str:
     ahead = [one.is_ahead for one in comparisons]
     goals = [one.reaches(one.axis.ahead) for one in comparisons]
     moonshots = [one.reaches(one.axis.moonshot) for one in comparisons]
+    behind = [titled(one.axis) for one in comparisons if one.is_ahead is False]
     return (
         f"Ahead of the best peer on {_part(ahead)} axes that have one; "
         f"{_part(goals)} goals and {_part(moonshots)} moonshots are met."
+        + (f"\n\nBehind the best peer: {'; '.join(behind)}." if behind else "")
     )
 
 
@@ -85,7 +88,7 @@ def page(record: Record, reasons: Mapping[str, str], *, images: str) -> str:
         *_opening(record),
         *_picture(overview(record), images),
         "## All axes",
-        f"{score(record.groups)} {_HOW_TO_READ}",
+        f"{score(record.groups)}\n\n{_HOW_TO_READ}",
         summary(record.groups),
         "## What is short, and why",
         "\n".join(_reasons(record, reasons)) or "Nothing is.",
@@ -165,7 +168,10 @@ def _of_best_peer(comparison: Comparison) -> tuple[str, str]:
     if peer is None:
         return _DASH, _DASH
     value = f"{short(peer.spread.median)} ({peer.contender})"
-    return value, _times(peer.ours_better)
+    if comparison.is_ahead is None:
+        return value, _DASH
+    word = "ahead" if comparison.is_ahead else "**behind**"
+    return value, f"{word}: {_times(peer.ours_better)}"
 
 
 def _goal(comparison: Comparison, goal: float | None) -> str:

@@ -37,6 +37,8 @@ _COLOURS = {
     "ipywidgets.HTML": 7,
 }
 _OTHER = 6
+BARE = "raw upstream"
+"""The limit with nothing in between."""
 _PERCENTILE = re.compile(r", p\d+$")
 _OF_ONE = "_per_token"
 
@@ -78,9 +80,9 @@ def overview(record: Record) -> Plot | None:
     svg = bar_chart(
         bars,
         title=title,
-        subtitle="Median and spread of the repeats; above 1 this product is ahead",
-        goals=[Goal(name="goal", value=1.0)],
-        is_log=True,
+        subtitle="Median and spread of the repeats; to the left of 1 it is behind",
+        goals=[Goal(name="even", value=1.0, label="as good as the best peer")],
+        origin=1.0,
     )
     return Plot(name=OVERVIEW, title=title, svg=svg)
 
@@ -119,7 +121,7 @@ def _distribution(group: Group, axis: Axis) -> Plot | None:
         lines,
         title=title,
         x_title=axis.unit,
-        y_title="% at most so much",
+        y_title="% of all, at most so much",
         is_log=(True, False),
     )
     return Plot(name=axis.name, title=title, svg=svg)
@@ -154,12 +156,12 @@ def _curve_of(
     """Return the points of a curve, x and y, and what they are."""
     detail = measurement.detail
     xs, ys = _numbers(measurement, "curve_x"), _numbers(measurement, "curve_y")
-    x_title = str(detail.get("curve_x_title", ""))
+    x_title = str(detail.get("curve_x_title", "tokens"))
     y_title = str(detail.get("curve_y_title", ""))
     if not xs:
         of_one = next((name for name in detail if name.endswith(_OF_ONE)), "")
         xs, ys = _numbers(measurement, "tokens"), _numbers(measurement, of_one)
-        x_title, y_title = "tokens", of_one.replace("_", " ")
+        y_title = y_title or of_one.replace("_", " ")
     return (xs, ys, x_title, y_title) if xs and len(xs) == len(ys) else None
 
 
@@ -192,6 +194,8 @@ def _look(contender: str) -> Look:
     classes = f"c{_COLOURS.get(contender, _OTHER)}"
     if contender == OURS:
         return Look(f"{classes} ours")
+    if contender == BARE:
+        return Look(f"{classes} nothing")
     return Look(f"{classes} limit" if contender in LIMITS else classes)
 
 

@@ -20,7 +20,10 @@ text { font: 12px system-ui, sans-serif; fill: #1f2328 }
 .whisker { stroke: #1f2328; stroke-width: 1.5 }
 .line { fill: none; stroke-width: 1.75; stroke-linejoin: round }
 .ours { stroke-width: 3.5 }
-.limit { stroke-dasharray: 5 4 }
+.limit { stroke-dasharray: 6 4 }
+.nothing { stroke-dasharray: 1.5 3 }
+.value { paint-order: stroke; stroke: #fff; stroke-width: 4; fill: #59636e }
+.even { stroke: #1f2328; stroke-width: 1.5 }
 .goal { stroke: #1a7f37; stroke-width: 1.5; stroke-dasharray: 2 3 }
 .moonshot { stroke: #8250df; stroke-width: 1.5; stroke-dasharray: 2 3 }
 .c0 { --c: #0969da } .c1 { --c: #bc4c00 } .c2 { --c: #1a7f37 } .c3 { --c: #8250df }
@@ -31,6 +34,8 @@ text { font: 12px system-ui, sans-serif; fill: #1f2328 }
   .faint { fill: #9198a1 }
   .rule { stroke: #3d444d }
   .whisker { stroke: #f0f6fc }
+  .value { fill: #9198a1; stroke: #0d1117 }
+  .even { stroke: #f0f6fc }
   .goal { stroke: #3fb950 } .moonshot { stroke: #ab7df8 }
   .c0 { --c: #4493f8 } .c1 { --c: #f0883e } .c2 { --c: #3fb950 } .c3 { --c: #ab7df8 }
   .c4 { --c: #db61a2 } .c5 { --c: #d29922 } .c6 { --c: #9198a1 } .c7 { --c: #39c5cf }

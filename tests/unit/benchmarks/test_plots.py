@@ -83,6 +83,42 @@ def test_bar_is_as_long_as_its_value() -> None:
     assert 'class="goal"' in svg
 
 
+def test_bars_with_an_origin_begin_there_to_either_side() -> None:
+    bars = [
+        Bar(name=name, look=Look("c0"), value=value, low=value, high=value)
+        for name, value in (("behind", 0.5), ("ahead", 4.0))
+    ]
+
+    svg = bar_chart(
+        bars,
+        title="t",
+        subtitle="s",
+        goals=[Goal(name="even", value=1.0, label="as good")],
+        origin=1.0,
+    )
+
+    root = ET.fromstring(svg)  # noqa: S314 - our own
+    behind, ahead = (
+        (float(bar.attrib["x"]), float(bar.attrib["width"]))
+        for bar in root.iter(f"{SVG}rect")
+    )
+    assert sum(behind) == pytest.approx(ahead[0], abs=0.2)
+    assert ahead[1] == pytest.approx(2 * behind[1], rel=0.02)
+    assert "as good" in [text.text for text in root.iter(f"{SVG}text")]
+
+
+def test_shortest_bar_by_a_logarithm_can_be_seen() -> None:
+    bars = [
+        Bar(name=f"{value}", look=Look("c0"), value=value, low=value, high=value)
+        for value in (64.0, 13_000.0)
+    ]
+
+    svg = bar_chart(bars, title="t", subtitle="s", is_log=True)
+
+    root = ET.fromstring(svg)  # noqa: S314 - our own
+    assert all(float(bar.attrib["width"]) > 40 for bar in root.iter(f"{SVG}rect"))
+
+
 def test_scale_goes_by_the_logarithm_only_where_values_are_far_apart() -> None:
     near = Scale.around([10, 20], start=0, end=100, is_log=True)
     far = Scale.around([1, 1_000], start=0, end=100, is_log=True)

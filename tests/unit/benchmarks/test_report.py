@@ -118,8 +118,9 @@ def test_summary_has_a_row_for_each_axis(record: Record) -> None:
     assert len(rows) == 2 + 4
     assert rows[2] == (
         "| Added per token, p50 (ms) | 0.42 | 0.84 (Tornado + SDK) "
-        "| 2 × [2–2.2] | < 0.5: met | < 0.3: not met |"  # noqa: RUF001
+        "| ahead: 2 × [2–2.2] | < 0.5: met | < 0.3: not met |"  # noqa: RUF001
     )
+    assert "(NestJS + Socket.IO) | **behind**: 0.974 " in rows[3]
     assert rows[3].endswith("| > 25,000: not met | > 45,000: not met |")
 
 
@@ -127,6 +128,7 @@ def test_score_counts_what_could_be_told(record: Record) -> None:
     assert score(record.groups) == (
         "Ahead of the best peer on 2 of 3 axes that have one; "
         "3 of 4 goals and 0 of 2 moonshots are met."
+        "\n\nBehind the best peer: Capacity."
     )
 
 
