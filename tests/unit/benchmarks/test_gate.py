@@ -155,7 +155,7 @@ def test_margin_is_wider_where_others_kept_the_machine_busy() -> None:
     assert verdict(now, then, disturbed=(AXIS,)) == "held"
 
 
-@pytest.mark.parametrize("axis", ["token_cpu", "connect_cpu"])
+@pytest.mark.parametrize("axis", MARGINS)
 def test_work_that_costs_twice_as_much_fails_on_a_busy_machine_too(axis: str) -> None:
     assert margin_of(axis, is_disturbed=True) * NOISIEST < 2
 
