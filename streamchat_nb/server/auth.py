@@ -24,6 +24,8 @@ from streamchat_nb.errors import AuthenticationError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from jwt.types import Options
+
 __all__ = ["AUDIENCE", "ISSUER", "SCOPES", "TOKEN_TYPE", "Grant", "TokenAuthority"]
 
 ISSUER = "streamchat"
@@ -34,7 +36,11 @@ MOST_LIFETIME_S = 300
 MOST_TOKEN_BYTES = 4096
 LEEWAY_S = 10
 ROTATE_AFTER_S = 24 * 3600.0
-_CLAIMS = ("iss", "aud", "sub", "iat", "nbf", "exp", "jti", "scope")
+_ALGORITHMS = ("HS256",)
+_OPTIONS: Options = {
+    "require": ["iss", "aud", "sub", "iat", "nbf", "exp", "jti", "scope"],
+    "enforce_minimum_key_length": True,
+}
 _SUBJECT = re.compile(r"[A-Za-z0-9._:@+= -]{1,256}\Z")
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\Z")
 
@@ -103,7 +109,7 @@ class TokenAuthority:
             claims,
             self._mix(key),
             algorithm="HS256",
-            headers={"typ": TOKEN_TYPE, "kid": key.kid},
+            headers=_header(key),
         )
         return token, exp
 
@@ -117,11 +123,7 @@ class TokenAuthority:
         if len(token) > MOST_TOKEN_BYTES or not _COMPACT.match(token):
             raise _invalid()
         try:
-            header = jwt.get_unverified_header(token)
-            if set(header) != {"alg", "typ", "kid"} or header["typ"] != TOKEN_TYPE:
-                raise _invalid()
-            claims = self._decode(token, header["kid"])
-            return _checked(claims, self._wall_clock_s())
+            return _checked(self._decode(token), self._wall_clock_s())
         except AuthenticationError:
             raise
         except jwt.ExpiredSignatureError:
@@ -133,21 +135,29 @@ class TokenAuthority:
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
             raise _invalid() from None
 
-    def _decode(self, token: str, kid: object) -> dict[str, Any]:
+    def _decode(self, token: str) -> dict[str, Any]:
+        """Return the claims of a token that a key of ours has signed.
+
+        The keys are tried, the newest first, rather than looked up by the token's
+        header: to read that first costs as much as to read all, and what it says
+        counts only when the signature is good.
+        """
         for key in self._keys:
-            if key.kid == kid:
-                return jwt.decode(
+            try:
+                decoded = jwt.decode_complete(
                     token,
                     self._mix(key),
-                    algorithms=["HS256"],
+                    algorithms=_ALGORITHMS,
                     audience=AUDIENCE,
                     issuer=ISSUER,
                     leeway=LEEWAY_S,
-                    options={
-                        "require": list(_CLAIMS),
-                        "enforce_minimum_key_length": True,
-                    },
+                    options=_OPTIONS,
                 )
+            except jwt.InvalidSignatureError:
+                continue
+            if decoded["header"] != _header(key):
+                break
+            return decoded["payload"]
         raise _invalid()
 
     def _current_key(self) -> _Key:
@@ -161,6 +171,10 @@ class TokenAuthority:
         return hmac.new(
             key.secret, self._credential().encode(), hashlib.sha512
         ).digest()
+
+
+def _header(key: _Key) -> dict[str, str]:
+    return {"alg": "HS256", "typ": TOKEN_TYPE, "kid": key.kid}
 
 
 def _checked(claims: dict[str, Any], now: float) -> Grant:

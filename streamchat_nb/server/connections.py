@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import socket
 from collections import Counter
@@ -12,11 +13,21 @@ from typing import TYPE_CHECKING, Protocol
 from streamchat_nb.errors import RateLimited
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tornado.iostream import IOStream
 
-__all__ = ["RETURN_MS", "Connection", "Connections", "bound_send_buffer"]
+__all__ = [
+    "RETURN_MS",
+    "Connection",
+    "Connections",
+    "bound_send_buffer",
+    "lengthen_queues",
+]
 
 SEND_BUFFER_BYTES = 262_144
+QUEUED_CONNECTS = 4_096
+"""What Linux allows where nobody set ``net.core.somaxconn``."""
 RETURN_MS = 2_000
 """About what it takes to start a server."""
 RETURN_EACH_MS = 1.5
@@ -144,3 +155,14 @@ def bound_send_buffer(stream: IOStream | None) -> None:
     if stream is not None and isinstance(stream.socket, socket.socket):
         # The kernel takes the double of what it is told.
         stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+
+
+def lengthen_queues(listening: Iterable[socket.socket]) -> None:
+    """Let thousands wait for listening sockets that take 128 as they were made.
+
+    When a server is back, all its clients come within seconds. For whom there is no
+    place in the queue the kernel is silent, and they try again after 1, 3 and 7 s.
+    """
+    for one in listening:
+        with contextlib.suppress(OSError):
+            one.listen(QUEUED_CONNECTS)

@@ -38,7 +38,7 @@ from streamchat_nb.server.auth import TokenAuthority
 from streamchat_nb.server.base import Runtime
 from streamchat_nb.server.checks import CheckHandler, EndpointChecks
 from streamchat_nb.server.connection_file import ConnectionFile
-from streamchat_nb.server.connections import Connections
+from streamchat_nb.server.connections import Connections, lengthen_queues
 from streamchat_nb.server.description import json_schema, openapi
 from streamchat_nb.server.heartbeat import Heartbeat
 from streamchat_nb.server.messages import EventsHandler, MessagesHandler
@@ -396,6 +396,8 @@ class StreamchatExtension(ExtensionApp):
     @override
     async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
         """Start once the event loop runs and the port is known."""
+        listening = getattr(serverapp.http_server, "_sockets", {})  # it does not tell
+        lengthen_queues(listening.values())
         directory = Path(jupyter_runtime_dir())
         self._connection_file = ConnectionFile.write(
             directory,

@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from streamchat_nb.errors import StreamchatError
-from streamchat_nb.server.settled_memory import settle_memory
+from streamchat_nb.server.settled_memory import settled_memory
 
 if TYPE_CHECKING:
     from streamchat_nb.agent.agent import Agent
@@ -23,17 +23,17 @@ LONGEST_WAIT_S = 6.0
 
 
 async def warm_up(agent: Agent) -> None:
-    """Get an agent ready to answer; then let the collector pass over what there is.
+    """Get an agent ready to answer; let the collector pass over what there is then.
 
     Clients that come back after a restart go first. Who asks before this has begun
     waits for the same.
     """
-    await until_calm(timeout_s=LONGEST_WAIT_S)
-    try:
-        await agent.warm()
-    except StreamchatError as error:
-        logger.warning("The agent cannot answer yet: %s", error.message)
-    settle_memory()
+    with settled_memory():
+        await until_calm(timeout_s=LONGEST_WAIT_S)
+        try:
+            await agent.warm()
+        except StreamchatError as error:
+            logger.warning("The agent cannot answer yet: %s", error.message)
 
 
 async def until_calm(*, timeout_s: float) -> None:

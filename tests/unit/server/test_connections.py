@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import time
+from socket import create_connection, create_server
 
 import pytest
 
 from streamchat_nb.errors import RateLimited
-from streamchat_nb.server.connections import Connections
+from streamchat_nb.server.connections import Connections, lengthen_queues
 
 
 class Socket:
@@ -109,3 +111,18 @@ def test_nobody_is_told_to_wait_for_longer_than_clients_do() -> None:
         assert max(stream.retry_after_ms for stream in streams) == 30_000
 
     asyncio.run(scenario())
+
+
+def test_more_wait_for_a_listening_socket_than_it_was_made_for() -> None:
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(create_server(("127.0.0.1", 0), backlog=1))
+        lengthen_queues([server])
+        for _ in range(64):  # nobody accepts them
+            client = create_connection(server.getsockname(), timeout=0.5)
+            stack.enter_context(client)
+
+
+def test_socket_that_listens_no_more_is_left_alone() -> None:
+    server = create_server(("127.0.0.1", 0))
+    server.close()
+    lengthen_queues([server])
