@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator
+    from collections.abc import Callable, Hashable, Iterator
 
 __all__ = ["Grouping", "grouping_delay_s"]
 
@@ -46,13 +46,17 @@ def grouping_delay_s(*, lag_s: float, readers: int) -> float:
 class Grouping(Generic[LogT]):
     """The logs that have something to commit. To be used on one event loop.
 
-    Those that wait for company become due together: one transaction serves them all.
+    Those that are due in one turn of the loop are committed in the next one, together;
+    so are those that wait for company.
+
+    Args:
+        commit: Is called with the logs that are due.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, commit: Callable[[list[LogT]], None]) -> None:
+        self._commit = commit
         self._due: dict[LogT, None] = {}
         self._waiting: dict[LogT, None] = {}
-        self._is_due = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._lag_s = 0.0
         self._measured_s = 0.0
@@ -80,22 +84,12 @@ class Grouping(Generic[LogT]):
         )
         if delay_s == 0.0:
             self._waiting.pop(log, None)
-            self._due[log] = None
-            self._is_due.set()
+            self._fall_due({log: None})
             return
         self._waiting[log] = None
         if self._timer is None:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(delay_s, self._end_waiting)
-
-    async def take(self) -> list[LogT]:
-        """Wait until logs are due; take them. Safe to cancel."""
-        await self._is_due.wait()
-        self._is_due.clear()
-        due = list(self._due)
-        self._due.clear()
-        self._measure_lag()
-        return due
 
     def stop(self) -> None:
         """Cancel the timer; what waits is due with the next mark."""
@@ -105,9 +99,18 @@ class Grouping(Generic[LogT]):
 
     def _end_waiting(self) -> None:
         self._timer = None
-        self._due.update(self._waiting)
-        self._waiting.clear()
-        self._is_due.set()
+        waiting, self._waiting = self._waiting, {}
+        self._fall_due(waiting)
+
+    def _fall_due(self, logs: dict[LogT, None]) -> None:
+        if logs and not self._due:
+            asyncio.get_running_loop().call_soon(self._hand_over)
+        self._due.update(logs)
+
+    def _hand_over(self) -> None:
+        due, self._due = list(self._due), {}
+        self._measure_lag()
+        self._commit(due)
 
     def _measure_lag(self) -> None:
         """See how long the loop takes to come to what is to be done soon."""

@@ -1,10 +1,12 @@
 """The log of a conversation: numbers, cursors, wake-ups, commit before fan-out.
 
 ``ConversationLog`` is the one writer's end and every reader's end of one log.
-``LogWriter`` commits the pending events of all logs in one store transaction and
-only then shows them to readers: what anybody has seen survives a killed process.
+``LogWriter`` commits the pending events of all logs together and only then shows
+them to readers: what anybody has seen survives a killed process.
 
-While a commit is under way new events wait; adjacent deltas of a block that wait
+Most events, deltas above all, the store takes at once, in the turn of the loop after
+the one in which they came. Other events are a task's, which waits for the store; what
+comes to their logs meanwhile waits for them. Adjacent deltas of a block that wait
 together become one event. So grouping adapts by itself: one event per delta while
 the store keeps up, fewer when it does not. ``Grouping`` adds a pause when the event
 loop lags or the readers are many, and ``WakeUps`` gives the loop its turns while many
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from streamchat_nb.conversation.state import ConversationState
-    from streamchat_nb.conversation.store import ConversationRecord, Store
+    from streamchat_nb.conversation.store import Append, ConversationRecord, Store
 
 __all__ = ["ConversationLog", "LogWriter"]
 
@@ -405,15 +407,21 @@ class LogWriter:
         self.store = store
         self.failure: StoreError | None = None
         self.now_ms = wall_clock_ms
-        self._grouping: Grouping[ConversationLog] = Grouping()
+        self._grouping: Grouping[ConversationLog] = Grouping(self._commit_now)
         self._wake_ups = WakeUps()
         self._at_store: dict[ConversationLog, Batch] = {}
+        # Of these, what the task has not begun to write.
+        self._left: dict[ConversationLog, Batch] = {}
+        self._has_left = asyncio.Event()
+        # What could not be written, and waits for the task's next attempt.
+        self._put_back: dict[ConversationLog, None] = {}
         self._task: asyncio.Task[None] | None = None
 
     @property
     def is_retrying(self) -> bool:
         """Whether events wait that could not be written so far."""
-        return self.failure is not None and bool(self._grouping or self._at_store)
+        waiting = self._grouping or self._at_store or self._put_back
+        return self.failure is not None and bool(waiting)
 
     def start(self) -> None:
         """Begin to commit."""
@@ -429,7 +437,7 @@ class LogWriter:
         """
         if self._task is None:
             return
-        logs = {*self._grouping, *self._at_store}
+        logs = {*self._grouping, *self._at_store, *self._put_back}
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 await asyncio.gather(
@@ -443,6 +451,7 @@ class LogWriter:
         for log, batch in self._at_store.items():
             log.put_back(batch, _not_written())
         self._at_store.clear()
+        self._left.clear()
 
     async def create(
         self, record: ConversationRecord, *events: Event
@@ -486,15 +495,48 @@ class LogWriter:
         """Wake readers once all that was committed with theirs is shown."""
         self._wake_ups.add(wakes)
 
+    def _commit_now(self, logs: list[ConversationLog]) -> None:
+        """Commit what the store takes at once; leave the rest to the task."""
+        plain: dict[ConversationLog, Batch] = {}
+        parts: list[Append] = []
+        for log in logs:
+            # What comes to a log whose events wait already waits for them.
+            if log in self._at_store or log in self._put_back or not log.has_pending:
+                continue
+            batch = log.take_batch()
+            part = batch.append
+            if part.is_plain:
+                plain[log] = batch
+                parts.append(part)
+            else:
+                self._leave_to_task(log, batch)
+        if not plain:
+            return
+        try:
+            is_written = self.store.append_now(parts)
+        except StoreError:
+            is_written = False  # the task finds out which of them is at fault
+        if is_written:
+            self._show(plain)
+            return
+        for log, batch in plain.items():
+            self._leave_to_task(log, batch)
+
+    def _leave_to_task(self, log: ConversationLog, batch: Batch) -> None:
+        self._at_store[log] = self._left[log] = batch
+        self._has_left.set()
+
     async def _run(self) -> None:
         retry_s = RETRY_FIRST_S
         while True:
-            logs = await self._grouping.take()
-            batches = {log: log.take_batch() for log in logs if log.has_pending}
-            if not batches:
-                continue
-            self._at_store.update(batches)
-            if await self._commit(batches):
+            await self._has_left.wait()
+            self._has_left.clear()
+            for log in self._put_back:
+                if log.has_pending:
+                    self._leave_to_task(log, log.take_batch())
+            self._put_back.clear()
+            batches, self._left = self._left, {}
+            if not batches or await self._commit(batches):
                 retry_s = RETRY_FIRST_S
             else:
                 await asyncio.sleep(retry_s)
@@ -511,11 +553,18 @@ class LogWriter:
         if self.failure is not None:
             logger.warning("The store writes again.")
             self.failure = None
-        for log, batch in batches.items():
+        for log in batches:
             del self._at_store[log]
-            log.publish(batch)
-        self._wake_ups.run()
+        self._show(batches)
         return True
+
+    def _show(self, batches: dict[ConversationLog, Batch]) -> None:
+        """Show what is committed, and see to what came meanwhile."""
+        for log, batch in batches.items():
+            log.publish(batch)
+            if log.has_pending:
+                self.mark(log, urgent=False)
+        self._wake_ups.run()
 
     def _take_back(
         self, batches: dict[ConversationLog, Batch], error: StoreError
@@ -528,7 +577,8 @@ class LogWriter:
             if error.code in ONE_LOG_ONLY:
                 log.close(error)
             elif log.has_pending:
-                self.mark(log, urgent=True)
+                self._put_back[log] = None
+                self._has_left.set()
         if error.code not in ONE_LOG_ONLY:
             self.failure = error
 

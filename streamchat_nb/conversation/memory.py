@@ -76,6 +76,14 @@ class MemoryStore(Store):
 
     @override
     async def append(self, batch: Sequence[Append]) -> None:
+        self._append(batch)
+
+    @override
+    def append_now(self, batch: Sequence[Append]) -> bool:
+        self._append(batch)
+        return True
+
+    def _append(self, batch: Sequence[Append]) -> None:
         self._check_open()
         records: dict[str, ConversationRecord] = {}
         growth_bytes = 0

@@ -2,14 +2,17 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 from typing_extensions import override
 
+from streamchat_nb.conversation.held_events import Held, HeldEvents, Place
+from streamchat_nb.conversation.journal import JOURNAL_SUFFIXES, Journal
 from streamchat_nb.conversation.search import MessageText
 from streamchat_nb.conversation.sqlite_file import open_database, store_error
 from streamchat_nb.conversation.sqlite_queries import (
@@ -18,11 +21,12 @@ from streamchat_nb.conversation.sqlite_queries import (
     read_events,
     read_hits,
     read_list,
+    read_places,
     read_record,
     read_unfinished,
     read_unindexed,
 )
-from streamchat_nb.conversation.sqlite_tables import is_one_statement
+from streamchat_nb.conversation.sqlite_tables import Tables
 from streamchat_nb.conversation.sqlite_writer import Change, SqliteWriter
 from streamchat_nb.conversation.store import (
     Append,
@@ -35,7 +39,7 @@ from streamchat_nb.conversation.store import (
     check_sequence,
     store_closed,
 )
-from streamchat_nb.errors import UsageError
+from streamchat_nb.errors import StoreError, StreamchatError, UsageError
 
 __all__ = ["SqliteStore"]
 
@@ -46,8 +50,12 @@ T = TypeVar("T")
 class SqliteStore(Store):
     """Keeps conversations in a SQLite file that this process holds alone.
 
-    One thread writes, another one reads and a third one searches; the event loop never
-    waits for the disk, and no other reader for a search.
+    One thread writes, another one reads and a third one searches; the event loop does
+    not wait for a transaction, and no other reader for a search. Beside the file is a
+    journal, where a write-ahead log is used: what ``append_now`` takes is one write to
+    it on the event loop, and moved into the tables later, with whatever else is to be
+    changed of its conversation. A disk that was slow to take one is left to the
+    threads for a second. After ``close`` the journal is gone.
     What was accepted survives the end of the process, however it ends, and what is
     ``durable`` survives a loss of power.
 
@@ -84,6 +92,8 @@ class SqliteStore(Store):
         self._writer: SqliteWriter | None = None
         self._reader: _Reader | None = None
         self._searcher: _Reader | None = None
+        self._held = HeldEvents(None)
+        self._moving: asyncio.Task[None] | None = None
 
     @property
     @override
@@ -112,9 +122,11 @@ class SqliteStore(Store):
         self._path, self._notices = database.path, database.notices
         self._reader = _Reader("reader", self._path, self._busy_timeout_s)
         self._searcher = _Reader("searcher", self._path, self._busy_timeout_s)
+        await self._open_journal(takes_events=database.uses_wal)
 
     @override
     async def close(self) -> None:
+        await self._close_journal()
         # Readers first: the writer's connection, the last one, empties the log.
         for reader in (self._reader, self._searcher):
             if reader is not None:
@@ -128,26 +140,40 @@ class SqliteStore(Store):
     ) -> None:
         check_sequence(record.id, 0, events)
         size_bytes = sum(len(event.data) for event in events)
-        await self._write(
-            lambda tables: tables.create(record, events), size_bytes, durable=True
-        )
+        with self._held.changing(record.id) as places:
+            await self._write(
+                lambda tables: tables.create(record, events), size_bytes, durable=True
+            )
+            places[record.id] = Place(record.log, len(events))
 
     @override
     async def append(self, batch: Sequence[Append]) -> None:
         size_bytes = sum(len(event.data) for part in batch for event in part.events)
         size_bytes += sum(len(text.text) for part in batch for text in part.texts)
-        await self._write(
-            lambda tables: tables.append(batch),
-            size_bytes,
-            durable=any(part.durable for part in batch),
-            one_statement=is_one_statement(batch),
-        )
+        conversations = {part.conversation for part in batch}
+        held = self._held.of(*conversations) if conversations else {}
+        with self._held.changing(*conversations) as places:
+
+            def change(tables: Tables) -> bool:
+                places.update(tables.append(batch, held))
+                return True
+
+            durable = any(part.durable for part in batch)
+            await self._write(change, size_bytes, durable=durable)
+
+    @override
+    def append_now(self, batch: Sequence[Append]) -> bool:
+        is_taken = self._held.take(batch)
+        if self._moving is None and (moved := self._held.in_the_way()):
+            self._move(moved)
+        return is_taken
 
     @override
     async def delete(self, conversation: str) -> bool:
-        return await self._write(
-            lambda tables: tables.delete(conversation), 0, durable=True
-        )
+        with self._held.changing(conversation):
+            return await self._write(
+                lambda tables: tables.delete(conversation), 0, durable=True
+            )
 
     @override
     async def read(
@@ -158,17 +184,19 @@ class SqliteStore(Store):
         limit_events: int = 2_000,
         limit_bytes: int = 1_048_576,
     ) -> list[StoredEvent]:
+        held = self._held.of(conversation).get(conversation)
+        events = () if held is None else held.events
         return await self._read(
-            read_events, conversation, after, limit_events, limit_bytes
+            read_events, conversation, after, limit_events, limit_bytes, events
         )
 
     @override
     async def get(self, conversation: str) -> ConversationRecord | None:
-        return await self._read(read_record, conversation)
+        return await self._read(read_record, conversation, self._held.of(conversation))
 
     @override
     async def unfinished(self) -> list[str]:
-        return await self._read(read_unfinished)
+        return await self._read(read_unfinished, self._held.of())
 
     @override
     async def mark(self, conversation: str, marks: Marks) -> bool:
@@ -208,25 +236,74 @@ class SqliteStore(Store):
         if self._searcher is None:
             raise store_closed()
         values = list_values(
-            owner, archived=archived, deleted=deleted, limit=limit, before=before
+            owner,
+            archived=archived,
+            deleted=deleted,
+            limit=limit,
+            before=before,
+            held=self._held.of(),
         )
         return await self._searcher.read(
             lambda connection: read_hits(connection, text, values)
         )
 
-    async def _write(
-        self,
-        change: Change,
-        size_bytes: int,
-        *,
-        durable: bool,
-        one_statement: bool = False,
-    ) -> bool:
+    async def _open_journal(self, *, takes_events: bool) -> None:
+        """Hold what a process that did not end well has left; begin to move it.
+
+        Raises:
+            StoreError: It cannot be read.
+        """
+        journal = Journal(self._path)
+        try:
+            entries = await asyncio.to_thread(journal.read)
+        except OSError as error:
+            raise StoreError(
+                f"Cannot read the files {self._path}{JOURNAL_SUFFIXES[0][:-1]}*: "
+                f"{error.strerror}. Make them readable for this user.",
+                retryable=False,
+            ) from None
+        names = {entry.conversation for _, entry in entries}
+        self._held = HeldEvents(journal, takes_events=takes_events)
+        self._held.restore(await self._read(read_places, names), entries)
+        if held := self._held.of():
+            self._move(held)
+
+    def _move(self, held: Mapping[str, Held]) -> None:
+        """Begin to move what is held into the tables."""
+
+        def change(tables: Tables) -> bool:
+            tables.append((), held)
+            return True
+
+        async def move() -> None:
+            # Without success it is still held, and the next one tries again.
+            try:
+                with suppress(StreamchatError):
+                    await self._write(change, 0, durable=False)
+                    self._held.release(held)
+            finally:
+                self._moving = None
+
+        self._moving = asyncio.get_running_loop().create_task(
+            move(), name="streamchat store moves events"
+        )
+
+    async def _close_journal(self) -> None:
+        """Move what is held, if the disk takes it in time, and close the journal."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._close_timeout_s):
+                if self._moving is not None:
+                    await asyncio.wait({self._moving})
+                if held := self._held.of():
+                    self._move(held)
+                if self._moving is not None:
+                    await asyncio.wait({self._moving})
+        await asyncio.to_thread(self._held.close)
+
+    async def _write(self, change: Change, size_bytes: int, *, durable: bool) -> bool:
         if self._writer is None:
             raise store_closed()
-        return await self._writer.write(
-            change, durable=durable, data_bytes=size_bytes, one_statement=one_statement
-        )
+        return await self._writer.write(change, durable=durable, data_bytes=size_bytes)
 
     async def _read(
         self,
@@ -251,7 +328,12 @@ class SqliteStore(Store):
         before: ListPosition | None = None,
     ) -> list[ConversationRecord]:
         values = list_values(
-            owner, archived=archived, deleted=deleted, limit=limit, before=before
+            owner,
+            archived=archived,
+            deleted=deleted,
+            limit=limit,
+            before=before,
+            held=self._held.of(),
         )
         return await self._read(read_list, values)
 

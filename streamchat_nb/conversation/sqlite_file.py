@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from streamchat_nb.conversation.file_lock import FileLock
+from streamchat_nb.conversation.journal import JOURNAL_SUFFIXES
 from streamchat_nb.conversation.sqlite_schema import (
     APPLICATION_ID,
     SCHEMA_VERSION,
@@ -26,8 +27,8 @@ __all__ = ["OpenDatabase", "network_mount", "open_database", "store_error"]
 HIGHEST_COPY = 8
 """How many processes may each hold a file of the same name at once."""
 PAGE_BYTES = 1_024
-"""Of a new file. A commit writes whole pages, and that of a token has one small row:
-with SQLite's usual 4,096 bytes a long answer would write three times as much."""
+"""Of a new file. A commit writes whole pages, and most have a few small rows: with
+SQLite's usual 4,096 bytes they would write three times as much."""
 CHECK_TIME_S = 1.0
 """How long the check for damage may delay opening; what it has not seen by then
 shows when it is read."""
@@ -57,12 +58,14 @@ class OpenDatabase:
         path: The file, which may be another than the one asked for.
         connection: The one connection that writes, in autocommit mode. It belongs to
             the thread that opened it.
+        uses_wal: Whether it has a write-ahead log.
         lock: To be released after the connection is closed.
         notices: What a person should know about how it was opened.
     """
 
     path: Path
     connection: sqlite3.Connection
+    uses_wal: bool
     lock: FileLock
     notices: tuple[str, ...]
 
@@ -101,8 +104,13 @@ def open_database(
         ) from None
     except sqlite3.Error as error:
         raise store_error(error) from error
+    (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
     return OpenDatabase(
-        path=claimed_path, connection=connection, lock=lock, notices=tuple(notices)
+        path=claimed_path,
+        connection=connection,
+        uses_wal=mode == "wal",
+        lock=lock,
+        notices=tuple(notices),
     )
 
 
@@ -296,7 +304,7 @@ def _move_aside(path: Path) -> str:
     number = 1
     while (aside := path.with_name(f"{path.name}.corrupt-{number}")).exists():
         number += 1
-    for suffix in ("-wal", "-shm", "-journal", ""):
+    for suffix in ("-wal", "-shm", "-journal", *JOURNAL_SUFFIXES, ""):
         companion = path.with_name(path.name + suffix)
         if companion.exists():
             companion.rename(aside.with_name(aside.name + suffix))

@@ -1,12 +1,19 @@
 """Every query of the SQLite store: what it reads of its tables.
 
+Those that show events, or what follows from them, are given what is ``held`` beside the
+tables, as it was before they began. What the tables have got since is newer, and wins.
 Nothing here knows a thread or an event loop.
 """
 
 import sqlite3
 import time
+from collections.abc import Iterable, Mapping, Sequence
+from heapq import merge
 from typing import Any
 
+import msgspec
+
+from streamchat_nb.conversation.held_events import Held, Place
 from streamchat_nb.conversation.search import MessageText, Search
 from streamchat_nb.conversation.sqlite_schema import has_text_index
 from streamchat_nb.conversation.store import (
@@ -24,6 +31,7 @@ __all__ = [
     "read_events",
     "read_hits",
     "read_list",
+    "read_places",
     "read_record",
     "read_unfinished",
     "read_unindexed",
@@ -35,8 +43,20 @@ CHECKED_EVERY = 10_000
 """After how many of SQLite's steps it is asked whether it still may."""
 MOST_TRIGRAMS = 48
 
+_NOW = (
+    "WITH held AS (SELECT json_extract(value, '$[0]') AS name, "
+    "json_extract(value, '$[1]') AS seq, json_extract(value, '$[2]') AS held_ms, "
+    "json_extract(value, '$[3]') AS held_turns FROM json_each(:held)), "
+    "conversation_now AS (SELECT key, id, log, owner, title, created_ms, "
+    "CASE WHEN seq > head THEN held_ms ELSE updated_ms END AS updated_ms, "
+    "CASE WHEN seq > head THEN seq ELSE head END AS head, "
+    "CASE WHEN seq > head THEN held_turns ELSE open_turns END AS open_turns, "
+    "pinned, archived, deleted_ms, read_seq, answer_seq "
+    "FROM conversation LEFT JOIN held ON name = id) "
+)
 _SELECT_RECORDS = (
-    "SELECT id, log, owner, title, created_ms, updated_ms, head, open_turns, "
+    f"{_NOW} SELECT id, log, owner, title, created_ms, "  # noqa: S608 - a constant
+    "updated_ms, head, open_turns, "
     "pinned, archived, deleted_ms, read_seq, answer_seq, key FROM conversation_now "
 )
 _LISTED = (
@@ -80,12 +100,22 @@ def _record(row: tuple[Any, ...]) -> ConversationRecord:
     )
 
 
+def _as_json(held: Mapping[str, Held]) -> str:
+    """Return what is held as the queries take it."""
+    rows = [
+        (name, each.head, each.updated_ms, each.open_turns)
+        for name, each in held.items()
+    ]
+    return msgspec.json.encode(rows).decode()
+
+
 def read_record(
-    connection: sqlite3.Connection, conversation: str
+    connection: sqlite3.Connection, conversation: str, held: Mapping[str, Held]
 ) -> ConversationRecord | None:
     """Return the record of a conversation; see ``Store.get``."""
     row = connection.execute(
-        _SELECT_RECORDS + "WHERE id = ?", (conversation,)
+        _SELECT_RECORDS + "WHERE id = :id",
+        {"id": conversation, "held": _as_json(held)},
     ).fetchone()
     return None if row is None else _record(row)
 
@@ -97,6 +127,7 @@ def list_values(
     deleted: bool,
     limit: int,
     before: ListPosition | None,
+    held: Mapping[str, Held],
 ) -> dict[str, object]:
     """Return what is to be listed as ``read_list`` and ``read_hits`` take it."""
     pinned, updated_ms, identity = before or _BEYOND_ALL
@@ -108,6 +139,7 @@ def list_values(
         "pinned": pinned,
         "updated_ms": updated_ms,
         "id": identity,
+        "held": _as_json(held),
     }
 
 
@@ -188,12 +220,27 @@ def read_unindexed(connection: sqlite3.Connection, limit: int) -> list[str]:
     return [identity for (identity,) in rows]
 
 
-def read_unfinished(connection: sqlite3.Connection) -> list[str]:
+def read_unfinished(
+    connection: sqlite3.Connection, held: Mapping[str, Held]
+) -> list[str]:
     """Return ids of conversations with open turns; see ``Store.unfinished``."""
     rows = connection.execute(
-        "SELECT id FROM conversation_now WHERE open_turns > 0 ORDER BY id"
+        f"{_NOW} SELECT id FROM conversation_now "  # noqa: S608 - a constant
+        "WHERE open_turns > 0 ORDER BY id",
+        {"held": _as_json(held)},
     )
     return [identity for (identity,) in rows]
+
+
+def read_places(
+    connection: sqlite3.Connection, conversations: Iterable[str]
+) -> dict[str, Place]:
+    """Return where those of these conversations stand that the tables have."""
+    query = "SELECT log, head FROM conversation WHERE id = ?"
+    found = (
+        (name, connection.execute(query, (name,)).fetchone()) for name in conversations
+    )
+    return {name: Place(*row) for name, row in found if row is not None}
 
 
 def read_events(
@@ -202,23 +249,25 @@ def read_events(
     after: int,
     limit_events: int,
     limit_bytes: int,
+    held: Sequence[StoredEvent],
 ) -> list[StoredEvent]:
     """Return events of a conversation; see ``Store.read``."""
     rows = connection.execute(
-        "WITH wanted AS (SELECT key FROM conversation WHERE id = ?) "
-        "SELECT seq, data FROM event WHERE conversation = (SELECT key FROM wanted) "
-        "AND seq > ? "
-        "UNION ALL "
-        "SELECT seq, data FROM recent WHERE conversation = (SELECT key FROM wanted) "
-        "AND seq > ? ORDER BY seq LIMIT ?",
-        (conversation, after, after, limit_events),
+        "SELECT seq, data FROM event WHERE conversation = "
+        "(SELECT key FROM conversation WHERE id = ?) AND seq > ? "
+        "ORDER BY seq LIMIT ?",
+        (conversation, after, limit_events),
     )
+    wanted = (event for event in held if event.seq > after)
     events: list[StoredEvent] = []
-    total_bytes = 0
-    for seq, data in rows:
+    total_bytes = last = 0
+    for seq, data in merge((StoredEvent(*row) for row in rows), wanted):
+        if seq == last:  # it was moved into the table meanwhile
+            continue
         total_bytes += len(data)
-        if events and total_bytes > limit_bytes:
+        if events and (total_bytes > limit_bytes or len(events) == limit_events):
             rows.close()
             break
         events.append(StoredEvent(seq, data))
+        last = seq
     return events

@@ -1,10 +1,5 @@
 """The schema of the SQLite store, and how a file of an older one becomes of this one.
 
-New events go into ``recent`` in the order they come, whatever their conversation: a
-commit then touches one page, where a table sorted by conversation would have it touch
-one page for each conversation that streams. From time to time they are moved into
-``event``, all at once. ``conversation_now`` shows records as if that were done.
-
 ``text`` has the messages that can be searched, and ``text_index`` the three-character
 pieces of them, where SQLite was built with what makes it: it only narrows down what a
 search reads, so that a file without it, or with a part of it, has the same answers.
@@ -23,7 +18,7 @@ __all__ = [
 
 APPLICATION_ID = 0x5C8A7B01
 """Marks a file as ours, in SQLite's header."""
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 _CONVERSATION = (
     """CREATE TABLE conversation (
@@ -55,39 +50,30 @@ _CONVERSATION = (
         is_indexed INTEGER NOT NULL,
         UNIQUE (conversation, message)
     )""",
-    """CREATE VIEW conversation_now AS
-        SELECT key, id, log, owner, title, created_ms,
-            coalesce(latest.updated_ms, conversation.updated_ms) AS updated_ms,
-            coalesce(latest.head, conversation.head) AS head,
-            coalesce(latest.open_turns, conversation.open_turns) AS open_turns,
-            pinned, archived, deleted_ms, read_seq, answer_seq
-        FROM conversation LEFT JOIN latest ON latest.conversation = key""",
 )
-_EVENT = (
-    """CREATE TABLE event (
-        conversation INTEGER NOT NULL,
-        seq INTEGER NOT NULL,
-        data BLOB NOT NULL,
-        PRIMARY KEY (conversation, seq)
-    ) WITHOUT ROWID""",
-    """CREATE TABLE recent (
-        position INTEGER PRIMARY KEY,
-        conversation INTEGER NOT NULL,
-        seq INTEGER NOT NULL,
-        data BLOB NOT NULL,
-        updated_ms INTEGER NOT NULL,
-        open_turns INTEGER NOT NULL
-    )""",
-    # Beside max(), SQLite takes the other columns from the row that has it.
-    """CREATE VIEW latest AS
-        SELECT conversation, max(seq) AS head, updated_ms, open_turns
-        FROM recent GROUP BY conversation""",
-)
+_EVENT = """CREATE TABLE event (
+    conversation INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    data BLOB NOT NULL,
+    PRIMARY KEY (conversation, seq)
+) WITHOUT ROWID"""
 _TEXT_INDEX = """CREATE VIRTUAL TABLE text_index USING fts5(
     folded, content='', tokenize='trigram case_sensitive 1', detail=none, columnsize=0
 )"""
-_FROM_VERSION_1 = (
+# Of versions 1 and 2: events waited in ``recent`` before they came into ``event``, and
+# views showed conversations as if they had.
+_WITHOUT_RECENT = (
+    """INSERT INTO event (conversation, seq, data)
+        SELECT conversation, seq, data FROM recent ORDER BY conversation, seq""",
+    """UPDATE conversation SET (head, updated_ms, open_turns) =
+            (SELECT head, updated_ms, open_turns FROM latest WHERE conversation = key)
+        WHERE key IN (SELECT conversation FROM recent)""",
     "DROP VIEW conversation_now",
+    "DROP VIEW latest",
+    "DROP TABLE recent",
+)
+_FROM_VERSION_1 = (
+    *_WITHOUT_RECENT,
     "DROP INDEX conversation_owner",
     "ALTER TABLE conversation RENAME TO conversation_before",
     *_CONVERSATION,
@@ -97,12 +83,13 @@ _FROM_VERSION_1 = (
         FROM conversation_before""",
     "DROP TABLE conversation_before",
 )
+_UPGRADES = {1: _FROM_VERSION_1, 2: _WITHOUT_RECENT}
 
 
 def create_tables(connection: sqlite3.Connection) -> None:
     """Fill an empty database with empty tables, in one transaction."""
     identity = f"PRAGMA application_id = {APPLICATION_ID}"
-    _run(connection, *_EVENT, *_CONVERSATION, identity)
+    _run(connection, _EVENT, *_CONVERSATION, identity)
     _create_text_index(connection)
 
 
@@ -110,7 +97,7 @@ def upgrade_tables(connection: sqlite3.Connection) -> None:
     """Bring a database of an older version to this one, in one transaction."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version < SCHEMA_VERSION:
-        _run(connection, *_FROM_VERSION_1)
+        _run(connection, *_UPGRADES[version])
     _create_text_index(connection)
 
 

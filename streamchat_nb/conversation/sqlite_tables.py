@@ -5,11 +5,12 @@ Nothing here knows a thread or an event loop.
 
 import sqlite3
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import chain
 from typing import NamedTuple
 
+from streamchat_nb.conversation.held_events import Held, Place
 from streamchat_nb.conversation.search import MessageText, folded
 from streamchat_nb.conversation.sqlite_schema import has_text_index
 from streamchat_nb.conversation.store import (
@@ -23,42 +24,24 @@ from streamchat_nb.conversation.store import (
 )
 from streamchat_nb.errors import Conflict
 
-__all__ = ["Tables", "is_one_statement"]
-
-RECENT_EVENTS = 2_000
-"""How many events wait in ``recent`` before they are sorted in: each read looks
-through them, and sorting them in delays what is written meanwhile."""
-RECENT_BYTES = 4_194_304
-"""The same by the size of their data."""
-
+__all__ = ["Tables"]
 
 ROWS_AT_ONCE = 64
 """How many events one statement adds at most: each statement gives up the interpreter,
 and gets it back late while the event loop is busy."""
 
 
-class _RecentRow(NamedTuple):
-    """A row of ``recent``, without its position."""
-
-    conversation: int
-    seq: int
-    data: bytes
-    updated_ms: int
-    open_turns: int
-
-
-class _Place(NamedTuple):
-    """Where a conversation's next event goes."""
+class _Row(NamedTuple):
+    """Where a conversation is in the tables."""
 
     key: int
-    head: int
+    place: Place
 
 
 class Tables:
     """Changes the tables, for the one connection that may write.
 
-    All that changes them runs in a transaction of the caller, who calls ``forget``
-    after undoing any of it.
+    All that changes them runs in a transaction of the caller.
 
     Args:
         connection: In autocommit mode.
@@ -66,10 +49,6 @@ class Tables:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
-        self._recent_events = 0
-        self._recent_bytes = 0
-        # Of conversations with recent events: spares a query for each append.
-        self._places: dict[str, _Place] = {}
         self._texts = _Texts(connection)
 
     def create(self, record: ConversationRecord, events: Sequence[StoredEvent]) -> bool:
@@ -82,7 +61,7 @@ class Tables:
             self.connection.execute(
                 "INSERT INTO conversation (id, log, owner, title, created_ms, "
                 "updated_ms, head, open_turns, pinned, archived, deleted_ms, read_seq, "
-                "answer_seq) VALUES (?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?)",
+                "answer_seq) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     record.id,
                     record.log,
@@ -90,6 +69,7 @@ class Tables:
                     record.title,
                     record.created_ms,
                     record.updated_ms,
+                    len(events),
                     record.open_turns,
                     record.pinned,
                     record.archived,
@@ -100,38 +80,38 @@ class Tables:
             )
         except sqlite3.IntegrityError:
             raise Conflict("A conversation with this id exists already.") from None
-        key, _ = self._place(record.id)
-        self._insert(_recent_rows(key, events, record.updated_ms, record.open_turns))
+        self._insert(self._row(record.id).key, events)
         return True
 
-    def append(self, batch: Sequence[Append]) -> bool:
-        """Add events to conversations.
+    def append(
+        self, batch: Sequence[Append], held: Mapping[str, Held]
+    ) -> dict[str, Place]:
+        """Add events to conversations; return where those of the batch stand then.
+
+        Args:
+            batch: What is appended.
+            held: What is held of these conversations, and of others that are there or
+                not. It comes before the batch, and what of it is there already does
+                not come again.
 
         Raises:
             StoreError: ``store_conflict``, a part does not continue its conversation.
         """
-        rows: list[_RecentRow] = []
+        rows: dict[str, _Row] = {}
+        for name, events in held.items():
+            row = self._find(name)
+            if row is not None:
+                dropped = [
+                    span
+                    for part in batch
+                    if part.conversation == name
+                    for span in part.dropped
+                ]
+                rows[name] = self._move(row, events, dropped)
         for part in batch:
-            key, head = self._place(part.conversation)
-            check_sequence(part.conversation, head, part.events)
-            rows += _recent_rows(key, part.events, part.updated_ms, part.open_turns)
-            if part.events:
-                head += len(part.events)
-                self._places[part.conversation] = _Place(key, head)
-            check_dropped(part.conversation, head, part.dropped)
-            if part.title is not None or not part.events:
-                self._insert(rows)
-                rows = []
-                self._update_record(key, part)
-            if part.dropped:
-                self._insert(rows)
-                rows = []
-                self._drop(key, part.dropped)
-            if part.texts:
-                self._texts.keep(key, part.texts)
-                self._set_answer(key, part.texts)
-        self._insert(rows)
-        return True
+            name = part.conversation
+            rows[name] = self._append(rows.get(name) or self._row(name), part)
+        return {part.conversation: rows[part.conversation].place for part in batch}
 
     def mark(self, conversation: str, marks: Marks) -> bool:
         """Change a record beside its log; return whether there was one."""
@@ -153,128 +133,81 @@ class Tables:
         self, conversation: str, texts: Sequence[MessageText], *, is_whole: bool
     ) -> bool:
         """Let old messages be found; return whether there is such a conversation."""
-        place = self._find(conversation)
-        if place is None:
+        row = self._find(conversation)
+        if row is None:
             return False
-        self._texts.keep(place.key, texts)
+        self._texts.keep(row.key, texts)
         if is_whole:
             self.connection.execute(
-                "UPDATE conversation SET is_indexed = 1 WHERE key = ?", (place.key,)
+                "UPDATE conversation SET is_indexed = 1 WHERE key = ?", (row.key,)
             )
         return True
 
     def delete(self, conversation: str) -> bool:
         """Delete a conversation; return whether there was one."""
-        place = self._find(conversation)
-        if place is None:
+        row = self._find(conversation)
+        if row is None:
             return False
-        self._places.pop(conversation, None)
-        self._texts.delete(place.key)
-        for table, column in (
-            ("recent", "conversation"),
-            ("event", "conversation"),
-            ("conversation", "key"),
-        ):
-            self.connection.execute(
-                f"DELETE FROM {table} WHERE {column} = ?",  # noqa: S608 - constants
-                (place.key,),
-            )
+        self._texts.delete(row.key)
+        self.connection.execute("DELETE FROM event WHERE conversation = ?", (row.key,))
+        self.connection.execute("DELETE FROM conversation WHERE key = ?", (row.key,))
         return True
 
-    def forget(self) -> None:
-        """Trust only the tables: a change was undone."""
-        self._places.clear()
+    def _row(self, conversation: str) -> _Row:
+        row = self._find(conversation)
+        if row is None:
+            raise no_such_conversation(conversation)
+        return row
 
-    @property
-    def is_sorting_due(self) -> bool:
-        """Whether enough events are waiting for ``sort_in``."""
-        return (
-            self._recent_events >= RECENT_EVENTS or self._recent_bytes >= RECENT_BYTES
-        )
+    def _find(self, conversation: str) -> _Row | None:
+        row = self.connection.execute(
+            "SELECT key, log, head FROM conversation WHERE id = ?", (conversation,)
+        ).fetchone()
+        return None if row is None else _Row(row[0], Place(row[1], row[2]))
 
-    def sort_in(self) -> None:
-        """Move recent events to where they are kept, in the caller's transaction."""
+    def _move(self, row: _Row, held: Held, dropped: Sequence[tuple[int, int]]) -> _Row:
+        """Add what is held and not there yet, but for what is dropped at once."""
+        fresh = [event for event in held.events if event.seq > row.place.head]
+        if not fresh:
+            return row
+        self._insert(row.key, _kept(fresh, dropped))
         self.connection.execute(
-            "INSERT INTO event (conversation, seq, data) "
-            "SELECT conversation, seq, data FROM recent ORDER BY conversation, seq"
-        )
-        latest = self.connection.execute(
-            "SELECT head, updated_ms, open_turns, conversation FROM latest"
-        ).fetchall()
-        self.connection.executemany(
             "UPDATE conversation SET head = ?, updated_ms = ?, open_turns = ? "
             "WHERE key = ?",
-            latest,
+            (held.head, held.updated_ms, held.open_turns, row.key),
         )
-        self.connection.execute("DELETE FROM recent")
-        self._recent_events = self._recent_bytes = 0
-        self._places.clear()
+        return row._replace(place=row.place._replace(head=held.head))
 
-    def _place(self, conversation: str) -> _Place:
-        place = self._places.get(conversation) or self._find(conversation)
-        if place is None:
-            raise no_such_conversation(conversation)
-        return place
-
-    def _find(self, conversation: str) -> _Place | None:
-        row = self.connection.execute(
-            "SELECT key, coalesce("
-            "(SELECT max(seq) FROM recent WHERE conversation = key), head) "
-            "FROM conversation WHERE id = ?",
-            (conversation,),
-        ).fetchone()
-        return None if row is None else _Place(*row)
-
-    def _insert(self, rows: list[_RecentRow]) -> None:
-        start = 0
-        while start < len(rows):
-            count = _rows_at_once(len(rows) - start)
-            some = rows[start : start + count]
-            self.connection.execute(
-                _insertion_of(count), tuple(chain.from_iterable(some))
-            )
-            start += count
-        self._recent_events += len(rows)
-        self._recent_bytes += sum(len(row.data) for row in rows)
-
-    def _drop(self, key: int, dropped: Sequence[tuple[int, int]]) -> None:
-        """Delete events of one conversation, wherever they are."""
+    def _append(self, row: _Row, part: Append) -> _Row:
+        log, head = row.place
+        check_sequence(part.conversation, head, part.events)
+        head += len(part.events)
+        check_dropped(part.conversation, head, part.dropped)
+        self._insert(row.key, _kept(part.events, part.dropped))
         self.connection.executemany(
             "DELETE FROM event WHERE conversation = ? AND seq BETWEEN ? AND ?",
-            [(key, first, last) for first, last in dropped],
+            [(row.key, first, last) for first, last in part.dropped],
         )
-        # One look through what has no index by number, however many the ranges.
-        recent = self.connection.execute(
-            "SELECT seq, position FROM recent WHERE conversation = ? ORDER BY seq",
-            (key,),
-        ).fetchall()
-        found = [
-            row
-            for first, last in dropped
-            for row in recent[
-                bisect_left(recent, (first,)) : bisect_left(recent, (last + 1,))
-            ]
-        ]
-        self.connection.executemany(
-            "DELETE FROM recent WHERE position = ?",
-            [(position,) for _, position in found],
+        self.connection.execute(
+            "UPDATE conversation SET head = ?, updated_ms = ?, open_turns = ?, "
+            "title = coalesce(?, title) WHERE key = ?",
+            (head, part.updated_ms, part.open_turns, part.title, row.key),
         )
+        if part.texts:
+            self._texts.keep(row.key, part.texts)
+            self._set_answer(row.key, part.texts)
+        return _Row(row.key, Place(log, head))
 
-    def _update_record(self, key: int, part: Append) -> None:
-        """Change what is not seen from an event that was appended."""
-        state = (part.updated_ms, part.open_turns, key)
-        self.connection.execute(
-            "UPDATE conversation SET updated_ms = ?, open_turns = ? WHERE key = ?",
-            state,
-        )
-        self.connection.execute(
-            "UPDATE recent SET updated_ms = ?, open_turns = ? WHERE conversation = ?",
-            state,
-        )
-        if part.title is not None:
+    def _insert(self, key: int, events: Sequence[StoredEvent]) -> None:
+        start = 0
+        while start < len(events):
+            count = _rows_at_once(len(events) - start)
+            some = events[start : start + count]
             self.connection.execute(
-                "UPDATE conversation SET title = ? WHERE key = ?", (part.title, key)
+                _insertion_of(count),
+                tuple(chain.from_iterable((key, *event) for event in some)),
             )
+            start += count
 
     def _set_answer(self, key: int, texts: Sequence[MessageText]) -> None:
         answers = [text.seq for text in texts if text.is_answer]
@@ -338,13 +271,19 @@ class _Texts:
             )
 
 
-def is_one_statement(batch: Sequence[Append]) -> bool:
-    """Return whether ``Tables.append`` makes one statement of a batch."""
-    events = sum(len(part.events) for part in batch)
-    return 0 < events == _rows_at_once(events) and all(
-        part.events and part.title is None and not (part.dropped or part.texts)
-        for part in batch
-    )
+def _kept(
+    events: Sequence[StoredEvent], dropped: Sequence[tuple[int, int]]
+) -> Sequence[StoredEvent]:
+    """Return the events that are in none of the ranges, which are in order."""
+    if not dropped:
+        return events
+    lasts = [last for _, last in dropped]
+    kept: list[StoredEvent] = []
+    for event in events:
+        position = bisect_left(lasts, event.seq)
+        if position == len(dropped) or event.seq < dropped[position][0]:
+            kept.append(event)
+    return kept
 
 
 def _rows_at_once(rows: int) -> int:
@@ -355,14 +294,5 @@ def _rows_at_once(rows: int) -> int:
 @cache
 def _insertion_of(rows: int) -> str:
     """Return the statement that adds so many rows."""
-    values = ", ".join(["(?, ?, ?, ?, ?)"] * rows)
-    return (
-        "INSERT INTO recent (conversation, seq, data, updated_ms, open_turns) "  # noqa: S608 - a number
-        f"VALUES {values}"
-    )
-
-
-def _recent_rows(
-    key: int, events: Sequence[StoredEvent], updated_ms: int, open_turns: int
-) -> list[_RecentRow]:
-    return [_RecentRow(key, seq, data, updated_ms, open_turns) for seq, data in events]
+    values = ", ".join(["(?, ?, ?)"] * rows)
+    return f"INSERT INTO event (conversation, seq, data) VALUES {values}"  # noqa: S608 - a number

@@ -30,7 +30,6 @@ class _Write(NamedTuple):
 
     change: Change
     durable: bool
-    one_statement: bool
     size_bytes: int
     outcome: asyncio.Future[bool]
 
@@ -53,28 +52,13 @@ class _Transactions:
     def commit(self, writes: list[_Write]) -> list[_Settled]:
         """Make all writes in one transaction; return what became of each."""
         durable = any(write.durable for write in writes)
-        is_alone = len(writes) == 1
         try:
-            with self._transaction(
-                durable=durable, begin=not (is_alone and writes[0].one_statement)
-            ):
-                if is_alone:
+            with self._transaction(durable=durable):
+                if len(writes) == 1:
                     return [_Settled(writes[0], writes[0].change(self._tables))]
                 return [self._make_apart(write) for write in writes]
         except Exception as error:  # noqa: BLE001 - its caller is told
             return [_Settled(write, store_error(error)) for write in writes]
-
-    def sort_in_if_due(self) -> None:
-        """Let ``sort_in`` follow a commit after which there is enough for it."""
-        if self._tables.is_sorting_due:
-            self.sort_in()
-
-    def sort_in(self) -> None:
-        """Move recent events to where they are kept."""
-        # Without success, everything is where it was and readable; the next commit is
-        # followed by the next attempt.
-        with suppress(sqlite3.Error), self._transaction(durable=False):
-            self._tables.sort_in()
 
     def _make_apart(self, write: _Write) -> _Settled:
         """Make one write of several: what it raises undoes it alone."""
@@ -85,7 +69,6 @@ class _Transactions:
         except Exception as error:
             if not connection.in_transaction:  # SQLite has rolled back everything
                 raise
-            self._tables.forget()
             connection.execute("ROLLBACK TO one_write")
             connection.execute("RELEASE one_write")
             return _Settled(write, store_error(error))
@@ -93,22 +76,18 @@ class _Transactions:
         return _Settled(write, result)
 
     @contextmanager
-    def _transaction(self, *, durable: bool, begin: bool = True) -> Generator[None]:
+    def _transaction(self, *, durable: bool) -> Generator[None]:
         """Commit what the body does, or nothing when it raises.
 
         Args:
             durable: Whether to wait for the disk.
-            begin: Whether to begin a transaction: one statement has its own.
         """
         try:
             self._wait_for_disk(durable=durable)
-            if begin:
-                self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.execute("BEGIN IMMEDIATE")
             yield
-            if begin:
-                self._connection.execute("COMMIT")
+            self._connection.execute("COMMIT")
         except BaseException:
-            self._tables.forget()
             if self._connection.in_transaction:
                 with suppress(sqlite3.Error):
                     self._connection.execute("ROLLBACK")
@@ -159,14 +138,7 @@ class SqliteWriter:
         self._thread.start()
         return await asyncio.shield(self._opened)
 
-    async def write(
-        self,
-        change: Change,
-        *,
-        durable: bool,
-        data_bytes: int,
-        one_statement: bool = False,
-    ) -> bool:
+    async def write(self, change: Change, *, durable: bool, data_bytes: int) -> bool:
         """Return the result of ``change`` once it is committed.
 
         Has no deadline: a write that was given up on could still be made. Cancelling
@@ -176,9 +148,6 @@ class SqliteWriter:
             change: What to do.
             durable: Whether the commit must survive a loss of power.
             data_bytes: Size of the data that ``change`` holds.
-            one_statement: Whether ``change`` is one statement that changes anything:
-                it is its own transaction, and the thread gives up the interpreter
-                once where it would do so for each statement of one.
 
         Raises:
             StreamchatError: What ``change`` raised, or the failure of the disk;
@@ -197,7 +166,7 @@ class SqliteWriter:
             )
         self._waiting_bytes = waiting_bytes
         outcome: asyncio.Future[bool] = self._loop.create_future()
-        self._queue.put(_Write(change, durable, one_statement, size_bytes, outcome))
+        self._queue.put(_Write(change, durable, size_bytes, outcome))
         return await outcome
 
     async def close(self, *, timeout_s: float) -> None:
@@ -231,7 +200,6 @@ class SqliteWriter:
             self._call_loop(_resolve, self._closed, None)
 
     def _write_until_closed(self, transactions: _Transactions) -> None:
-        transactions.sort_in()
         is_closing = False
         while not is_closing:
             writes: list[_Write] = []
@@ -243,7 +211,6 @@ class SqliteWriter:
                 is_closing = True
             if writes:
                 self._call_loop(self._settle, transactions.commit(writes))
-            transactions.sort_in_if_due()
 
     def _settle(self, settled: list[_Settled]) -> None:
         """Tell the callers, on the loop, all in one callback."""

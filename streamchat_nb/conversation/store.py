@@ -155,6 +155,12 @@ class Append:
     dropped: Sequence[tuple[int, int]] = ()
     texts: Sequence[MessageText] = ()
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether it adds events and does nothing else, without waiting for a disk."""
+        more = self.durable or self.title is not None or self.dropped or self.texts
+        return bool(self.events) and not more
+
 
 class Store(ABC):
     """Keeps conversations. Every method belongs to the event loop that opened it.
@@ -219,6 +225,21 @@ class Store(ABC):
                 continue from its head or what is dropped is not in order, and
                 ``store_full`` when there is no room.
         """
+
+    def append_now(self, batch: Sequence[Append]) -> bool:
+        """Write a batch as ``append`` does, if that takes no time; else do nothing.
+
+        Args:
+            batch: Parts that are ``is_plain``, each the only one of its conversation.
+
+        Returns:
+            Whether it is written. A store need not be able to do so, ever.
+
+        Raises:
+            StoreError: As ``append`` for what is wrong with the batch.
+        """
+        del batch
+        return False
 
     @abstractmethod
     async def read(

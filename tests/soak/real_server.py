@@ -12,7 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from streamchat_nb.conversation.sqlite_queries import read_events, read_record
+from streamchat_nb.conversation.held_events import HeldEvents
+from streamchat_nb.conversation.journal import Journal
+from streamchat_nb.conversation.sqlite_queries import (
+    read_events,
+    read_places,
+    read_record,
+)
 from streamchat_nb.testing.history import Leftovers
 from streamchat_nb.testing.server_process import ServerProcess
 from tests.soak.raw_client import Address
@@ -65,12 +71,19 @@ class RealServer:
     def take_log(self, history: History) -> None:
         """Write down a conversation's log as the store has it."""
         path = self.process.home / "chats.sqlite3"
+        name = history.conversation
+        journal = Journal(path)
+        entries = journal.read()  # first: what is moved meanwhile is in the tables
         with contextlib.closing(
             sqlite3.connect(f"file:{path}?mode=ro", uri=True)
         ) as connection:
-            record = read_record(connection, history.conversation)
+            holding = HeldEvents(journal)
+            holding.restore(read_places(connection, {name}), entries)
+            held = holding.of(name)
+            record = read_record(connection, name, held)
             assert record is not None, "the store lacks the conversation"
-            events = read_events(connection, history.conversation, 0, 10**9, 10**12)
+            beside = held[name].events if name in held else ()
+            events = read_events(connection, name, 0, 10**9, 10**12, beside)
         history.take_log(record.log, [event.data for event in events])
 
     def census(self) -> Census:

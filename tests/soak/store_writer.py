@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
-from streamchat_nb.conversation import sqlite_tables
+from streamchat_nb.conversation import journal
 from streamchat_nb.conversation.log import LogWriter
 from streamchat_nb.conversation.sqlite import SqliteStore
 from tests.soak.turns import follow, open_log, play_turn
@@ -56,6 +56,10 @@ class EarlyStore(SqliteStore):
             await before
         await asyncio.sleep(0.005)
         await super().append(batch)
+
+    @override
+    def append_now(self, batch: Sequence[Append]) -> bool:
+        return False
 
 
 class GreedyStore(SqliteStore):
@@ -109,7 +113,7 @@ async def converse(log: ConversationLog, life: int, dice: random.Random) -> None
 
 def main() -> None:
     """Fork a writer for each line of the input."""
-    sqlite_tables.RECENT_EVENTS = 40
+    journal.FILE_BYTES = 8_192
     for line in sys.stdin:
         order = json.loads(line)
         child = os.fork()

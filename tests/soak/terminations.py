@@ -250,7 +250,7 @@ def _has_ended(pid: int) -> bool:
 
 def _ends_by_store(path: Path, conversation: str, turn: str) -> list[str]:
     with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as store:
-        stored = read_events(store, conversation, 0, 10**9, 10**12)
+        stored = read_events(store, conversation, 0, 10**9, 10**12, ())
     events = [decode_event(event.data) for event in stored]
     return [
         event.status

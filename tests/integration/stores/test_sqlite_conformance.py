@@ -1,11 +1,12 @@
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from typing_extensions import override
 
-from streamchat_nb.conversation import sqlite_tables
+from streamchat_nb.conversation import journal
 from streamchat_nb.conversation.sqlite import SqliteStore
-from streamchat_nb.conversation.store import Store
+from streamchat_nb.conversation.store import Append, Store
 from streamchat_nb.testing.store_conformance import StoreConformance
 
 
@@ -23,7 +24,24 @@ class TestSqliteStoreWithRollbackJournal(TestSqliteStore):
         return SqliteStore(folder / "conversations.sqlite3", wal=False)
 
 
-class TestSqliteStoreThatSortsOften(TestSqliteStore):
+class PromptStore(SqliteStore):
+    """Appends at once what it can, as a log does."""
+
+    @override
+    async def append(self, batch: Sequence[Append]) -> None:
+        names = {part.conversation for part in batch}
+        is_plain = all(part.is_plain for part in batch) and len(names) == len(batch)
+        if not (is_plain and self.append_now(batch)):
+            await super().append(batch)
+
+
+class TestSqliteStoreThatAppendsAtOnce(TestSqliteStore):
+    @override
+    def make_store(self, folder: Path) -> Store:
+        return PromptStore(folder / "conversations.sqlite3")
+
+
+class TestSqliteStoreWithSmallJournal(TestSqliteStoreThatAppendsAtOnce):
     @pytest.fixture(autouse=True)
-    def sort_often(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(sqlite_tables, "RECENT_EVENTS", 5)
+    def small_files(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(journal, "FILE_BYTES", 400)

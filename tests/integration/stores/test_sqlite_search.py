@@ -137,9 +137,9 @@ def test_upgrade_that_is_cut_short_changes_nothing(
 ) -> None:
     with closing(sqlite3.connect(tmp_path / NAME)) as connection:
         connection.executescript(VERSION_1)
-    steps = sqlite_schema._FROM_VERSION_1
+    steps = sqlite_schema._UPGRADES[1]
     with monkeypatch.context() as patch:
-        patch.setattr(sqlite_schema, "_FROM_VERSION_1", (*steps, "SELECT no_column"))
+        patch.setitem(sqlite_schema._UPGRADES, 1, (*steps, "SELECT no_column"))
 
         async def refused() -> None:
             store = SqliteStore(tmp_path / NAME)

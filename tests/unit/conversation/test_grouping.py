@@ -25,49 +25,79 @@ def test_grouping_waits_only_under_load(
     assert grouping_delay_s(lag_s=lag_s, readers=readers) == pytest.approx(expected)
 
 
+class Commits:
+    """Groups logs, and gives what is to be committed, each time."""
+
+    def __init__(self) -> None:
+        self._due: asyncio.Queue[list[str]] = asyncio.Queue()
+        self.grouping: Grouping[str] = Grouping(self._due.put_nowait)
+
+    async def next(self) -> list[str]:
+        return await asyncio.wait_for(self._due.get(), 5)
+
+
 def test_log_that_waits_for_company_holds_up_no_urgent_one() -> None:
     async def scenario() -> None:
-        grouping: Grouping[str] = Grouping()
+        commits = Commits()
+        grouping = commits.grouping
         grouping.mark("waits", readers=1_000, urgent=False)
         grouping.mark("also", readers=1_000, urgent=False)
         grouping.mark("urgent", readers=1_000, urgent=True)
-        assert await grouping.take() == ["urgent"]
+        assert await commits.next() == ["urgent"]
         assert list(grouping) == ["waits", "also"]
         grouping.mark("also", readers=1_000, urgent=True)
-        assert await grouping.take() == ["also"]
-        assert await asyncio.wait_for(grouping.take(), 5) == ["waits"]
+        assert await commits.next() == ["also"]
+        assert await commits.next() == ["waits"]
         assert not grouping
+
+    asyncio.run(scenario())
+
+
+def test_logs_of_one_turn_of_the_loop_are_committed_together_in_the_next() -> None:
+    async def scenario() -> None:
+        commits = Commits()
+        for log in ("a", "b", "a"):
+            commits.grouping.mark(log, readers=1, urgent=False)
+        assert list(commits.grouping) == ["a", "b"]
+        assert await commits.next() == ["a", "b"]
+        commits.grouping.mark("b", readers=1, urgent=True)
+        assert await commits.next() == ["b"]
 
     asyncio.run(scenario())
 
 
 def test_loop_that_lags_lets_logs_wait_and_one_that_keeps_up_does_not() -> None:
     async def scenario() -> None:
-        grouping: Grouping[str] = Grouping()
+        commits = Commits()
+        grouping = commits.grouping
         grouping._lag_s = 1.0
         grouping.mark("a", readers=1, urgent=False)
         grouping.mark("b", readers=1, urgent=False)
         assert not grouping._due
-        assert await asyncio.wait_for(grouping.take(), 5) == ["a", "b"]
+        assert await commits.next() == ["a", "b"]
         grouping._lag_s = 0.0
         grouping.mark("a", readers=1, urgent=False)
-        assert await grouping.take() == ["a"]
+        assert await commits.next() == ["a"]
 
     asyncio.run(scenario())
 
 
 def test_lag_is_what_the_loop_takes_for_what_is_before() -> None:
     async def scenario() -> None:
-        grouping: Grouping[str] = Grouping()
+        commits = Commits()
+        grouping = commits.grouping
         loop = asyncio.get_running_loop()
+
+        def stay_until(time_s: float) -> None:
+            while loop.time() < time_s:
+                pass
+
         for _ in range(5):
             grouping._measured_s = 0.0
             grouping.mark("a", readers=1, urgent=True)
-            # A turn of the loop that takes 20 ms, by a clock that we do not wait for.
-            busy_until = loop.time() + 0.02
-            await grouping.take()
-            while loop.time() < busy_until:
-                pass
+            # That turn of the loop takes 20 ms, by a clock that we do not wait for.
+            loop.call_soon(stay_until, loop.time() + 0.02)
+            await commits.next()
             await asyncio.sleep(0)
         assert grouping._lag_s > 0.005
 

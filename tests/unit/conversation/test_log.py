@@ -66,6 +66,14 @@ class FailingStore(MemoryStore):
         self.transactions += 1
         await super().append(batch)
 
+    @override
+    def append_now(self, batch: Sequence[Append]) -> bool:
+        invalid = any(part.conversation == self.invalid for part in batch)
+        if invalid or self.broken or self.held is not None:
+            return False
+        self.transactions += 1
+        return super().append_now(batch)
+
 
 def play(
     scenario: Callable[

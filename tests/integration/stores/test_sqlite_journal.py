@@ -1,0 +1,238 @@
+"""The journal of the SQLite store: what it takes at once, and where that goes."""
+
+import asyncio
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from streamchat_nb.conversation import journal
+from streamchat_nb.conversation.journal import JOURNAL_SUFFIXES
+from streamchat_nb.conversation.sqlite import SqliteStore
+from streamchat_nb.testing.store_samples import (
+    append_of,
+    events_of,
+    read_all,
+    record_of,
+    refusal,
+)
+
+NAME = "chat.sqlite3"
+
+
+def run(store: SqliteStore, scenario: Callable[[SqliteStore], Awaitable[None]]) -> None:
+    async def with_store() -> None:
+        await store.open()
+        try:
+            async with asyncio.timeout(60):
+                await scenario(store)
+        finally:
+            await store.close()
+
+    asyncio.run(with_store())
+
+
+def in_tables(path: Path) -> list[int]:
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute("SELECT seq FROM event ORDER BY seq")
+        return [seq for (seq,) in rows]
+
+
+def files_of(folder: Path) -> list[Path]:
+    return [folder / f"{NAME}{suffix}" for suffix in JOURNAL_SUFFIXES]
+
+
+def is_any(paths: list[Path]) -> bool:
+    return any(path.exists() for path in paths)
+
+
+KILLED = """
+import asyncio, sys
+from streamchat_nb.conversation.sqlite import SqliteStore
+from streamchat_nb.testing.store_samples import append_of, record_of
+
+async def main():
+    store = SqliteStore(sys.argv[1])
+    await store.open()
+    await store.create(record_of("a"), [])
+    assert store.append_now([append_of("a", 1, 3, updated_ms=5)])
+    print("written", flush=True)
+    await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+
+
+@pytest.fixture
+def left(tmp_path: Path) -> Path:
+    """A database whose process was killed when all events were in the journal."""
+    with subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(tmp_path / NAME)], stdout=subprocess.PIPE
+    ) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"written\n"
+        child.kill()
+        assert child.wait(10) == -signal.SIGKILL
+    assert in_tables(tmp_path / NAME) == []
+    return tmp_path / NAME
+
+
+def test_what_is_in_the_journal_is_read_listed_and_unfinished(tmp_path: Path) -> None:
+    async def scenario(store: SqliteStore) -> None:
+        for name in ("a", "b"):
+            await store.create(record_of(name), events_of(1, 1))
+        open_turn = replace(append_of("a", 2, 5, updated_ms=9_000), open_turns=1)
+        assert store.append_now([open_turn])
+        assert in_tables(tmp_path / NAME) == [1, 1]
+        assert await read_all(store, "a") == events_of(1, 5)
+        assert await store.read("a", 1, limit_events=2) == events_of(2, 3)
+        assert await store.read("a", 3, limit_bytes=1) == events_of(4, 4)
+        changed = {"head": 5, "updated_ms": 9_000, "open_turns": 1}
+        assert await store.get("a") == record_of("a", **changed)
+        assert [each.id for each in await store.list("ada")] == ["a", "b"]
+        hits = await store.search("ada", "conversation")
+        assert [hit.record.head for hit in hits] == [5, 1]
+        assert await store.unfinished() == ["a"]
+
+    run(SqliteStore(tmp_path / NAME), scenario)
+    assert in_tables(tmp_path / NAME) == [1, 1, 2, 3, 4, 5]
+    assert not is_any(files_of(tmp_path))
+
+
+def test_change_of_a_conversation_takes_along_what_is_held_of_it(
+    tmp_path: Path,
+) -> None:
+    async def scenario(store: SqliteStore) -> None:
+        for name in ("a", "b"):
+            await store.create(record_of(name), events_of(1, 1))
+        assert store.append_now([append_of("a", 2, 9), append_of("b", 2, 2)])
+        end = replace(append_of("a", 10, 11), dropped=[(3, 8)], durable=True)
+        await store.append([end])
+        # What is dropped never came there, and what is of others is still held.
+        assert in_tables(tmp_path / NAME) == [1, 1, 2, 9, 10, 11]
+        assert store.append_now([append_of("a", 12, 12), append_of("b", 3, 3)])
+        assert [event.seq for event in await read_all(store, "a")] == [
+            *(1, 2, 9, 10, 11, 12)
+        ]
+        assert await read_all(store, "b") == events_of(1, 3)
+
+    run(SqliteStore(tmp_path / NAME), scenario)
+
+
+def test_full_journal_is_moved_while_events_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "FILE_BYTES", 600)
+
+    async def scenario(store: SqliteStore) -> None:
+        await store.create(record_of("a"), [])
+        at_once = 0
+        for seq in range(1, 400):
+            is_written = store.append_now([append_of("a", seq, seq)])
+            at_once += is_written
+            if not is_written:
+                await store.append([append_of("a", seq, seq)])
+            if seq % 50 == 0:
+                assert await read_all(store, "a") == events_of(1, seq)
+            await asyncio.sleep(0.001)
+        assert at_once > 100
+
+    run(SqliteStore(tmp_path / NAME), scenario)
+    assert in_tables(tmp_path / NAME) == list(range(1, 400))
+
+
+def test_locked_database_takes_events_and_is_read(tmp_path: Path) -> None:
+    async def scenario(store: SqliteStore) -> None:
+        await store.create(record_of("a"), events_of(1, 1))
+        with closing(sqlite3.connect(tmp_path / NAME, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            assert store.append_now([append_of("a", 2, 3)])
+            error = await refusal(
+                store.append([replace(append_of("a", 4, 4), durable=True)])
+            )
+            assert error.code == "store_locked"
+            assert store.append_now([append_of("a", 4, 4)])
+            assert await read_all(store, "a") == events_of(1, 4)
+        await store.append([replace(append_of("a", 5, 5), title="Now")])
+        assert await read_all(store, "a") == events_of(1, 5)
+
+    run(SqliteStore(tmp_path / NAME, busy_timeout_s=0.1), scenario)
+
+
+def test_conversation_made_again_has_nothing_of_the_one_before(tmp_path: Path) -> None:
+    async def scenario(store: SqliteStore) -> None:
+        await store.create(record_of("a"), events_of(1, 1))
+        assert store.append_now([append_of("a", 2, 3)])
+        assert await store.delete("a")
+        assert await store.read("a", 0) == []
+        assert not store.append_now([append_of("a", 4, 4)])
+        await store.create(record_of("a", log="other"), events_of(1, 1))
+        assert await read_all(store, "a") == events_of(1, 1)
+        assert store.append_now([append_of("a", 2, 2)])
+
+    run(SqliteStore(tmp_path / NAME), scenario)
+    assert in_tables(tmp_path / NAME) == [1, 2]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
+@pytest.mark.parametrize("wal", [True, False])
+def test_journal_of_a_killed_process_is_found(left: Path, wal: bool) -> None:
+    async def scenario(store: SqliteStore) -> None:
+        assert await read_all(store, "a") == events_of(1, 3)
+        assert store.append_now([append_of("a", 4, 4)]) == wal
+        await store.append([append_of("a", 5 if wal else 4, 5)])
+        assert await read_all(store, "a") == events_of(1, 5)
+
+    run(SqliteStore(left, wal=wal), scenario)
+    assert in_tables(left) == [1, 2, 3, 4, 5]
+    assert not is_any(files_of(left.parent))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
+def test_journal_outlives_a_database_that_cannot_be_written_to(left: Path) -> None:
+    async def scenario(store: SqliteStore) -> None:
+        with closing(sqlite3.connect(left, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            await store.open()
+            assert await read_all(store, "a") == events_of(1, 3)
+            await store.close()
+
+    asyncio.run(scenario(SqliteStore(left, busy_timeout_s=0.05)))
+    assert in_tables(left) == []
+    assert is_any(files_of(left.parent))
+
+    async def check(store: SqliteStore) -> None:
+        assert await read_all(store, "a") == events_of(1, 3)
+
+    run(SqliteStore(left), check)
+    assert in_tables(left) == [1, 2, 3]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
+def test_damaged_database_takes_its_journal_aside(left: Path) -> None:
+    left.write_bytes(b"not a database" * 1_000)
+
+    async def scenario(store: SqliteStore) -> None:
+        assert "damaged" in (store.notice or "")
+        assert await store.get("a") is None
+
+    run(SqliteStore(left), scenario)
+    assert is_any([Path(f"{left}.corrupt-1{suffix}") for suffix in JOURNAL_SUFFIXES])
+
+
+def test_journal_that_cannot_be_read_refuses_to_open(tmp_path: Path) -> None:
+    files_of(tmp_path)[0].mkdir()
+
+    async def scenario() -> None:
+        store = SqliteStore(tmp_path / NAME)
+        error = await refusal(store.open())
+        assert "-events-" in error.message
+        await store.close()
+
+    asyncio.run(scenario())
