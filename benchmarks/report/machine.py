@@ -22,7 +22,7 @@ __all__ = ["OthersLoad", "machine", "now", "versions"]
 
 _PEERS = Path(__file__).parents[1] / "peers"
 _DISTRIBUTIONS = (
-    *("streamchat_nb", "aiohttp", "anthropic", "anywidget", "httpx2", "ipywidgets"),
+    *("streamchat_nb", "anthropic", "anywidget", "httpx2", "ipywidgets"),
     *("jupyter_server", "jupyterlab", "msgspec", "playwright", "tornado"),
 )
 _ASK_TIMEOUT_S = 10.0

@@ -32,7 +32,6 @@ RULES: tuple[tuple[str, str, str], ...] = (
     ("*/streamchat_nb/agent/read_pace.py", "*", "read"),
     ("*/streamchat_nb/agent/wait_limit.py", "*", "read"),
     ("*/streamchat_nb/agent/anthropic_connection.py", "*", "read"),
-    ("*/aiohttp/*", "*", "read"),
     ("*/anthropic/*", "*", "request"),
     ("*/httpx2/*", "*", "request"),
     ("*/streamchat_nb/agent/event_stream.py", "*", "split"),

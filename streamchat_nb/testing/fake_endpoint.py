@@ -22,7 +22,7 @@ The last text of the user may order a fault:
 ==========================  ====================================================
 
 The key ``bad-key`` is refused, and so is any model whose name starts with
-``unknown``.
+``unknown``. It is served by aiohttp: install ``streamchat_nb[testing]``.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import importlib.util
 import os
 import re
 import signal
@@ -106,9 +107,13 @@ class FakeEndpoint:
     Args:
         pace_s: Seconds for each word of an answer.
         quirk: How it departs from Anthropic's own.
+
+    Raises:
+        UsageError: aiohttp, which it serves with, is not installed.
     """
 
     def __init__(self, *, pace_s: float = 0.0, quirk: Quirk = PLAIN) -> None:
+        _check_installed()
         self._pace_s = pace_s
         self._quirk = quirk
         self._seen: dict[str, None] = {}
@@ -321,8 +326,9 @@ def running_fake_endpoint(*, pace_s: float = 0.0) -> Generator[str]:
     """Run the server in a process of its own and give its URL.
 
     Raises:
-        UsageError: It did not start within 30 s.
+        UsageError: It did not start within 30 s, or aiohttp is not installed.
     """
+    _check_installed()
     module = "streamchat_nb.testing.fake_endpoint"
     options = ["--port", "0", "--pace-s", str(pace_s), "--exit-with-stdin"]
     process = subprocess.Popen(  # noqa: S603 - this program, with our own arguments
@@ -362,7 +368,10 @@ def main(arguments: list[str] | None = None) -> None:
         "--exit-with-stdin", action="store_true", help="end when standard input does"
     )
     options = parser.parse_args(arguments)
-    endpoint = FakeEndpoint(pace_s=options.pace_s)
+    try:
+        endpoint = FakeEndpoint(pace_s=options.pace_s)
+    except UsageError as error:
+        parser.error(str(error))
     with contextlib.suppress(KeyboardInterrupt, asyncio.CancelledError):
         asyncio.run(_serve(endpoint, options.port, watch_input=options.exit_with_stdin))
 
@@ -383,6 +392,13 @@ async def _serve(endpoint: FakeEndpoint, port: int, *, watch_input: bool) -> Non
 
         threading.Thread(target=wait_for_end, daemon=True).start()
     await endpoint.serve(port, ready=lambda url: print(url, flush=True))  # noqa: T201
+
+
+def _check_installed() -> None:
+    if importlib.util.find_spec("aiohttp") is None:
+        raise UsageError(
+            "The fake endpoint needs aiohttp: pip install 'streamchat_nb[testing]'."
+        )
 
 
 def _check_key(request: Request) -> None:
