@@ -27,10 +27,10 @@ __all__ = ["Held", "HeldEvents", "Place"]
 
 KNOWN = 4_096
 """Of how many conversations at least it is known where the next event goes."""
-SLOW_S = 0.050
-"""A write that takes longer comes from a disk that is busy."""
+SLOW_S = 0.020
+"""Two writes in turn that take longer: the disk is busy. One may be the processor's."""
 REST_S = 1.0
-"""How long such a disk is left to a thread."""
+"""How long such a disk is left to a thread, before it is tried again by one write."""
 
 
 class Place(NamedTuple):
@@ -105,7 +105,8 @@ class HeldEvents:
         self._takes_events = takes_events
         self._known: OrderedDict[str, _Known] = OrderedDict()
         self._changing: Counter[str] = Counter()
-        self._slow_until_s = 0.0
+        self._was_slow = False
+        self._rests_until_s = 0.0
 
     def restore(
         self, places: Mapping[str, Place], entries: Iterable[tuple[int, Entry]]
@@ -230,12 +231,14 @@ class HeldEvents:
 
     def _write(self, journal: Journal, entries: list[Entry]) -> int | None:
         began_s = time.monotonic()
-        if began_s < self._slow_until_s or not entries:
+        if began_s < self._rests_until_s or not entries:
             return None
         file = journal.write(entries)
         ended_s = time.monotonic()
-        if ended_s - began_s > SLOW_S:
-            self._slow_until_s = ended_s + REST_S
+        is_slow = ended_s - began_s > SLOW_S
+        if is_slow and self._was_slow:
+            self._rests_until_s = ended_s + REST_S
+        self._was_slow = is_slow
         return file
 
     def _note(self, name: str, place: Place | None) -> None:

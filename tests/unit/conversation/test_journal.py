@@ -175,12 +175,19 @@ def test_disk_that_is_slow_or_refuses_is_left_alone(
     assert not held.take([append_of("a", 1, 1)])
     folder.files[0].rmdir()
     assert held.take([append_of("a", 1, 1)])
-    monkeypatch.setattr(held_events, "SLOW_S", -1.0)
-    assert held.take([append_of("a", 2, 2)])
-    assert not held.take([append_of("a", 3, 3)])
-    monkeypatch.setattr(held, "_slow_until_s", 0.0)
-    assert held.take([append_of("a", 3, 3)])
-    assert seqs(held) == [1, 2, 3]
+    with monkeypatch.context() as slow:
+        slow.setattr(held_events, "SLOW_S", -1.0)
+        assert held.take([append_of("a", 2, 2)])
+        assert held.take([append_of("a", 3, 3)])
+        assert not held.take([append_of("a", 4, 4)])
+        for seq in (4, 5):  # each time that it was left alone, one is tried
+            slow.setattr(held, "_rests_until_s", 0.0)
+            assert held.take([append_of("a", seq, seq)])
+            assert not held.take([append_of("a", seq + 1, seq + 1)])
+    monkeypatch.setattr(held, "_rests_until_s", 0.0)
+    assert held.take([append_of("a", 6, 6)])
+    assert held.take([append_of("a", 7, 7)])
+    assert seqs(held) == [1, 2, 3, 4, 5, 6, 7]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such permissions")
