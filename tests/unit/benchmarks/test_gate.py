@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from benchmarks.report.comparison import compared
@@ -31,10 +32,16 @@ from benchmarks.report.record import read_record
 from benchmarks.report.spread import Spread
 from benchmarks.suite import axis_modules
 
+QUICK_RUNS = Path(__file__).parent / "quick_runs.json"
 RECORD = read_record(Path(__file__).parent / "recorded.json")
 RATIOS = ratios_of(compared(RECORD.groups))
 AXIS = "token_cpu"
 MARGIN = MARGINS[AXIS]
+
+
+class QuickRuns(msgspec.Struct, frozen=True):
+    baseline: list[Ratio]
+    runs: dict[str, list[Ratio]]
 
 
 def baseline(*runs: list[Ratio]) -> Baseline:
@@ -247,6 +254,29 @@ def test_only_a_fall_fails(factor: float) -> None:
     fallen = [j for j in judgements if j.verdict == "regressed"]
     assert len(fallen) == (4 if factor < 1 else 0)
     assert passes(judgements) == (factor > 1)
+
+
+# Recorded on two processors, while others kept more than one of them busy; in two of
+# the runs the product was slowed down on purpose.
+@pytest.mark.parametrize(
+    ("run", "fallen"),
+    [
+        ("as it was, beside one core of others' work", set[str]()),
+        ("as it was, beside one core and a half", set[str]()),
+        ("0.3 ms of CPU time more for each token", {"token_cpu"}),
+        ("1 ms of sleep more for each token", {"token_p50"}),
+    ],
+)
+def test_recorded_run_fails_only_where_it_was_slowed_down(
+    run: str, fallen: set[str]
+) -> None:
+    quick = msgspec.json.decode(QUICK_RUNS.read_bytes(), type=QuickRuns)
+    axes = {ratio.axis for ratio in quick.baseline}
+
+    judgements = judged(quick.runs[run], baseline(quick.baseline), disturbed=axes)
+
+    assert {j.axis for j in judgements if j.verdict == "regressed"} == fallen
+    assert passes(judgements) == (not fallen)
 
 
 def test_baseline_is_read_as_it_was_written(tmp_path: Path) -> None:
