@@ -133,7 +133,7 @@ def _whole(choice: Choice, arguments: argparse.Namespace) -> Record:
         left = {name: one for name, one in choice.modules.items() if name not in done}
         choice = replace(choice, modules=left, command=partial.command)
     try:
-        record = asyncio.run(measure(choice, with_partial(partial)))
+        record = asyncio.run(measure(choice, with_partial(partial, PARTIAL)))
     except (KeyboardInterrupt, asyncio.CancelledError):
         _print(EARLY if PARTIAL.exists() else "It ended before there was a figure.")
         raise SystemExit(ENDED_EARLY) from None
@@ -149,7 +149,7 @@ def _keep(record: Record, arguments: argparse.Namespace) -> None:
     elif arguments.amend:
         _publish(record)
     elif not (arguments.quick or arguments.axis or arguments.contender):
-        write(record)
+        write(record, RECORD)
         publish(record)
         PARTIAL.unlink(missing_ok=True)
 
@@ -157,9 +157,9 @@ def _keep(record: Record, arguments: argparse.Namespace) -> None:
 def _publish(record: Record) -> None:
     """Put groups in place of those of the record, and write it and the docs."""
     if RECORD.exists():
-        record = amended(read_record(), record)
+        record = amended(read_record(RECORD), record)
     record = ordered(record)
-    write(record)
+    write(record, RECORD)
     publish(record)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from benchmarks.report.machine import machine, now, versions
-from benchmarks.report.record import PARTIAL, Record, amended, write
+from benchmarks.report.record import Record, amended, write
 from benchmarks.rig.rig import Rig
 from benchmarks.schedule import in_order
 from benchmarks.suite import end_when_told, measured
@@ -89,9 +89,7 @@ async def measure(
     return record
 
 
-def with_partial(
-    partial: Record | None, path: Path = PARTIAL
-) -> Callable[[Record], None]:
+def with_partial(partial: Record | None, path: Path) -> Callable[[Record], None]:
     """Return what keeps a record so far in a file.
 
     Args:
