@@ -19,14 +19,15 @@ logger = logging.getLogger(__name__)
 STEP_S = 0.02
 LATE_S = 0.02
 CALM_STEPS = 3
-LONGEST_WAIT_S = 6.0
+LONGEST_WAIT_S = 15.0
+"""Thousands are back by then; who asks meanwhile has the agent made ready at once."""
 
 
 async def warm_up(agent: Agent) -> None:
     """Get an agent ready to answer; let the collector pass over what there is then.
 
     Clients that come back after a restart go first. Who asks before this has begun
-    waits for the same.
+    begins it.
     """
     with settled_memory():
         await until_calm(timeout_s=LONGEST_WAIT_S)

@@ -488,15 +488,19 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
         )
 
     def _set_timer(self) -> None:
+        """Set the clock for the machine's deadline; one that rings before may stay."""
+        deadline = None if self._machine is None else self._machine.deadline
         if self._timer is not None:
+            if deadline is not None and self._timer.when() <= deadline:
+                return
             self._timer.cancel()
             self._timer = None
-        deadline = None if self._machine is None else self._machine.deadline
         if deadline is not None and not self.is_closed:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_at(deadline, self._tick)
 
     def _tick(self) -> None:
+        self._timer = None
         if self._machine is not None:
             loop = asyncio.get_running_loop()
             self._carry_out(self._machine.tick(loop.time()))
