@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from streamchat_nb.agent.model import ModelEvent
+    from streamchat_nb.agent.text_deltas import MoreText
     from streamchat_nb.errors import ModelError
     from streamchat_nb.protocol.content import AssistantBlock
     from streamchat_nb.protocol.events import BlockKind
@@ -198,6 +199,15 @@ class MessageAccumulator:
         except _DECODE_ERRORS:  # in a part that only the handler reads
             self._skip(data)
         return events
+
+    def go_on(self, more: MoreText) -> ModelBlockDelta | None:
+        """Take more of a text; ``None`` where none is open there: nothing was taken."""
+        block = self._open.get(more.block)
+        if block is None or block.kind != "text" or block.ordinal < 0 or self.complete:
+            return None
+        self.progress += more.events
+        block.parts.append(more.text)
+        return ModelBlockDelta(index=block.ordinal, kind="text", text=more.text)
 
     def end(self) -> list[ModelEvent]:
         """Take the end of the stream.

@@ -47,7 +47,7 @@ class EventSplitter:
             ModelError: ``model_stream_malformed``, a line or an event is too large.
         """
         events: list[tuple[str, bytes]] = []
-        if self._is_between_events and len(chunk) <= self._event_bytes:
+        if self.is_between_events and len(chunk) <= self._event_bytes:
             chunk = _take_usual(chunk, events)
             if not chunk:
                 return events
@@ -71,7 +71,8 @@ class EventSplitter:
         return events
 
     @property
-    def _is_between_events(self) -> bool:
+    def is_between_events(self) -> bool:
+        """Whether the next byte begins an event."""
         return (
             self._started
             and not self._open_line

@@ -9,11 +9,12 @@ import msgspec
 
 from streamchat_nb.agent.event_stream import EventSplitter
 from streamchat_nb.agent.model_errors import model_error
+from streamchat_nb.agent.text_deltas import more_text
 from streamchat_nb.errors import ModelError
 
 if TYPE_CHECKING:
     from streamchat_nb.agent.accumulator import MessageAccumulator
-    from streamchat_nb.agent.model import ModelEvent
+    from streamchat_nb.agent.model import ModelBlockDelta, ModelEvent
 
 __all__ = ["MessageReader"]
 
@@ -95,6 +96,17 @@ class MessageReader:
             if self._form is _Form.STREAM:
                 return self.feed(self._take_body())
         return []
+
+    def go_on(self, chunk: bytes) -> ModelBlockDelta | None:
+        """Take bytes that do nothing but go on with an open text, as nearly all do.
+
+        Returns:
+            All that they add, the same as of ``feed``; ``None`` where that is not all
+            they mean: then nothing was taken, and they are to be fed.
+        """
+        is_possible = self._form is _Form.STREAM and self._splitter.is_between_events
+        more = more_text(chunk) if is_possible and self._fault is None else None
+        return None if more is None else self._accumulator.go_on(more)
 
     def end(self) -> list[ModelEvent]:
         """Take the end of the response.

@@ -43,10 +43,15 @@ class ShortCut:
     def take(self, chunk: bytes) -> bool:
         """Take the next bytes; return whether the task may go on waiting."""
         try:
-            progress = self._reader.progress
-            events = self._reader.feed(chunk)
-            if self._reader.progress != progress:
+            text = self._reader.go_on(chunk)
+            if text is not None:
                 self._limit.reset()
+                events: list[ModelEvent] = [text]
+            else:
+                progress = self._reader.progress
+                events = self._reader.feed(chunk)
+                if self._reader.progress != progress:
+                    self._limit.reset()
             if len(events) == 1:
                 (event,) = events
                 if isinstance(event, ModelBlockDelta) and self._show(event):

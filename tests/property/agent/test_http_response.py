@@ -32,6 +32,23 @@ def test_chunks_come_out_as_they_were_put_in(
 
 
 @given(
+    chunks=st.lists(st.binary(min_size=1, max_size=40), max_size=8),
+    size_line=st.sampled_from(
+        [b"%x\r\n", b"%X\r\n", b"0%x\r\n", b"%x;a=b\r\n", b"%x\n"]
+    ),
+)
+def test_each_chunk_that_comes_alone_is_given_alone(
+    chunks: list[bytes], size_line: bytes
+) -> None:
+    response = HttpResponse("POST")
+    response.feed(HEAD)
+    for chunk in chunks:
+        assert response.feed(size_line % len(chunk) + chunk + b"\r\n") == chunk
+    assert response.feed(b"0\r\n\r\n") == b""
+    assert response.keeps_connection
+
+
+@given(
     soup=st.lists(
         st.sampled_from([b"\r\n", b"\n", b"\r", b"0", b"5", b"a", b":", b" ", b";"])
         | st.binary(max_size=6),
