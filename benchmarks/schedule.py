@@ -56,11 +56,11 @@ COSTS = {
     "wire_bytes": Cost(once_s=85, each_s=26),
     "disk_bytes": Cost(once_s=40, each_s=33),
     "connects": Cost(once_s=30, each_s=16),
-    "idle_sockets": Cost(once_s=0, each_s=50),
+    "idle_sockets": Cost(once_s=0, each_s=48),
     "reconnects": Cost(once_s=320, each_s=0),
-    "start_up": Cost(once_s=20, each_s=20),
-    "growth": Cost(once_s=130, each_s=0),
-    "rendering": Cost(once_s=220, each_s=26),
+    "start_up": Cost(once_s=15, each_s=17),
+    "growth": Cost(once_s=105, each_s=0),
+    "rendering": Cost(once_s=280, each_s=24),
     "parts": Cost(once_s=0, each_s=35),
 }
 """By the names of the modules, in the order in which they are measured."""
