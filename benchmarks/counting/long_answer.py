@@ -7,7 +7,7 @@ import os
 import signal
 import tempfile
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, cast
 
@@ -250,7 +250,8 @@ class LongAnswer:
                     },
                 )
             )
-        return min(windows, key=lambda cost: cost.own_steps)
+        least = min(windows, key=lambda cost: cost.own_steps)
+        return replace(least, wire_bytes=min(cost.wire_bytes for cost in windows))
 
     async def _begin(self) -> None:
         self._viewers[0].ask("Say something.")
