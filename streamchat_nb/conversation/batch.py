@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from streamchat_nb.conversation.message_texts import message_text
-from streamchat_nb.conversation.search import MessageText
 from streamchat_nb.conversation.store import Append, StoredEvent
 from streamchat_nb.protocol.codec import encode
 from streamchat_nb.protocol.events import (
@@ -22,6 +21,8 @@ from streamchat_nb.protocol.events import (
 
 if TYPE_CHECKING:
     import asyncio
+
+    from streamchat_nb.conversation.search import MessageText
 
 __all__ = ["Batch", "Pending", "count_turns"]
 
@@ -50,19 +51,35 @@ class Pending:
         return self.events
 
 
-@dataclass(eq=False, slots=True)
 class Batch:
-    """What one log puts into one transaction."""
+    """What one log puts into one transaction.
 
-    conversation: str
-    groups: list[Pending]
-    open_turns: set[str]
-    events: list[Event] = field(default_factory=list[Event])
-    stored: list[StoredEvent] = field(default_factory=list[StoredEvent])
-    texts: list[MessageText] = field(default_factory=list[MessageText])
-    title: str | None = None
-    ends_a_turn: bool = False
-    dropped: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
+    Args:
+        conversation: Id of the conversation.
+        groups: What was pending.
+        open_turns: Those before the batch; changed to those after it.
+
+    Attributes:
+        events: Numbered, in order.
+        stored: The same, encoded.
+        texts: See ``Append``.
+        title: See ``Append``.
+        ends_a_turn: Whether a turn ends with one of the events.
+        dropped: See ``Append``.
+    """
+
+    def __init__(
+        self, conversation: str, groups: list[Pending], open_turns: set[str]
+    ) -> None:
+        self.conversation = conversation
+        self.groups = groups
+        self.open_turns = open_turns
+        self.events: list[Event] = []
+        self.stored: list[StoredEvent] = []
+        self.texts: list[MessageText] = []
+        self.title: str | None = None
+        self.ends_a_turn = False
+        self.dropped: list[tuple[int, int]] = []
 
     def add(self, event: Event) -> None:
         """Add a numbered event."""

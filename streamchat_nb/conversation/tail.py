@@ -37,6 +37,8 @@ class Tail:
         self, after: int, *, limit_events: int, limit_bytes: int
     ) -> list[StoredEvent]:
         """Return events after a ``seq``; the first one whatever its size."""
+        if self._events and self._events[-1].seq == after + 1:
+            return self._events[-1:]  # as mostly
         first = bisect_right(self._events, after, key=lambda event: event.seq)
         chosen: list[StoredEvent] = []
         size = 0
