@@ -18,7 +18,8 @@ logger = logging.getLogger(__name__)
 
 STEP_S = 0.02
 LATE_S = 0.02
-CALM_STEPS = 3
+CALM_STEPS = 15
+"""0.3 s: in less, thousands who wait for a server that is back have been noticed."""
 LONGEST_WAIT_S = 15.0
 """Thousands are back by then; who asks meanwhile has the agent made ready at once."""
 
