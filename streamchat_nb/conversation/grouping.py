@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from streamchat_nb.loop_lag import LoopLag
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
 
@@ -20,10 +22,6 @@ READER_S = 0.000_025
 LEAST_DELAY_S = 0.016
 MOST_DELAY_S = 0.050
 LAGS_IN_DELAY = 4
-MEASURE_S = 0.005
-"""How often the lag is measured at most."""
-NEW_LAG = 0.2
-"""How much the latest measurement counts in the mean of the lag."""
 
 
 def grouping_delay_s(*, lag_s: float, readers: int) -> float:
@@ -58,9 +56,7 @@ class Grouping(Generic[LogT]):
         self._due: dict[LogT, None] = {}
         self._waiting: dict[LogT, None] = {}
         self._timer: asyncio.TimerHandle | None = None
-        self._lag_s = 0.0
-        self._measured_s = 0.0
-        self._is_measuring = False
+        self._lag = LoopLag()
 
     def __iter__(self) -> Iterator[LogT]:
         yield from self._due
@@ -79,9 +75,9 @@ class Grouping(Generic[LogT]):
         """
         if log in self._due:
             return
-        delay_s = (
-            0.0 if urgent else grouping_delay_s(lag_s=self._lag_s, readers=readers)
-        )
+        delay_s = 0.0
+        if not urgent:
+            delay_s = grouping_delay_s(lag_s=self._lag.seconds(), readers=readers)
         if delay_s == 0.0:
             self._waiting.pop(log, None)
             self._fall_due({log: None})
@@ -109,19 +105,4 @@ class Grouping(Generic[LogT]):
 
     def _hand_over(self) -> None:
         due, self._due = list(self._due), {}
-        self._measure_lag()
         self._commit(due)
-
-    def _measure_lag(self) -> None:
-        """See how long the loop takes to come to what is to be done soon."""
-        loop = asyncio.get_running_loop()
-        now_s = loop.time()
-        if not self._is_measuring and now_s >= self._measured_s + MEASURE_S:
-            self._is_measuring = True
-            self._measured_s = now_s
-            loop.call_soon(self._note_lag)
-
-    def _note_lag(self) -> None:
-        self._is_measuring = False
-        lag_s = asyncio.get_running_loop().time() - self._measured_s
-        self._lag_s += NEW_LAG * (lag_s - self._lag_s)

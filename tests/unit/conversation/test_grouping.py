@@ -70,35 +70,13 @@ def test_loop_that_lags_lets_logs_wait_and_one_that_keeps_up_does_not() -> None:
     async def scenario() -> None:
         commits = Commits()
         grouping = commits.grouping
-        grouping._lag_s = 1.0
+        grouping._lag._mean_s = 1.0
         grouping.mark("a", readers=1, urgent=False)
         grouping.mark("b", readers=1, urgent=False)
         assert not grouping._due
         assert await commits.next() == ["a", "b"]
-        grouping._lag_s = 0.0
+        grouping._lag._mean_s = 0.0
         grouping.mark("a", readers=1, urgent=False)
         assert await commits.next() == ["a"]
 
     asyncio.run(scenario())
-
-
-def test_lag_is_what_the_loop_takes_for_what_is_before() -> None:
-    async def scenario() -> None:
-        commits = Commits()
-        grouping = commits.grouping
-        loop = asyncio.get_running_loop()
-
-        def stay_until(time_s: float) -> None:
-            while loop.time() < time_s:
-                pass
-
-        for _ in range(5):
-            grouping._measured_s = 0.0
-            grouping.mark("a", readers=1, urgent=True)
-            # That turn of the loop takes 20 ms, by a clock that we do not wait for.
-            loop.call_soon(stay_until, loop.time() + 0.02)
-            await commits.next()
-            await asyncio.sleep(0)
-        assert grouping._lag_s > 0.005
-
-    asyncio.run(asyncio.wait_for(scenario(), 20))
