@@ -156,7 +156,7 @@ shots: $(STAMPS)/test $(VENV)/browser-path
 # BENCH_ARGS=--publish puts into the docs how far it had come.
 bench: $(STAMPS)/test $(VENV)/browser-path | $(STAMPS)/node
 	$(PY) -m benchmarks $(BENCH_ARGS)
-	@test -n "$(BENCH_ARGS)" || $(PY) -m benchmarks.token_profile --keep
+	@test -n "$(filter-out --resume,$(BENCH_ARGS))" || $(PY) -m benchmarks.token_profile --keep
 
 # The most telling part in less than three minutes, with peers in Python only; fails where
 # it is worse than benchmarks/results/baseline.json beyond its noise. BENCH_ARGS="--baseline
