@@ -18,8 +18,8 @@ logger = logging.getLogger(__name__)
 
 STEP_S = 0.02
 LATE_S = 0.02
-CALM_STEPS = 15
-"""0.3 s: in less, thousands who wait for a server that is back have been noticed."""
+CALM_S = 2.0
+"""In less, those who wait for a server that is back have been noticed."""
 LONGEST_WAIT_S = 15.0
 """Thousands are back by then; who asks meanwhile has the agent made ready at once."""
 
@@ -31,24 +31,26 @@ async def warm_up(agent: Agent) -> None:
     begins it.
     """
     with settled_memory():
-        await until_calm(timeout_s=LONGEST_WAIT_S)
+        await until_calm(calm_s=CALM_S, timeout_s=LONGEST_WAIT_S)
         try:
             await agent.warm()
         except StreamchatError as error:
             logger.warning("The agent cannot answer yet: %s", error.message)
 
 
-async def until_calm(*, timeout_s: float) -> None:
+async def until_calm(*, calm_s: float, timeout_s: float) -> None:
     """Wait until the event loop keeps up with what comes.
 
-    Importing an SDK on a thread takes seconds, and half of the loop's time meanwhile.
+    Importing an SDK on a thread takes seconds, and most of the loop's time meanwhile.
 
     Args:
+        calm_s: How long it has to keep up, in seconds.
         timeout_s: Longest wait, in seconds.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout_s
-    steps = 0
-    while steps < CALM_STEPS and (begun := loop.time()) < deadline:
+    calm_since = loop.time()
+    while (begun := loop.time()) < min(deadline, calm_since + calm_s):
         await asyncio.sleep(STEP_S)
-        steps = steps + 1 if loop.time() - begun < STEP_S + LATE_S else 0
+        if loop.time() - begun >= STEP_S + LATE_S:
+            calm_since = loop.time()
