@@ -103,15 +103,16 @@ async def plan_delivery(log: ConversationLog, since: Cursor | None) -> Plan:
     return Plan(since.seq)
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class _Subscription:
-    """One conversation that a connection follows.
+    """One conversation that a connection follows, until it ``is_over``.
 
     ``cursor`` is ``None`` until its snapshot is begun.
     """
 
     log: ConversationLog
     cursor: int | None
+    is_over: bool = False
     live_announced: bool = False
     presence: bytes | None = None
     ends: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
@@ -134,6 +135,8 @@ class Delivery:
         self._subscriptions: dict[str, _Subscription] = {}
         self._wake = asyncio.Event()
         self._rest = asyncio.Event()
+        # At rest and not woken: nothing of this is under way or waits.
+        self._is_idle = False
         self._closed = False
 
     @property
@@ -158,7 +161,7 @@ class Delivery:
             raise ConnectionAbortedError
         self._control.append(data)
         self._control_bytes += len(data)
-        self._wake.set()
+        self._wake_up()
 
     async def subscribe(
         self, re: CommandId, log: ConversationLog, since: Cursor | None
@@ -183,7 +186,7 @@ class Delivery:
 
             def tell(presence: bytes) -> None:
                 subscription.presence = presence
-                self._wake.set()
+                self._wake_up()
 
             subscription.ends.append(self._join(log.id, tell))
         self.send(
@@ -202,6 +205,7 @@ class Delivery:
         """Stop delivering a conversation, if it was delivered."""
         subscription = self._subscriptions.pop(conversation, None)
         if subscription is not None:
+            subscription.is_over = True
             for end in subscription.ends:
                 end()
 
@@ -214,15 +218,15 @@ class Delivery:
     async def drain(self) -> None:
         """Write the frames queued so far; for the last words before a close."""
         while self._control:
-            self._rest.clear()
+            self._busy()
             data = self._control.popleft()
             self._control_bytes -= len(data)
             await self._write(data)
 
     async def caught_up(self) -> None:
         """Wait until ``run`` has written all that there is to write now."""
-        self._rest.clear()
-        self._wake.set()
+        self._busy()
+        self._wake_up()
         await self._rest.wait()
 
     async def run(self) -> None:
@@ -236,14 +240,23 @@ class Delivery:
             while True:
                 await self._wake.wait()
                 self._wake.clear()
-                self._rest.clear()
+                self._busy()
                 await self._outlet.taken()
                 while await self._send_next():
                     pass
                 if not self._wake.is_set():
                     self._rest.set()
+                    self._is_idle = True
         finally:
-            self._rest.clear()
+            self._busy()
+
+    def _wake_up(self) -> None:
+        self._is_idle = False
+        self._wake.set()
+
+    def _busy(self) -> None:
+        self._is_idle = False
+        self._rest.clear()
 
     async def _send_next(self) -> bool:
         """Send the next of everything; return whether there was any of it."""
@@ -260,34 +273,27 @@ class Delivery:
             await self._outlet.taken()
 
     def _go_on(self, subscription: _Subscription) -> None:
-        """Send what was committed: at once, or from the task if that has to do."""
-        has_to_do = self._wake.is_set() or not self._rest.is_set()
-        if has_to_do or not self._send_fresh(subscription):
-            self._wake.set()
-
-    def _send_fresh(self, subscription: _Subscription) -> bool:
-        """Send the latest events if there is room; return whether that is all."""
+        """Send what was committed: at once while there is room, or from the task."""
+        # Once for each commit and reader: no call that can be spared.
         log, cursor = subscription.log, subscription.cursor
-        if cursor is None or log.closed is not None:
-            return False
-        events = log.fresh(cursor)
-        if events is None:
-            return False
-        try:
-            for event in events:
-                if not self._follows(subscription):
-                    return False
-                has_room = self._outlet.write(event.data)
-                subscription.cursor = event.seq
-                if not has_room:
-                    return False
-        except ConnectionError:
-            return False  # the task will meet it as well
-        return subscription.cursor == log.head
+        may_send = self._is_idle and not subscription.is_over and log.closed is None
+        if may_send and cursor is not None:
+            try:
+                for seq, data in log.fresh(cursor) or ():
+                    has_room = self._outlet.write(data)
+                    subscription.cursor = cursor = seq
+                    if not has_room:
+                        break
+                else:
+                    if cursor == log.head:
+                        return
+            except ConnectionError:
+                pass  # the task will meet it as well
+        self._wake_up()
 
     async def _advance(self, subscription: _Subscription) -> bool:
         """Send the next of one subscription; return whether there was anything."""
-        if not self._follows(subscription):
+        if subscription.is_over:
             return False
         closed = subscription.log.closed
         if closed is not None and closed.code != "store_closed":
@@ -320,7 +326,7 @@ class Delivery:
         snapshot = log.snapshot(behind=SNAPSHOT_BEHIND_EVENTS)
         subscription.cursor = snapshot.seq
         for part, state in enumerate(snapshot.parts, start=1):
-            if not self._follows(subscription):
+            if subscription.is_over:
                 break
             frame = Snapshot(
                 conversation=log.id,
@@ -345,15 +351,12 @@ class Delivery:
             self._end(subscription, log.closed)
             return True
         for event in events:
-            if not self._follows(subscription):
+            if subscription.is_over:
                 break
             await self._write(event.data)
             subscription.cursor = event.seq
             await self.drain()
-        return bool(events) or not self._follows(subscription)
-
-    def _follows(self, subscription: _Subscription) -> bool:
-        return self._subscriptions.get(subscription.log.id) is subscription
+        return bool(events) or subscription.is_over
 
     def _end(self, subscription: _Subscription, why: StoreError) -> None:
         """End a subscription whose log takes no more events."""

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from functools import lru_cache
-from typing import TYPE_CHECKING
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, cast
 
-from tornado.iostream import StreamClosedError
+from tornado.iostream import SSLIOStream, StreamClosedError
 
 from streamchat_nb.protocol.short_deltas import is_delta, shortened
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tornado.iostream import IOStream
-    from tornado.websocket import WebSocketHandler
+    from tornado.websocket import WebSocketHandler, WebSocketProtocol
 
 __all__ = ["SocketOutlet", "taken_by", "text_frame"]
 
@@ -25,6 +27,14 @@ ONE_BYTE_LENGTH = 125
 TWO_BYTES = 126
 TWO_BYTES_LENGTH = 0xFFFF
 EIGHT_BYTES = 127
+
+
+def _send_nothing(_: bytes) -> int:
+    return 0
+
+
+def _send_over_tls(stream: IOStream, frame: bytes) -> int:
+    return 0 if stream.closed() else stream.write_to_fd(memoryview(frame))
 
 
 def text_frame(data: bytes, before: bytes = b"") -> tuple[bytes, bytes]:
@@ -77,6 +87,8 @@ class SocketOutlet:
     def __init__(self, handler: WebSocketHandler) -> None:
         self.is_short = False
         self._handler = handler
+        self._connection: WebSocketProtocol | None = None
+        self._send: Callable[[bytes], int] = _send_nothing
         self._before = b""
         self._written: asyncio.Future[None] | None = None
 
@@ -92,25 +104,47 @@ class SocketOutlet:
         Raises:
             ConnectionResetError: The peer is gone.
         """
-        connection = self._handler.ws_connection
-        stream = None if connection is None else connection.stream
-        if connection is None or stream is None or connection.is_closing():
+        # Once for each token and viewer: no call that can be spared.
+        connection = self._connection or self._connect()
+        if connection.client_terminated or connection.server_terminated:
             raise ConnectionResetError
-        frame, before = text_frame(data, self._before)
-        self._before = before if self.is_short else b""
+        if len(data) <= SHARED_BYTES:
+            frame, before = _shared_frame(data, self._before)
+        else:
+            frame, before = _frame(data), b""
+        if self.is_short:
+            self._before = before
+        stream = cast("IOStream", connection.stream)
         sent = 0
         if not stream.writing():
             try:
-                sent = stream.write_to_fd(memoryview(frame))
+                sent = self._send(frame)
             except OSError:
                 sent = 0  # no room; whatever else it is, the stream will meet it too
-        if sent == len(frame):
-            return True
+            if sent == len(frame):
+                return True
         try:
             self._written = stream.write(memoryview(frame)[sent:])
         except StreamClosedError:
             raise ConnectionResetError from None
         return False
+
+    def _connect(self) -> WebSocketProtocol:
+        """Find out how to write, once the socket is open.
+
+        Raises:
+            ConnectionResetError: It is not, or not any more.
+        """
+        connection = self._handler.ws_connection
+        stream = None if connection is None else connection.stream
+        if connection is None or stream is None or stream.socket is None:
+            raise ConnectionResetError
+        if isinstance(stream, SSLIOStream):
+            self._send = partial(_send_over_tls, stream)
+        else:
+            self._send = stream.socket.send
+        self._connection = connection
+        return connection
 
     async def taken(self) -> None:
         """Wait until the socket took what was written.
