@@ -72,6 +72,8 @@ class ConversationLog:
         id: Id of the conversation.
         log: Identity of this log; another one after a lost store.
         owner: Principal it belongs to.
+        head: ``seq`` of the last committed event.
+        closed: Why the log takes no more events, if it does not.
     """
 
     def __init__(self, record: ConversationRecord, writer: LogWriter) -> None:
@@ -91,14 +93,10 @@ class ConversationLog:
         self._snapshot: Callable[[], SnapshotParts | None] = lambda: None
         # Of readers at the same cursor, by it and by the limits, at this head.
         self._streams: dict[tuple[int, int, int], list[StoredEvent]] = {}
-        self._closed: StoreError | None = None
+        self.head = 0
+        self.closed: StoreError | None = None
 
     # reading
-
-    @property
-    def head(self) -> int:
-        """``seq`` of the last committed event."""
-        return self._fold.seq
 
     @property
     def fold(self) -> Fold:
@@ -240,8 +238,8 @@ class ConversationLog:
         if not events:
             raise UsageError("append needs at least one event")
         committed: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        if self._closed is not None:
-            committed.set_exception(self._closed)
+        if self.closed is not None:
+            committed.set_exception(self.closed)
             committed.exception()
             return committed
         size = sum(_size_of(event) for event in events)
@@ -254,7 +252,7 @@ class ConversationLog:
 
     def append_delta(self, delta: BlockDelta) -> None:
         """Append a delta; joined with the one before it if both still wait."""
-        if self._closed is not None:
+        if self.closed is not None:
             return
         delta = cast("BlockDelta", carriable(delta))
         last = self._pending[-1] if self._pending else None
@@ -283,12 +281,12 @@ class ConversationLog:
         Raises:
             StoreError: The log was closed because of a store that went wrong.
         """
-        if self._closed is None and not self._drained.is_set():
+        if self.closed is None and not self._drained.is_set():
             if self._pending:
                 self._writer.mark(self, urgent=True)
             await self._drained.wait()
-        if self._closed is not None:
-            raise self._closed
+        if self.closed is not None:
+            raise self.closed
 
     async def room(self) -> None:
         """Wait while more than 256 KiB wait to be committed (back-pressure)."""
@@ -326,6 +324,7 @@ class ConversationLog:
             self._compaction.observe(event)
         if batch.dropped:
             self._compaction.clear()
+        self.head = self._fold.seq
         self._tail.extend(batch.stored)
         self._open_turns = batch.open_turns
         self._streams.clear()
@@ -341,8 +340,8 @@ class ConversationLog:
         """Take a failed batch back: refuse what may be refused, keep the rest."""
         kept: list[Pending] = []
         for group in batch.groups:
-            if group.rejectable or self._closed is not None:
-                _refuse(group, self._closed or error)
+            if group.rejectable or self.closed is not None:
+                _refuse(group, self.closed or error)
             else:
                 kept.append(group)
         self._pending = kept + self._pending
@@ -350,18 +349,13 @@ class ConversationLog:
 
     def close(self, error: StoreError) -> None:
         """Refuse all writes from now on; what waits fails with ``error``."""
-        self._closed = error
+        self.closed = error
         for group in self._pending:
             _refuse(group, error)
         self._pending = []
         self._settle()
         for wake in tuple(self._watchers):
             wake()
-
-    @property
-    def closed(self) -> StoreError | None:
-        """Why the log takes no more events, if it does not."""
-        return self._closed
 
     @property
     def has_pending(self) -> bool:
@@ -375,6 +369,7 @@ class ConversationLog:
             self._fold.apply(event)
             self._compaction.observe(event)
             count_turns(self._open_turns, event)
+        self.head = self._fold.seq
         self._tail.extend(events)
 
     def _settle(self) -> None:

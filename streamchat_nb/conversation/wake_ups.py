@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import OrderedDict
+from itertools import islice
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class WakeUps:
     """
 
     def __init__(self) -> None:
-        self._waiting: OrderedDict[Callable[[], None], None] = OrderedDict()
+        self._waiting: dict[Callable[[], None], None] = {}
         self._is_scheduled = False
 
     def __len__(self) -> int:
@@ -40,12 +40,17 @@ class WakeUps:
             wakes: What wakes each of them. May be called a last time after its reader
                 has ceased to watch.
         """
-        self._waiting.update(dict.fromkeys(wakes))
+        if self._waiting:
+            self._waiting.update(dict.fromkeys(wakes))
+        else:
+            self._waiting = dict.fromkeys(wakes)
 
     def run(self) -> None:
         """Wake 256 of them, and the others in the next turns of the loop."""
-        for _ in range(min(SLICE, len(self._waiting))):
-            wake, _ = self._waiting.popitem(last=False)
+        waiting, self._waiting = self._waiting, {}
+        if len(waiting) > SLICE:
+            self._waiting = dict.fromkeys(islice(waiting, SLICE, None))
+        for wake in islice(waiting, SLICE):
             try:
                 wake()
             except Exception:
