@@ -21,7 +21,6 @@ READER_S = 0.000_025
 """About twice the time that it takes to write to one reader."""
 LEAST_DELAY_S = 0.016
 MOST_DELAY_S = 0.050
-LAGS_IN_DELAY = 4
 
 
 def grouping_delay_s(*, lag_s: float, readers: int) -> float:
@@ -37,7 +36,7 @@ def grouping_delay_s(*, lag_s: float, readers: int) -> float:
     """
     if lag_s < LAG_THRESHOLD_S and readers <= MANY_READERS:
         return 0.0
-    delay_s = max(LAGS_IN_DELAY * lag_s, READER_S * readers, LEAST_DELAY_S)
+    delay_s = max(lag_s, READER_S * readers, LEAST_DELAY_S)
     return min(MOST_DELAY_S, delay_s)
 
 

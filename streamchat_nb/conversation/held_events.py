@@ -154,8 +154,7 @@ class HeldEvents:
                 return False
             check_sequence(name, head, part.events)
             heads[name] = part.events[-1].seq
-            # Copies, where a caller could still change them.
-            events = [StoredEvent(seq, bytes(data)) for seq, data in part.events]
+            events = [_unchangeable(event) for event in part.events]
             entries.append(
                 Entry(name, known.log, part.updated_ms, part.open_turns, events)
             )
@@ -266,6 +265,12 @@ class HeldEvents:
                 self._journal.release(file, events)
         del known.events[:count]
         del known.files[:count]
+
+
+def _unchangeable(event: StoredEvent) -> StoredEvent:
+    if type(event.data) is bytes:
+        return event
+    return StoredEvent(event.seq, bytes(event.data))
 
 
 def _number_of(log: str) -> int:

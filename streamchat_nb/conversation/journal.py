@@ -25,8 +25,9 @@ __all__ = ["JOURNAL_SUFFIXES", "Entry", "Journal"]
 
 JOURNAL_SUFFIXES = ("-events-1", "-events-2")
 """What the names of the files have after the database's."""
-FILE_BYTES = 4_194_304
-"""Where a file is full."""
+FILE_BYTES = 33_554_432
+"""Where a file is full: seldom before the turns that fill it are over, and most is
+dropped. What is held of it is in memory as well."""
 _HEAD = Struct("<II")
 """Of a record: the length of what follows and its CRC-32."""
 

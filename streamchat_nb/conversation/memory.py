@@ -296,7 +296,7 @@ def _position(events: Sequence[StoredEvent], seq: int) -> int:
 
 def _copies(events: Sequence[StoredEvent]) -> list[StoredEvent]:
     """Return events that share nothing mutable with the caller's."""
-    return [StoredEvent(seq, bytes(data)) for seq, data in events]
+    return [StoredEvent(event.seq, bytes(event.data)) for event in events]
 
 
 def _events_bytes(events: Sequence[StoredEvent]) -> int:

@@ -261,13 +261,13 @@ def read_events(
     wanted = (event for event in held if event.seq > after)
     events: list[StoredEvent] = []
     total_bytes = last = 0
-    for seq, data in merge((StoredEvent(*row) for row in rows), wanted):
-        if seq == last:  # it was moved into the table meanwhile
+    for event in merge((StoredEvent(*row) for row in rows), wanted):
+        if event.seq == last:  # it was moved into the table meanwhile
             continue
-        total_bytes += len(data)
+        total_bytes += len(event.data)
         if events and (total_bytes > limit_bytes or len(events) == limit_events):
             rows.close()
             break
-        events.append(StoredEvent(seq, data))
-        last = seq
+        events.append(event)
+        last = event.seq
     return events

@@ -205,7 +205,7 @@ class Tables:
             some = events[start : start + count]
             self.connection.execute(
                 _insertion_of(count),
-                tuple(chain.from_iterable((key, *event) for event in some)),
+                tuple(chain.from_iterable((key, each.seq, each.data) for each in some)),
             )
             start += count
 

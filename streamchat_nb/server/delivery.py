@@ -279,9 +279,9 @@ class Delivery:
         may_send = self._is_idle and not subscription.is_over and log.closed is None
         if may_send and cursor is not None:
             try:
-                for seq, data in log.fresh(cursor) or ():
-                    has_room = self._outlet.write(data)
-                    subscription.cursor = cursor = seq
+                for event in log.fresh(cursor) or ():
+                    has_room = self._outlet.write(event.data)
+                    subscription.cursor = cursor = event.seq
                     if not has_room:
                         break
                 else:

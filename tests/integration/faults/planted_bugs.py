@@ -42,7 +42,8 @@ def forget_to_adapt_prev() -> None:
     def merge(events: list[StoredEvent], prev: int) -> list[StoredEvent]:
         merged = merge_deltas(events, prev)
         return [
-            StoredEvent(seq, encode(_with(data, prev=seq - 1))) for seq, data in merged
+            StoredEvent(each.seq, encode(_with(each.data, prev=each.seq - 1)))
+            for each in merged
         ]
 
     log_module.merge_deltas = merge
@@ -67,10 +68,10 @@ def lose_the_end_of_a_turn_in_replays() -> None:
         if (log.id, after) not in replays or len(events) < 3:
             return events
         kept: list[StoredEvent] = []
-        for seq, data in events:
-            if not isinstance(decode_event(data), TurnFinished):
+        for each in events:
+            if not isinstance(decode_event(each.data), TurnFinished):
                 last = kept[-1].seq if kept else after
-                kept.append(StoredEvent(seq, encode(_with(data, prev=last))))
+                kept.append(StoredEvent(each.seq, encode(_with(each.data, prev=last))))
         return kept
 
     delivery.plan_delivery = plan_and_note
@@ -80,11 +81,11 @@ def lose_the_end_of_a_turn_in_replays() -> None:
 def lose_a_letter_where_deltas_are_joined() -> None:
     def merge(events: list[StoredEvent], prev: int) -> list[StoredEvent]:
         changed: list[StoredEvent] = []
-        for seq, data in merge_deltas(events, prev):
-            event = decode_event(data)
-            if isinstance(event, BlockDelta) and event.prev < seq - 1:
+        for each in merge_deltas(events, prev):
+            event = decode_event(each.data)
+            if isinstance(event, BlockDelta) and event.prev < each.seq - 1:
                 event = msgspec.structs.replace(event, delta=event.delta[:-1])
-            changed.append(StoredEvent(seq, encode(event)))
+            changed.append(StoredEvent(each.seq, encode(event)))
         return changed
 
     log_module.merge_deltas = merge

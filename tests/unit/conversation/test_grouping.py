@@ -12,7 +12,8 @@ from streamchat_nb.conversation.grouping import Grouping, grouping_delay_s
     [
         (0.0, 1, 0.0),
         (0.004, 250, 0.0),
-        (0.005, 1, 0.02),
+        (0.005, 1, 0.016),
+        (0.02, 1, 0.02),
         (0.0, 251, 0.016),
         (0.0, 1_000, 0.025),
         (0.0, 9_000, 0.05),
