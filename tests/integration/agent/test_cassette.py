@@ -225,13 +225,14 @@ def run_turn(model: Model, text: str, *tools: Tool) -> list[AgentEvent]:
 
 
 def told(events: list[AgentEvent]) -> list[AgentEvent]:
-    """Return the events that do not depend on the clock."""
-    return [
+    """Return the events as they are whatever the clock: calls run side by side."""
+    timeless = [
         msgspec.structs.replace(event, duration_ms=None)
         if isinstance(event, ToolCompleted)
         else event
         for event in events
     ]
+    return sorted(timeless, key=lambda event: getattr(event, "tool_call", ""))
 
 
 def test_turn_with_tools_plays_whole(url: str, path: Path) -> None:
