@@ -14,6 +14,7 @@ from streamchat_nb.protocol.events import (
     BlockDelta,
     ConversationUpdated,
     Event,
+    MessageCompleted,
     TurnFinished,
     TurnQueued,
     TurnStarted,
@@ -64,7 +65,8 @@ class Batch:
         stored: The same, encoded.
         texts: See ``Append``.
         title: See ``Append``.
-        ends_a_turn: Whether a turn ends with one of the events.
+        ends_something: Whether a message or a turn ends with one of the events: some
+            of those before it need not be kept.
         dropped: See ``Append``.
     """
 
@@ -78,7 +80,7 @@ class Batch:
         self.stored: list[StoredEvent] = []
         self.texts: list[MessageText] = []
         self.title: str | None = None
-        self.ends_a_turn = False
+        self.ends_something = False
         self.dropped: list[tuple[int, int]] = []
 
     def add(self, event: Event) -> None:
@@ -94,8 +96,8 @@ class Batch:
         match event:
             case ConversationUpdated(title=str(title)):
                 self.title = title
-            case TurnFinished():
-                self.ends_a_turn = True
+            case MessageCompleted() | TurnFinished():
+                self.ends_something = True
             case _:
                 pass
 

@@ -313,7 +313,7 @@ class ConversationLog:
                     )
                 )
                 seq += 1
-        if batch.ends_a_turn:
+        if batch.ends_something:
             batch.dropped = self._compaction.with_events(batch.events)
         return batch
 
