@@ -83,8 +83,12 @@ class Witness:
 
 
 def _wrong_gaps(kept: Events, seen: dict[int, bytes], head: int) -> list[str]:
-    """Return which events are missing that no end of a turn lets go."""
-    ends = [seq for seq, event in kept.items() if isinstance(event, TurnFinished)]
+    """Return which events are missing that no end of a message or turn lets go."""
+    ends = [
+        seq
+        for seq, event in kept.items()
+        if isinstance(event, MessageCompleted | TurnFinished)
+    ]
     completed = {
         event.message if isinstance(event, MessageCompleted) else event.tool_call
         for event in kept.values()
@@ -95,7 +99,7 @@ def _wrong_gaps(kept: Events, seen: dict[int, bytes], head: int) -> list[str]:
         if seq in kept:
             continue
         if seq > max(ends, default=0):
-            found.append(f"event {seq} is missing in an open turn")
+            found.append(f"event {seq} is missing before an end")
         elif seq in seen and _subject(decode_event(seen[seq])) not in completed:
             found.append(f"event {seq} is missing and said what no other says")
     return found
