@@ -27,21 +27,10 @@ from streamchat_nb.testing.store_samples import (
     record_of,
     refusal,
 )
+from tests.integration.stores.running import run
 
 NAME = "chat.sqlite3"
 REPOSITORY = Path(__file__).resolve().parents[3]
-
-
-def run(store: SqliteStore, scenario: Callable[[SqliteStore], Awaitable[None]]) -> None:
-    async def with_store() -> None:
-        await store.open()
-        try:
-            async with asyncio.timeout(60):
-                await scenario(store)
-        finally:
-            await store.close()
-
-    asyncio.run(with_store())
 
 
 @contextmanager

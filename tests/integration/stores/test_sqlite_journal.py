@@ -5,7 +5,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -22,20 +21,9 @@ from streamchat_nb.testing.store_samples import (
     record_of,
     refusal,
 )
+from tests.integration.stores.running import run
 
 NAME = "chat.sqlite3"
-
-
-def run(store: SqliteStore, scenario: Callable[[SqliteStore], Awaitable[None]]) -> None:
-    async def with_store() -> None:
-        await store.open()
-        try:
-            async with asyncio.timeout(60):
-                await scenario(store)
-        finally:
-            await store.close()
-
-    asyncio.run(with_store())
 
 
 def in_tables(path: Path) -> list[int]:

@@ -22,6 +22,7 @@ from streamchat_nb.testing.store_samples import (
     refusal,
 )
 from streamchat_nb.testing.store_search import found
+from tests.integration.stores.running import run
 
 NAME = "conversations.sqlite3"
 NO_INDEX = "CREATE VIRTUAL TABLE text_index USING no_such_module()"
@@ -55,19 +56,6 @@ INSERT INTO recent VALUES (1, 1, 2, CAST('{"seq":2}               ' AS BLOB), 20
 """
 
 
-def run(path: Path, scenario: Callable[[SqliteStore], Awaitable[None]]) -> None:
-    async def with_store() -> None:
-        store = SqliteStore(path)
-        await store.open()
-        try:
-            async with asyncio.timeout(60):
-                await scenario(store)
-        finally:
-            await store.close()
-
-    asyncio.run(with_store())
-
-
 async def say(store: SqliteStore, name: str, seq: int, text: str) -> None:
     part = append_of(name, seq, seq)
     texts = [MessageText(f"m{seq}", seq, text)]
@@ -94,7 +82,7 @@ def test_store_without_index_finds_the_same(
 ) -> None:
     """SQLite may be built without full-text search."""
     monkeypatch.setattr(sqlite_schema, "_TEXT_INDEX", NO_INDEX)
-    run(tmp_path / NAME, scenario)
+    run(SqliteStore(tmp_path / NAME), scenario)
 
 
 def test_file_of_the_first_version_keeps_all_and_can_be_searched(
@@ -128,8 +116,8 @@ def test_file_of_the_first_version_keeps_all_and_can_be_searched(
         await store.create(record_of("c"), [])
         assert await store.unindexed() == ["b"]
 
-    run(tmp_path / NAME, first)
-    run(tmp_path / NAME, second)
+    run(SqliteStore(tmp_path / NAME), first)
+    run(SqliteStore(tmp_path / NAME), second)
 
 
 def test_upgrade_that_is_cut_short_changes_nothing(
@@ -152,7 +140,7 @@ def test_upgrade_that_is_cut_short_changes_nothing(
         assert await found(store, "title") == ["a"]
         assert await store.unindexed() == ["a", "b"]
 
-    run(tmp_path / NAME, check)
+    run(SqliteStore(tmp_path / NAME), check)
 
 
 def test_answers_do_not_depend_on_what_was_indexed(
@@ -180,8 +168,8 @@ def test_answers_do_not_depend_on_what_was_indexed(
 
     with monkeypatch.context() as patch:
         patch.setattr(sqlite_schema, "_TEXT_INDEX", NO_INDEX)
-        run(tmp_path / NAME, without)
-    run(tmp_path / NAME, with_index)
+        run(SqliteStore(tmp_path / NAME), without)
+    run(SqliteStore(tmp_path / NAME), with_index)
 
 
 def test_search_uses_the_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,7 +192,7 @@ def test_search_uses_the_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         # The title; the one message; the latest ones down to it, for the piece shown.
         assert len(looked_at) <= 1 + 1 + 300 - 216
 
-    run(tmp_path / NAME, scenario)
+    run(SqliteStore(tmp_path / NAME), scenario)
 
 
 def test_search_that_takes_too_long_is_told_so(
@@ -221,4 +209,4 @@ def test_search_that_takes_too_long_is_told_so(
         assert error.code == "store_busy"
         assert await found(store, "text") == ["a"]
 
-    run(tmp_path / NAME, scenario)
+    run(SqliteStore(tmp_path / NAME), scenario)
