@@ -31,7 +31,7 @@ RULES: tuple[tuple[str, str, str], ...] = (
     ("*/streamchat_nb/agent/open_socket.py", "*", "read"),
     ("*/streamchat_nb/agent/read_pace.py", "*", "read"),
     ("*/streamchat_nb/agent/wait_limit.py", "*", "read"),
-    ("*/streamchat_nb/loop_lag.py", "*", "read"),
+    ("*/streamchat_nb/agent/loop_lag.py", "*", "read"),
     ("*/streamchat_nb/agent/repeating_client.py", "*", "request"),
     ("*/streamchat_nb/agent/anthropic_connection.py", "*", "read"),
     ("*/anthropic/*", "*", "request"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from streamchat_nb.loop_lag import LoopLag
+from streamchat_nb.agent.loop_lag import LoopLag
 
 __all__ = ["ReadPace"]
 

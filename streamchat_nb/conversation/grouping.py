@@ -1,11 +1,9 @@
-"""Which logs commit now, and which wait for company because the loop is busy."""
+"""Which logs commit now, and which wait for company because their readers are many."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Generic, TypeVar
-
-from streamchat_nb.loop_lag import LoopLag
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
@@ -14,8 +12,6 @@ __all__ = ["Grouping", "grouping_delay_s"]
 
 LogT = TypeVar("LogT", bound="Hashable")
 
-LAG_THRESHOLD_S = 0.005
-"""Up to here the loop keeps up."""
 MANY_READERS = 250
 READER_S = 0.000_025
 """About twice the time that it takes to write to one reader."""
@@ -23,21 +19,18 @@ LEAST_DELAY_S = 0.016
 MOST_DELAY_S = 0.050
 
 
-def grouping_delay_s(*, lag_s: float, readers: int) -> float:
+def grouping_delay_s(readers: int) -> float:
     """Return how long deltas may wait for company, in seconds.
 
-    None while the loop keeps up and the readers are few; otherwise 16 ms, rising
-    to 50 ms with the lag and with the readers (a fixed window costs latency and saves
-    nothing).
+    None while the readers are few; otherwise 16 ms, rising to 50 ms with the readers.
+    A loop that lags needs no wait: all that arrives in one turn of it is one commit.
 
     Args:
-        lag_s: How long a turn of the event loop takes.
         readers: How many follow the log.
     """
-    if lag_s < LAG_THRESHOLD_S and readers <= MANY_READERS:
+    if readers <= MANY_READERS:
         return 0.0
-    delay_s = max(lag_s, READER_S * readers, LEAST_DELAY_S)
-    return min(MOST_DELAY_S, delay_s)
+    return min(MOST_DELAY_S, max(READER_S * readers, LEAST_DELAY_S))
 
 
 class Grouping(Generic[LogT]):
@@ -55,7 +48,6 @@ class Grouping(Generic[LogT]):
         self._due: dict[LogT, None] = {}
         self._waiting: dict[LogT, None] = {}
         self._timer: asyncio.TimerHandle | None = None
-        self._lag = LoopLag()
 
     def __iter__(self) -> Iterator[LogT]:
         yield from self._due
@@ -74,9 +66,7 @@ class Grouping(Generic[LogT]):
         """
         if log in self._due:
             return
-        delay_s = 0.0
-        if not urgent:
-            delay_s = grouping_delay_s(lag_s=self._lag.seconds(), readers=readers)
+        delay_s = 0.0 if urgent else grouping_delay_s(readers)
         if delay_s == 0.0:
             self._waiting.pop(log, None)
             self._fall_due({log: None})

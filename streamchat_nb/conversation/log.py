@@ -8,9 +8,8 @@ Most events, deltas above all, the store takes at once, in the turn of the loop 
 the one in which they came. Other events are a task's, which waits for the store; what
 comes to their logs meanwhile waits for them. Adjacent deltas of a block that wait
 together become one event. So grouping adapts by itself: one event per delta while
-the store keeps up, fewer when it does not. ``Grouping`` adds a pause when the event
-loop lags or the readers are many, and ``WakeUps`` gives the loop its turns while many
-readers are told.
+the store keeps up, fewer when it does not. ``Grouping`` adds a pause when the
+readers are many, and ``WakeUps`` gives the loop its turns while they are told.
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ from streamchat_nb.protocol.events import ConversationCreated, ConversationUpdat
 from streamchat_nb.server.agents import BUILT_IN, AgentChoice, Agents
 from streamchat_nb.server.attachments import Attachments
 from streamchat_nb.server.choices import Choices
+from streamchat_nb.server.collector_rounds import CollectorRounds
 from streamchat_nb.server.conversation_list import ConversationList, not_found
 from streamchat_nb.server.health import Health
 from streamchat_nb.server.model_choices import ModelChoices
@@ -105,6 +106,7 @@ class Service:
         self._turns: dict[str, ConversationTurns] = {}
         self._loading: dict[str, asyncio.Task[ConversationTurns]] = {}
         self._slots = TurnSlots(settings.limits.running_turns_per_user)
+        self._collector_rounds = CollectorRounds(lambda: self._slots.all_free)
         self._stopping = False
         self._warming: asyncio.Task[None] | None = None
 
@@ -124,6 +126,7 @@ class Service:
         self.attachments = Attachments(artifacts, self.settings.limits)
         unfinished = await self._store.unfinished()
         self._writer.start()
+        self._collector_rounds.start()
         self._warming = asyncio.get_running_loop().create_task(
             warm_up(self.agent), name="warm the agent"
         )
@@ -151,6 +154,7 @@ class Service:
         await asyncio.gather(
             *(turns.stop(timeout_s=STOP_TIMEOUT_S) for turns in loaded)
         )
+        self._collector_rounds.stop()
         await self.conversations.stop()
         await self._writer.stop(timeout_s=STOP_TIMEOUT_S)
         for turns in loaded:

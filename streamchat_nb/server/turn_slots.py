@@ -23,6 +23,11 @@ class TurnSlots:
         self._running: dict[str, int] = {}
         self._waiting: dict[str, deque[Callable[[], None]]] = {}
 
+    @property
+    def all_free(self) -> bool:
+        """Whether no turn runs."""
+        return not self._running
+
     def take(self, owner: str) -> bool:
         """Take a slot if one is free."""
         running = self._running.get(owner, 0)

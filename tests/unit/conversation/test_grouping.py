@@ -8,22 +8,11 @@ from streamchat_nb.conversation.grouping import Grouping, grouping_delay_s
 
 
 @pytest.mark.parametrize(
-    ("lag_s", "readers", "expected"),
-    [
-        (0.0, 1, 0.0),
-        (0.004, 250, 0.0),
-        (0.005, 1, 0.016),
-        (0.02, 1, 0.02),
-        (0.0, 251, 0.016),
-        (0.0, 1_000, 0.025),
-        (0.0, 9_000, 0.05),
-        (9, 1, 0.05),
-    ],
+    ("readers", "expected"),
+    [(1, 0.0), (250, 0.0), (251, 0.016), (1_000, 0.025), (9_000, 0.05)],
 )
-def test_grouping_waits_only_under_load(
-    lag_s: float, readers: int, expected: float
-) -> None:
-    assert grouping_delay_s(lag_s=lag_s, readers=readers) == pytest.approx(expected)
+def test_grouping_waits_only_for_many_readers(readers: int, expected: float) -> None:
+    assert grouping_delay_s(readers) == pytest.approx(expected)
 
 
 class Commits:
@@ -67,17 +56,15 @@ def test_logs_of_one_turn_of_the_loop_are_committed_together_in_the_next() -> No
     asyncio.run(scenario())
 
 
-def test_loop_that_lags_lets_logs_wait_and_one_that_keeps_up_does_not() -> None:
+def test_logs_with_many_readers_wait_and_one_with_few_does_not() -> None:
     async def scenario() -> None:
         commits = Commits()
         grouping = commits.grouping
-        grouping._lag._mean_s = 1.0
-        grouping.mark("a", readers=1, urgent=False)
-        grouping.mark("b", readers=1, urgent=False)
-        assert not grouping._due
+        grouping.mark("a", readers=1_000, urgent=False)
+        grouping.mark("b", readers=1_000, urgent=False)
+        grouping.mark("few", readers=1, urgent=False)
+        assert list(grouping) == ["few", "a", "b"]
+        assert await commits.next() == ["few"]
         assert await commits.next() == ["a", "b"]
-        grouping._lag._mean_s = 0.0
-        grouping.mark("a", readers=1, urgent=False)
-        assert await commits.next() == ["a"]
 
     asyncio.run(scenario())

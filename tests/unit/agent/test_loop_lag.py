@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from streamchat_nb.loop_lag import INTERVAL_S, WEIGHT, LoopLag
+from streamchat_nb.agent.loop_lag import INTERVAL_S, WEIGHT, LoopLag
 
 if TYPE_CHECKING:
     from collections.abc import Callable
