@@ -109,10 +109,11 @@ def failures(records: Sequence[Record]) -> list[str]:
 
 
 def _closing(judgements: Sequence[Judgement], seconds: float) -> str:
-    """Return how many of each verdict there are, as runners of tests close."""
-    counts = Counter(one.verdict for one in judgements)
-    verdicts = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
-    return f"=== {verdicts} in {seconds:.0f}s ==="
+    """Return how many of each verdict there are, in the words of runners of tests."""
+    words = {"held": "passed", "regressed": "failed"}
+    counts = Counter(words.get(one.verdict, one.verdict) for one in judgements)
+    outcomes = ", ".join(f"{count} {word}" for word, count in counts.items())
+    return f"=== {outcomes} in {seconds:.0f}s ==="
 
 
 def _left_out(choice: Choice) -> str:
