@@ -48,7 +48,7 @@ class HttpConnection(asyncio.Protocol):
         self._has_answered = False
         self._failure: httpx2.TransportError | None = None
         self._waiter: asyncio.Future[None] | None = None
-        self._rest: asyncio.TimerHandle | None = None
+        self._rests = False
         self._is_paused = False
         self._is_tapped = False
 
@@ -128,9 +128,7 @@ class HttpConnection(asyncio.Protocol):
 
     def close(self) -> None:
         """Close it at once. Idempotent."""
-        if self._rest is not None:
-            self._rest.cancel()
-            self._rest = None
+        self._pace.forget(self._rested)
         if self._transport is not None:
             self._transport.abort()
 
@@ -222,21 +220,19 @@ class HttpConnection(asyncio.Protocol):
     # --- reading no more than is wanted ------------------------------------------
 
     def _rest_a_while(self) -> None:
-        rest_s = self._pace.rest_s()
-        if rest_s and self._rest is None:
-            self._rest = self._loop.call_later(rest_s, self._rested)
-        is_enough = self._rest is not None or self._unread_bytes > _BUFFER_BYTES
+        self._rests = self._pace.rests(self._rested)
+        is_enough = self._rests or self._unread_bytes > _BUFFER_BYTES
         if is_enough and not self._is_paused and self._transport is not None:
             self._is_paused = True
             self._transport.pause_reading()
 
     def _rested(self) -> None:
-        self._rest = None
+        self._rests = False
         self._go_on()
 
     def _go_on(self) -> None:
         """Read the socket again where nothing speaks against it."""
-        is_enough = self._rest is not None or self._unread_bytes > _BUFFER_BYTES
+        is_enough = self._rests or self._unread_bytes > _BUFFER_BYTES
         if self._is_paused and not is_enough and self._transport is not None:
             self._is_paused = False
             self._transport.resume_reading()

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import TYPE_CHECKING
+
 from streamchat_nb.agent.loop_lag import LoopLag
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["ReadPace"]
 
@@ -12,19 +18,44 @@ _LONGEST_REST_S = 0.050
 
 
 class ReadPace:
-    """Says how long each socket of one event loop rests after it was read.
+    """Lets the sockets of one event loop rest after they were read.
 
     Not at all while the loop keeps up: what arrives is read at once. While it lags,
     16 to 50 ms: the next read then takes several parts of an answer for nearly the
-    price of one, which gives the loop its time back.
+    price of one, which gives the loop its time back. Those that rest begin again
+    together, so that one timer serves them all and what they bring is one commit.
     """
 
     def __init__(self) -> None:
         self._lag = LoopLag()
+        self._resting: dict[Callable[[], None], None] = {}
+        self._timer: asyncio.TimerHandle | None = None
 
-    def rest_s(self) -> float:
-        """Return how long a socket that was read just now rests, in seconds."""
+    def rests(self, go_on: Callable[[], None]) -> bool:
+        """Return whether a socket that was read just now rests.
+
+        Args:
+            go_on: Is called when it has rested; the same one until then.
+        """
         lag_s = self._lag.seconds()
         if lag_s <= _LAG_THRESHOLD_S:
-            return 0.0
-        return min(_LONGEST_REST_S, _SHORTEST_REST_S + lag_s)
+            return go_on in self._resting
+        self._resting[go_on] = None
+        if self._timer is None:
+            rest_s = min(_LONGEST_REST_S, _SHORTEST_REST_S + lag_s)
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(rest_s, self._rested)
+        return True
+
+    def forget(self, go_on: Callable[[], None]) -> None:
+        """Let a socket be that is closed. Idempotent."""
+        self._resting.pop(go_on, None)
+        if self._timer is not None and not self._resting:
+            self._timer.cancel()
+            self._timer = None
+
+    def _rested(self) -> None:
+        self._timer = None
+        resting, self._resting = self._resting, {}
+        for go_on in resting:
+            go_on()
