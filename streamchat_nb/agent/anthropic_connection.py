@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import anthropic  # noqa: TID253 - this module is itself imported late
@@ -219,9 +220,10 @@ def _make_client(
             follow_redirects=False,
             event_hooks=hooks,
         )
-    stays = endpoint.api_key or endpoint.auth_token
+    make = anthropic.AsyncAnthropic
     # Without a credential that stays, the SDK looks for a provider of them: only it.
-    make = RepeatingClient if stays else anthropic.AsyncAnthropic
+    if transport is not None and (endpoint.api_key or endpoint.auth_token):
+        make = partial(RepeatingClient, transport=transport)
     try:
         return make(
             api_key=endpoint.api_key,

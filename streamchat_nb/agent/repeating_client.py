@@ -19,40 +19,60 @@ _PATH = "/v1/messages"
 class RepeatingClient(anthropic.AsyncAnthropic):
     """Asks for messages, and lets the SDK build and sign what is the same only once.
 
-    The SDK makes each request anew from its options, address and headers, which takes
-    longer than all that the request says. Here it makes the first one; those after it
-    have its address and headers, and a body of their own. Sending them, and the types
-    of what comes back, are the SDK's as ever.
+    The SDK makes each request anew from its options, address and headers, and sends it
+    through two clients, which takes longer than all that the request says. Here it
+    makes and sends the first one; those after it have its address and headers, and a
+    body of their own, and go straight to the transport. Where there is more to a
+    request (cookies, a password in the address) the SDK sends those too. The types of
+    errors are the SDK's as ever.
 
     Only with a credential that stays: a key or a token, and no provider of tokens.
+
+    Args:
+        transport: That of ``http_client``.
+        http_client: Follows no redirects.
+        options: Those of the SDK's client.
     """
 
-    _options: FinalRequestOptions | None = None
-    _first: httpx2.Request | None = None
+    def __init__(
+        self,
+        *,
+        transport: httpx2.AsyncBaseTransport,
+        http_client: httpx2.AsyncClient,
+        **options: Any,  # noqa: ANN401 - as of the SDK
+    ) -> None:
+        super().__init__(http_client=http_client, **options)
+        self._transport = transport
+        self._http_client = http_client
+        self._first: httpx2.Request | None = None
 
     async def post_message(self, body: bytes) -> httpx2.Response:
         """Send a request for a message that is to be streamed; return the response.
 
-        It is open: the caller closes it.
+        It is open: the caller closes it. Cancelled, it closes its connection.
 
         Args:
             body: The request, as JSON.
 
         Raises:
             AnthropicError: As of the SDK.
+            TransportError: There is no response.
         """
-        if self._options is None:
+        if self._first is None or self._has_cookies:
             return await post_message(self, body)
-        options = self._options.model_copy(
-            update={"content": body, "idempotency_key": None}
-        )
-        response: Any = await self.request(
-            httpx2.Response,
-            options,
-            stream=True,
-            stream_cls=anthropic.AsyncStream[Any],
-        )
-        return response
+        request = _copied(self._first, body)
+        for note in self._http_client.event_hooks["request"]:
+            await note(request)
+        response = await self._transport.handle_async_request(request)
+        response.request = request
+        self._http_client.cookies.extract_cookies(response)
+        if response.is_success:
+            return response
+        try:
+            await response.aread()
+        finally:
+            await response.aclose()
+        raise self._make_status_error_from_response(response)
 
     @property
     @override
@@ -64,20 +84,19 @@ class RepeatingClient(anthropic.AsyncAnthropic):
     def _build_request(
         self, options: FinalRequestOptions, **more: Any
     ) -> httpx2.Request:
-        body, first = options.content, self._first
-        if options.url != _PATH or not isinstance(body, bytes) or self._has_cookies:
-            return super()._build_request(options, **more)
-        if first is None:
-            built = super()._build_request(options, **more)
-            if self._idempotency_header is None:  # it would not be the same twice
-                self._options = options
-                self._first = _copied(built, b"")
-            return built
-        return _copied(first, body)
+        built = super()._build_request(options, **more)
+        if (
+            options.url == _PATH
+            and isinstance(options.content, bytes)
+            and not (self._has_cookies or built.url.userinfo)
+            and self._idempotency_header is None  # it would not be the same twice
+        ):
+            self._first = built
+        return built
 
     @property
     def _has_cookies(self) -> bool:
-        return len(self._client.cookies.jar) > 0
+        return len(self._http_client.cookies.jar) > 0
 
 
 async def post_message(
@@ -95,11 +114,15 @@ async def post_message(
 
 
 def _copied(request: httpx2.Request, body: bytes) -> httpx2.Request:
-    headers = [h for h in request.headers.raw if h[0].lower() != b"content-length"]
-    return httpx2.Request(
+    """Return a request with another body, without looking at all of it again."""
+    headers = httpx2.Headers(request.headers)
+    headers["Content-Length"] = str(len(body))
+    copied = httpx2.Request(
         request.method,
         request.url,
         headers=headers,
-        content=body,
-        extensions=dict(request.extensions),
+        stream=httpx2.ByteStream(body),
+        extensions=request.extensions,
     )
+    copied.read()
+    return copied

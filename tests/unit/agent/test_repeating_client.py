@@ -21,6 +21,7 @@ PLACES: list[dict[str, Any]] = [
         "base_url": "http://some_host:8000/v7/",
         "default_headers": {"X-Api-Key": "key", "Authorization": "Bearer key"},
     },
+    {"api_key": "key", "base_url": "http://user:secret@some_host:8000"},
 ]
 BODIES = [b'{"messages":[]}', b"{}", b'{"messages":["' + b"a" * 20_000 + b'"]}']
 
@@ -51,8 +52,12 @@ class Endpoint(httpx2.AsyncBaseTransport):
 def client_of(
     make: Callable[..., anthropic.AsyncAnthropic], endpoint: Endpoint, **place: Any
 ) -> Any:
+    more = {"transport": endpoint} if make is RepeatingClient else {}
     return make(
-        http_client=httpx2.AsyncClient(transport=endpoint), max_retries=0, **place
+        http_client=httpx2.AsyncClient(transport=endpoint),
+        max_retries=0,
+        **more,
+        **place,
     )
 
 
