@@ -244,7 +244,9 @@ class _Loop:
                         for end in self._provider_tools.discard(event.message):
                             yield end
                         # A try that broke off was billed, and nobody said for what.
-                        cost_usd = self._spend(request, Usage(), self._seen_bytes)
+                        cost_usd = self._spend(
+                            request, Usage(), lambda: self._seen_bytes
+                        )
                         yield structs.replace(event, cost=cost_usd)
                         self._seen_bytes = 0
                     case _:
@@ -371,14 +373,20 @@ class _Loop:
         self._taken_ids |= {
             block.id for block in end.content if isinstance(block, ToolUseBlock)
         }
-        return self._spend(request, end.usage, size_bytes(content_of(end.content)))
+        return self._spend(
+            request, end.usage, lambda: size_bytes(content_of(end.content))
+        )
 
     def _spend(
-        self, request: ModelRequest, usage: Usage, output_bytes: int
+        self, request: ModelRequest, usage: Usage, output_bytes: Callable[[], int]
     ) -> float | None:
-        sent = [request.messages, request.system, request.tools]
+        if self._budget.needs_sizes(usage):
+            sent = [request.messages, request.system, request.tools]
+            sizes = size_bytes(sent), output_bytes()
+        else:
+            sizes = 0, 0
         cost_usd = self._budget.count(
-            usage, input_bytes=size_bytes(sent), output_bytes=output_bytes
+            usage, input_bytes=sizes[0], output_bytes=sizes[1]
         )
         return None if self._agent.offline else cost_usd
 

@@ -97,7 +97,7 @@ class Budget:
 
         Args:
             usage: What the endpoint counted.
-            input_bytes: The request as JSON, for an endpoint that does not count.
+            input_bytes: The request as JSON; see ``needs_sizes``.
             output_bytes: Its answer, likewise.
         """
         counted = _all_tokens(usage) - (usage.output_tokens or 0)
@@ -116,6 +116,16 @@ class Budget:
         cost_usd = self._price.cost_usd(usage)
         self._cost_usd += cost_usd
         return cost_usd
+
+    def needs_sizes(self, usage: Usage) -> bool:
+        """Say whether ``count`` looks at the sizes, which take a while to find out.
+
+        Args:
+            usage: What the endpoint counted.
+        """
+        output_tokens = usage.output_tokens
+        is_counted = output_tokens is not None and _all_tokens(usage) > output_tokens
+        return not (self.is_open and is_counted)
 
     @property
     def is_open(self) -> bool:

@@ -100,6 +100,9 @@ def thread_of(state: ConversationState, turn: str) -> str:
         state: The fold's state; not changed.
         turn: The turn to answer.
     """
+    parents = [m.parent or "" for m in state.messages if m.role == "user"]
+    if len(set(parents)) == len(parents):  # nothing was asked once more
+        return state.conversation
     asked = _question_of(state, turn)
     left_at = "" if asked is None else Branches(state).left_line_at(asked)
     return f"{state.conversation}:{left_at}" if left_at else state.conversation

@@ -145,13 +145,13 @@ class Exchange:
     @property
     def url(self) -> str:
         """Where to; see ``TracedRequest``."""
-        self._look()
+        self.look()
         return self._url
 
     @property
     def headers(self) -> dict[str, str]:
         """By name; see ``TracedRequest``."""
-        self._look()
+        self.look()
         return self._headers
 
     def listen(self) -> _Listening:
@@ -191,18 +191,18 @@ class Exchange:
         if self.ended_ms is not None:
             return
         self.ended_ms = _now_ms()
-        self._look()
         if isinstance(error, StreamchatError):
             self.error = error_body(error)
         if self._recorder is not None and self._is_known:
             self._recorder.ended(self)
 
-    def _look(self) -> None:
-        """See where a request went: not before it did, which would hold it up."""
-        request, self._request = self._request, None
+    def look(self) -> None:
+        """See where the request went, and let go of it. Takes time: on any thread."""
+        request = self._request
         if request is not None:
             self._url = _public_url(str(request.url))
             self._headers = _public_headers(request.headers.multi_items())
+            self._request = None
 
     def _begin(self) -> None:
         self.content_bytes = len(self.content)

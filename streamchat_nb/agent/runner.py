@@ -14,9 +14,13 @@ from streamchat_nb.agent.request_trace import recorded_by
 from streamchat_nb.conversation.state import summed_usage
 from streamchat_nb.errors import StoreError, StreamchatError
 from streamchat_nb.protocol.events import (
+    BlockCompleted,
     BlockDelta,
     MessageCompleted,
+    MessageCreated,
     MessageDiscarded,
+    ToolCompleted,
+    ToolRequested,
     ToolStarted,
     TurnEndStatus,
     TurnFinished,
@@ -76,8 +80,11 @@ class TurnRunner:
         self._stop_reason: str | None = None
         self._ended_early: Literal["cancelled", "interrupted"] | None = None
         self._why_early: str | None = None
-        self._end_early = asyncio.Event()
+        self._consuming: asyncio.Task[None] | None = None
+        self._is_over = asyncio.Event()
         self._left_behind = False
+        self._open: set[str] = set()
+        self._end: tuple[TurnFinished, asyncio.Future[int]] | None = None
         self._unchecked_characters = 0
 
     def cancel(
@@ -90,7 +97,8 @@ class TurnRunner:
         if self._ended_early is None:
             self._ended_early = status
             self._why_early = stop_reason
-            self._end_early.set()
+            if self._consuming is not None:
+                self._stop(self._consuming)
 
     def supersede(self) -> None:
         """Ask the agent to end at its next tool boundary."""
@@ -109,18 +117,25 @@ class TurnRunner:
         if self._ended_early is not None:
             return await self._finish(self._ended_early, None)
         loop = asyncio.get_running_loop()
-        consuming = loop.create_task(self._consume(), name=f"agent {self.turn_id}")
-        early = loop.create_task(self._end_early.wait())
+        self._consuming = loop.create_task(
+            self._consume(), name=f"agent {self.turn_id}"
+        )
+        self._consuming.add_done_callback(lambda _: self._is_over.set())
         try:
-            await asyncio.wait({consuming, early}, return_when=asyncio.FIRST_COMPLETED)
-            if not consuming.done():
-                consuming.cancel()
-                await asyncio.wait({consuming}, timeout=CANCEL_GRACE_S)
+            await self._is_over.wait()
         finally:
-            early.cancel()
-            consuming.cancel()
-        status, error = self._outcome(consuming)
+            self._consuming.cancel()
+        if self._end is not None:
+            finished, written = self._end
+            await written
+            return finished
+        status, error = self._outcome(self._consuming)
         return await self._finish(status, error)
+
+    def _stop(self, consuming: asyncio.Task[None]) -> None:
+        """Cancel the agent; it is over with its task, or after a while without."""
+        consuming.cancel()
+        asyncio.get_running_loop().call_later(CANCEL_GRACE_S, self._is_over.set)
 
     def _outcome(
         self, consuming: asyncio.Task[None]
@@ -157,6 +172,10 @@ class TurnRunner:
                 if self._left_behind:
                     break
                 await self._write(event)
+        if not (self._open or self._left_behind):
+            # Here, so that the end of its last message and its own are one commit.
+            finished = self._finished("completed", None)
+            self._end = finished, self._log.append(finished, durable=True)
 
     def _show(self, delta: BlockDelta) -> bool:
         """Write a delta that took the short cut; now and then it must not."""
@@ -168,24 +187,37 @@ class TurnRunner:
 
     async def _write(self, event: AgentEvent) -> None:
         stamped = msgspec.structs.replace(event, turn=self.turn_id)
+        self._unchecked_characters = 0
         match stamped:
             case BlockDelta():
                 self._log.append_delta(stamped)
-            case ToolStarted():
-                await self._log.append(stamped, durable=True)
-            case MessageCompleted():
-                self._stop_reason = stamped.stop_reason
-                self._count(stamped)
+            case BlockCompleted():
                 self._log.append(stamped)
-            case MessageDiscarded():
+                # Let what was said be shown before its end is seen to.
+                await asyncio.sleep(0)
+            case ToolStarted():
+                self._open.add(stamped.tool_call)
+                await self._log.append(stamped, durable=True)
+            case ToolRequested():
+                self._open.add(stamped.tool_call)
+                self._log.append(stamped)
+            case ToolCompleted():
+                self._open.discard(stamped.tool_call)
+                self._log.append(stamped)
+            case MessageCreated():
+                self._open.add(stamped.message)
+                self._log.append(stamped)
+            case MessageCompleted() | MessageDiscarded():
+                self._open.discard(stamped.message)
                 self._count(stamped)
                 self._log.append(stamped)
             case _:
                 self._log.append(stamped)
-        self._unchecked_characters = 0
         await self._log.room()
 
     def _count(self, end: MessageCompleted | MessageDiscarded) -> None:
+        if isinstance(end, MessageCompleted):
+            self._stop_reason = end.stop_reason
         self._usage = summed_usage(self._usage, end.usage)
         if end.cost is not None:
             self._cost = (self._cost or 0.0) + end.cost
@@ -201,7 +233,12 @@ class TurnRunner:
     ) -> TurnFinished:
         await self._log.flushed()
         ends = open_ends(self._log.state, self.turn_id, status=status)
-        finished = TurnFinished(
+        finished = self._finished(status, error)
+        await self._log.append(*ends, finished, durable=True)
+        return finished
+
+    def _finished(self, status: TurnEndStatus, error: ErrorBody | None) -> TurnFinished:
+        return TurnFinished(
             turn=self.turn_id,
             status=status,
             stop_reason=self._reason_of(status),
@@ -209,8 +246,6 @@ class TurnRunner:
             usage=self._usage,
             cost=self._cost,
         )
-        await self._log.append(*ends, finished, durable=True)
-        return finished
 
 
 def _forget(task: asyncio.Task[None]) -> None:

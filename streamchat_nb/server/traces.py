@@ -106,7 +106,7 @@ class Traces:
     def pack(self, kept: TurnRequests, exchange: Exchange) -> None:
         """Compress what was sent on another thread; it stays as it is until then."""
         loop = asyncio.get_running_loop()
-        packing = loop.run_in_executor(None, _packed, exchange.content)
+        packing = loop.run_in_executor(None, _packed, exchange)
         self._packing.add(packing)
 
         def done(packed: asyncio.Future[bytes | None]) -> None:
@@ -189,8 +189,10 @@ def _kept(
 # --- what is sent: made small, and made public -----------------------------------
 
 
-def _packed(content: bytes) -> bytes | None:
+def _packed(exchange: Exchange) -> bytes | None:
     """Return a body compressed and without its files; ``None``: it is too large."""
+    exchange.look()
+    content = exchange.content
     if len(content) > _SHORTEST_FILE_CHARACTERS and b'"base64"' in content:
         content = msgspec.json.encode(_without_files(_read(content)))
     packed = zlib.compress(content, _COMPRESSION)

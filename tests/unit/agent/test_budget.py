@@ -168,6 +168,25 @@ def test_budget_is_open_only_without_a_ceiling() -> None:
         assert not Budget(limits, Spent(), DEAR).is_open
 
 
+@pytest.mark.parametrize(
+    ("limits", "usage", "are_needed"),
+    [
+        (TurnLimits(), Usage(input_tokens=5, output_tokens=1), False),
+        (TurnLimits(), Usage(cache_read_input_tokens=5, output_tokens=0), False),
+        (TurnLimits(), Usage(input_tokens=0, output_tokens=1), True),
+        (TurnLimits(), Usage(input_tokens=5), True),
+        (TurnLimits(tokens=9), Usage(input_tokens=5, output_tokens=1), True),
+    ],
+)
+def test_sizes_are_needed_for_an_estimate(
+    limits: TurnLimits, usage: Usage, *, are_needed: bool
+) -> None:
+    budget = Budget(limits, Spent(), DEAR)
+    assert budget.needs_sizes(usage) is are_needed
+    costs = [budget.count(usage, input_bytes=n, output_bytes=n) for n in (0, 900)]
+    assert are_needed or costs[0] == costs[1]
+
+
 # --- a turn under a ceiling --------------------------------------------------------
 
 
