@@ -115,7 +115,8 @@ class MessageAccumulator:
             without ``message_stop``, and tool calls count under any ordinary stop
             reason.
         request_id: The endpoint's id of the request, for results and errors.
-        taken_tool_ids: Ids of earlier tool calls; a new one must differ.
+        taken_tool_ids: Gives the ids of earlier tool calls; a new one must differ.
+            Asked when there is one.
         new_tool_id: Makes the id that replaces an empty, repeated or illegal one.
         undecodable_limit: Events that are no JSON or have a wrong shape and are
             skipped; one more is an error.
@@ -132,7 +133,7 @@ class MessageAccumulator:
         *,
         lenient: bool = False,
         request_id: str | None = None,
-        taken_tool_ids: Collection[str] = (),
+        taken_tool_ids: Callable[[], Collection[str]] = tuple,
         new_tool_id: Callable[[], str] = lambda: f"toolu_{uuid.uuid4().hex}",
         undecodable_limit: int = 16,
     ) -> None:
@@ -140,7 +141,8 @@ class MessageAccumulator:
         self.progress = 0
         self._lenient = lenient
         self.request_id = request_id
-        self._tool_ids = set(taken_tool_ids)
+        self._taken_tool_ids = taken_tool_ids
+        self._tool_ids: set[str] | None = None
         self._new_tool_id = new_tool_id
         self._undecodable_left = undecodable_limit
         self._open: dict[int, _OpenBlock] = {}
@@ -390,6 +392,8 @@ class MessageAccumulator:
 
     def _tool_id(self, wanted: object) -> str:
         tool_id = _text(wanted)
+        if self._tool_ids is None:
+            self._tool_ids = set(self._taken_tool_ids())
         while tool_id in self._tool_ids or not _LEGAL_ID.fullmatch(tool_id):
             tool_id = self._new_tool_id()
         self._tool_ids.add(tool_id)

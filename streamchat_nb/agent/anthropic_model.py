@@ -105,6 +105,8 @@ class AnthropicModel(Model):
         self._connections: dict[
             asyncio.AbstractEventLoop, asyncio.Task[AnthropicConnection]
         ] = {}
+        # The one that the attributes are of.
+        self._known: asyncio.Task[AnthropicConnection] | None = None
 
     @override
     def secrets(self) -> tuple[str, ...]:
@@ -166,7 +168,7 @@ class AnthropicModel(Model):
             accumulator = MessageAccumulator(
                 lenient=self.profile.lenient,
                 request_id=response_request_id(response.headers),
-                taken_tool_ids=_tool_ids(request.messages),
+                taken_tool_ids=lambda: _tool_ids(request.messages),
             )
             batches = connection.read(response, MessageReader(accumulator), show)
             await stack.enter_async_context(aclosing(batches))
@@ -228,6 +230,8 @@ class AnthropicModel(Model):
     async def _connection(self) -> AnthropicConnection:
         loop = asyncio.get_running_loop()
         task = self._connections.get(loop)
+        if task is not None and task is self._known:
+            return task.result()
         if task is None or (task.done() and task.exception() is not None):
             for old in [loop for loop in self._connections if loop.is_closed()]:
                 del self._connections[old]
@@ -238,6 +242,7 @@ class AnthropicModel(Model):
         self._carried_by = connection.transport
         if self._given_profile is None:
             self.profile = EndpointProfile.of(connection.base_url)
+        self._known = task
         return connection
 
     def _make_transport(self) -> httpx2.AsyncBaseTransport | None:

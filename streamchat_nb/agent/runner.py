@@ -117,19 +117,18 @@ class TurnRunner:
         if self._ended_early is not None:
             return await self._finish(self._ended_early, None)
         loop = asyncio.get_running_loop()
-        self._consuming = loop.create_task(
-            self._consume(), name=f"agent {self.turn_id}"
-        )
-        self._consuming.add_done_callback(lambda _: self._is_over.set())
+        consuming = loop.create_task(self._consume(), name=f"agent {self.turn_id}")
+        consuming.add_done_callback(lambda _: self._is_over.set())
+        self._consuming = consuming
         try:
             await self._is_over.wait()
         finally:
-            self._consuming.cancel()
+            consuming.cancel()
         if self._end is not None:
             finished, written = self._end
             await written
             return finished
-        status, error = self._outcome(self._consuming)
+        status, error = self._outcome(consuming)
         return await self._finish(status, error)
 
     def _stop(self, consuming: asyncio.Task[None]) -> None:

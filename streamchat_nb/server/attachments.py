@@ -116,12 +116,14 @@ class Attachments:
         """
         found: dict[str, Artifact] = {}
         size = 0
-        blocks = [
-            b.content for m in state.messages if m.role == "user" for b in m.blocks
+        attached = [
+            block.content
+            for message in state.messages
+            if message.role == "user"
+            for block in message.blocks
+            if isinstance(block.content, ImageBlock | DocumentBlock)
         ]
-        for block in reversed(blocks):
-            if not isinstance(block, ImageBlock | DocumentBlock):
-                continue
+        for block in reversed(attached):
             artifact = await self._store.get(conversation, block.artifact)
             if artifact is None or artifact.id in found:
                 continue

@@ -3,7 +3,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import pytest
 from typing_extensions import Unpack
@@ -24,6 +24,9 @@ from streamchat_nb.protocol.content import (
     ToolUseBlock,
     Usage,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Wire = dict[str, Any]
 
@@ -73,7 +76,7 @@ def tool(index: int, *parts: str, **fields: object) -> list[Wire]:
 
 class Options(TypedDict, total=False):
     lenient: bool
-    taken_tool_ids: list[str]
+    taken_tool_ids: Callable[[], list[str]]
     undecodable_limit: int
 
 
@@ -385,7 +388,10 @@ def test_accumulator_tool_without_name_is_malformed() -> None:
 @pytest.mark.parametrize("bad_id", ["", None, 7, "a b", "x" * 65, "taken"])
 def test_accumulator_unusable_tool_id_is_replaced(bad_id: object) -> None:
     (block,) = message(
-        START, *tool(0, "{}", id=bad_id), *end("tool_use"), taken_tool_ids=["taken"]
+        START,
+        *tool(0, "{}", id=bad_id),
+        *end("tool_use"),
+        taken_tool_ids=lambda: ["taken"],
     ).content
     assert isinstance(block, ToolUseBlock)
     assert block.id == "new_1"
