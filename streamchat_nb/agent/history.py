@@ -74,6 +74,10 @@ def history_of(
     speakers = {turn.turn: (turn.agent, turn.model) for turn in state.turns}
     own = speakers.get(until_turn or "", ("", ""))
     for message in _in_order(state, until_turn):
+        if (text := _only_text(message)) is not None:
+            words = [{"type": "text", "text": text}]
+            history.append({"role": message.role, "content": words})
+            continue
         content = [block.content for block in message.blocks if block.content]
         if own[0] and speakers.get(message.turn or "", own) != own:
             content = _foreign(content)
@@ -181,6 +185,16 @@ def tool_result(
     return result
 
 
+def _only_text(message: MessageState) -> str | None:
+    """Return the text of a message that is nothing else, as most of them are."""
+    if len(message.blocks) != 1:
+        return None
+    content = message.blocks[0].content
+    if type(content) is not TextBlock or content.citations:
+        return None
+    return content.text if content.text.strip() else None
+
+
 def _foreign(blocks: Iterable[ContentBlock]) -> list[ContentBlock]:
     """Return what one model can be sent of what another one said."""
     return [
@@ -212,8 +226,10 @@ def _in_order(state: ConversationState, until_turn: str | None) -> list[MessageS
 
 
 def _question_of(state: ConversationState, turn: str | None) -> str | None:
-    for message in state.messages:
-        if turn is not None and message.turn == turn and message.role == "user":
+    if turn is None:
+        return None
+    for message in reversed(state.messages):
+        if message.turn == turn and message.role == "user":
             return message.message
     return None
 

@@ -68,11 +68,13 @@ def without_media(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _message_without(message: dict[str, Any]) -> dict[str, Any]:
-    content = message.get("content")
-    if not isinstance(content, list):
+    blocks: list[dict[str, Any]] | str | None = message.get("content")
+    if not isinstance(blocks, list):
         return message
-    blocks = cast("list[dict[str, Any]]", content)
-    if all(block.get("type") == "text" for block in blocks):
+    for block in blocks:
+        if block.get("type") != "text":
+            break
+    else:  # as nearly always
         return message
     if not any(_has_media(block) for block in blocks):
         return message

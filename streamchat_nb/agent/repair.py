@@ -51,24 +51,24 @@ def repair(history: list[_Message]) -> list[_Message]:
 
 def _is_plain(history: list[_Message]) -> bool:
     """Say whether all is right as it is: nothing but words, by turns."""
-    last = "assistant"
+    # For all of a history, before each request: no call that can be spared.
+    role = "assistant"
     for message in history:
-        last = "user" if last == "assistant" else "assistant"
-        if message.get("role") != last or not _has_words_only(message):
+        role = "user" if role == "assistant" else "assistant"
+        content: list[_Block] | str | None = message.get("content")
+        if (
+            message.get("role") != role
+            or len(message) != len(_FIELDS)
+            or not content
+            or not isinstance(content, list)
+        ):
             return False
-    return last == "user"
-
-
-def _has_words_only(message: _Message) -> bool:
-    content = message.get("content")
-    if not content or not isinstance(content, list) or len(message) != len(_FIELDS):
-        return False
-    for block in cast("list[_Block]", content):
-        if block.get("type") != "text" or "tool_use_id" in block:
-            return False
-        if not str(block.get("text", "")).strip():
-            return False
-    return True
+        for block in content:
+            if block.get("type") != "text" or "tool_use_id" in block:
+                return False
+            if not str(block.get("text", "")).strip():
+                return False
+    return role == "user"
 
 
 def _repaired(history: list[_Message]) -> list[_Message]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Attachments"]
 
+_FILES = (ImageBlock, DocumentBlock)
 MOST_HISTORY_BYTES = 25_165_824
 """Of all attached files, so much goes to a model, the newest first."""
 
@@ -121,7 +122,7 @@ class Attachments:
             for message in state.messages
             if message.role == "user"
             for block in message.blocks
-            if isinstance(block.content, ImageBlock | DocumentBlock)
+            if isinstance(block.content, _FILES)
         ]
         for block in reversed(attached):
             artifact = await self._store.get(conversation, block.artifact)
