@@ -222,7 +222,7 @@ def _make_client(
         )
     make = anthropic.AsyncAnthropic
     # Without a credential that stays, the SDK looks for a provider of them: only it.
-    if transport is not None and (endpoint.api_key or endpoint.auth_token):
+    if endpoint.api_key or endpoint.auth_token:
         make = partial(RepeatingClient, transport=transport)
     try:
         return make(

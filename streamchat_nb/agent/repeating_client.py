@@ -23,13 +23,13 @@ class RepeatingClient(anthropic.AsyncAnthropic):
     through two clients, which takes longer than all that the request says. Here it
     makes and sends the first one; those after it have its address and headers, and a
     body of their own, and go straight to the transport. Where there is more to a
-    request (cookies, a password in the address) the SDK sends those too. The types of
+    request (cookies, a password in the address) the SDK makes those too. The types of
     errors are the SDK's as ever.
 
     Only with a credential that stays: a key or a token, and no provider of tokens.
 
     Args:
-        transport: That of ``http_client``.
+        transport: That of ``http_client``; ``None`` where it chooses one itself.
         http_client: Follows no redirects.
         options: Those of the SDK's client.
     """
@@ -37,7 +37,7 @@ class RepeatingClient(anthropic.AsyncAnthropic):
     def __init__(
         self,
         *,
-        transport: httpx2.AsyncBaseTransport,
+        transport: httpx2.AsyncBaseTransport | None,
         http_client: httpx2.AsyncClient,
         **options: Any,  # noqa: ANN401 - as of the SDK
     ) -> None:
@@ -61,11 +61,14 @@ class RepeatingClient(anthropic.AsyncAnthropic):
         if self._first is None or self._has_cookies:
             return await post_message(self, body)
         request = _copied(self._first, body)
-        for note in self._http_client.event_hooks["request"]:
-            await note(request)
-        response = await self._transport.handle_async_request(request)
-        response.request = request
-        self._http_client.cookies.extract_cookies(response)
+        if self._transport is None:
+            response = await self._http_client.send(request, stream=True)
+        else:
+            for note in self._http_client.event_hooks["request"]:
+                await note(request)
+            response = await self._transport.handle_async_request(request)
+            response.request = request
+            self._http_client.cookies.extract_cookies(response)
         if response.is_success:
             return response
         try:
@@ -91,7 +94,7 @@ class RepeatingClient(anthropic.AsyncAnthropic):
             and not (self._has_cookies or built.url.userinfo)
             and self._idempotency_header is None  # it would not be the same twice
         ):
-            self._first = built
+            self._first = _copied(built, b"")
         return built
 
     @property

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anthropic
@@ -52,21 +53,26 @@ class Endpoint(httpx2.AsyncBaseTransport):
 def client_of(
     make: Callable[..., anthropic.AsyncAnthropic], endpoint: Endpoint, **place: Any
 ) -> Any:
-    more = {"transport": endpoint} if make is RepeatingClient else {}
     return make(
-        http_client=httpx2.AsyncClient(transport=endpoint),
-        max_retries=0,
-        **more,
-        **place,
+        http_client=httpx2.AsyncClient(transport=endpoint), max_retries=0, **place
     )
 
 
-def both(*statuses: int, place: dict[str, Any], **headers: str) -> list[Endpoint]:
+def repeating_client_of(
+    endpoint: Endpoint, *, is_direct: bool = True, **place: Any
+) -> RepeatingClient:
+    make = partial(RepeatingClient, transport=endpoint if is_direct else None)
+    return client_of(make, endpoint, **place)
+
+
+def both(
+    *statuses: int, place: dict[str, Any], is_direct: bool = True, **headers: str
+) -> list[Endpoint]:
     """Send the same by both clients."""
 
     async def send() -> list[Endpoint]:
         own, plain = Endpoint(*statuses, **headers), Endpoint(*statuses, **headers)
-        repeating = client_of(RepeatingClient, own, **place)
+        repeating = repeating_client_of(own, is_direct=is_direct, **place)
         usual = client_of(anthropic.AsyncAnthropic, plain, **place)
         for body in BODIES:
             await (await repeating.post_message(body)).aclose()
@@ -76,22 +82,29 @@ def both(*statuses: int, place: dict[str, Any], **headers: str) -> list[Endpoint
     return asyncio.run(send())
 
 
+@pytest.mark.parametrize("is_direct", [True, False])
 @pytest.mark.parametrize("place", PLACES)
-def test_client_sends_what_the_sdk_sends(place: dict[str, Any]) -> None:
-    own, plain = both(place=place)
+def test_client_sends_what_the_sdk_sends(
+    place: dict[str, Any], *, is_direct: bool
+) -> None:
+    own, plain = both(place=place, is_direct=is_direct)
     assert len(own.sent) == len(BODIES)
     assert own.sent == plain.sent
 
 
-def test_client_returns_cookies_as_the_sdk_does() -> None:
-    own, plain = both(place=PLACES[0], **{"set-cookie": "worker=7; Path=/"})
+@pytest.mark.parametrize("is_direct", [True, False])
+def test_client_returns_cookies_as_the_sdk_does(*, is_direct: bool) -> None:
+    cookie = {"set-cookie": "worker=7; Path=/"}
+    own, plain = both(place=PLACES[0], is_direct=is_direct, **cookie)
     assert own.requests[1].headers["cookie"] == "worker=7"
     assert own.sent == plain.sent
 
 
-def test_client_types_the_errors_of_each_request() -> None:
+@pytest.mark.parametrize("is_direct", [True, False])
+def test_client_types_the_errors_of_each_request(*, is_direct: bool) -> None:
     async def send() -> None:
-        client = client_of(RepeatingClient, Endpoint(429, 401, 529), **PLACES[0])
+        endpoint = Endpoint(429, 401, 529)
+        client = repeating_client_of(endpoint, is_direct=is_direct, **PLACES[0])
         for error in (
             anthropic.RateLimitError,
             anthropic.AuthenticationError,
@@ -106,7 +119,7 @@ def test_client_types_the_errors_of_each_request() -> None:
 def test_client_leaves_other_requests_alone() -> None:
     async def send() -> list[httpx2.Request]:
         endpoint = Endpoint()
-        client = client_of(RepeatingClient, endpoint, **PLACES[0])
+        client = repeating_client_of(endpoint, **PLACES[0])
         await client.post_message(b"{}")
         await client.post(
             "/v1/messages", body={"model": "m"}, cast_to=object, options={}
