@@ -6,7 +6,8 @@ exp, jti and scope are required, integers are integers, a token lives at most 30
 and has at most 4 KiB. Keys are random, rotate at each start and each day, and are mixed
 with the server's current credential, so that a changed password ends every token. The
 last one is kept for the next server, which takes what it signed, and signs nothing
-with it.
+with it. PyJWT is imported for the first token: with it comes cryptography, a quarter of
+what this extension imports, and no server needs that to be there.
 """
 
 from __future__ import annotations
@@ -19,8 +20,6 @@ import secrets
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-import jwt
 
 from streamchat_nb.errors import AuthenticationError
 from streamchat_nb.server.token_key import (
@@ -110,6 +109,8 @@ class TokenAuthority:
         """
         if not _SUBJECT.match(subject):
             raise AuthenticationError("This user name cannot be put into a token.")
+        import jwt  # noqa: PLC0415 - cryptography comes with it: see the module
+
         now = int(self._wall_clock_s())
         key = self._current_key()
         exp = now + self._lifetime_s
@@ -138,6 +139,8 @@ class TokenAuthority:
             AuthenticationError: ``auth_expired`` for one that was good and is over,
                 ``auth_invalid`` for every other fault, always with the same words.
         """
+        import jwt  # noqa: PLC0415
+
         if len(token) > MOST_TOKEN_BYTES or not _COMPACT.match(token):
             raise _invalid()
         try:
@@ -160,6 +163,8 @@ class TokenAuthority:
         before costs as much as to read all, and what it says counts only when the
         signature is good.
         """
+        import jwt  # noqa: PLC0415
+
         for key in sorted(
             self._keys, key=lambda key: not token.startswith(key.first_part)
         ):

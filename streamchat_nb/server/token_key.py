@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import jwt
 import msgspec
 
 if TYPE_CHECKING:
@@ -61,6 +60,8 @@ class TokenKey:
     @cached_property
     def first_part(self) -> str:
         """What its tokens begin with: the header as it is written."""
+        import jwt  # noqa: PLC0415 - for the first token, as in auth
+
         unsigned = jwt.encode(
             {}, bytes(SECRET_BYTES), algorithm=ALGORITHM, headers=self.header
         )
