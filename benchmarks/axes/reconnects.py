@@ -3,8 +3,9 @@
 5,000 clients are connected. The server gets SIGTERM and is started again at once. Each
 client comes back by itself, by the pauses of this product's client, whatever server it
 is: at random, longer after each attempt, and not before a server that goes away has
-asked for. Peers ask for nothing, and their clients need no fresh token, which is in
-their favour.
+asked for. Each client of ours brings the token that it had, as this product's client
+for Python does (a browser fetches a fresh one); those of peers bring one that they
+signed themselves. Peers ask nobody to wait.
 
 The value is the time from the moment the new process serves until the last client is
 authenticated again. ``samples`` are these times of all; ``asked_p*`` say when the

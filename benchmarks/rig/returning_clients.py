@@ -2,8 +2,9 @@
 
 Each is one TCP connection, speaks the contender's dialect, and waits as the Python
 client of this product does: longer after each attempt, at random, and as long as a
-server that goes away asks for. Clients of ours also fetch a fresh token before each
-attempt, on a connection of its own, as theirs died with the server.
+server that goes away asks for. Clients of ours each have a token of their own, fetched
+on a connection of its own; they come back with it as that client does, and fetch a
+fresh one where an attempt with it fails.
 
 It takes a ``Target`` as JSON and a number of clients. It prints one line when all are
 connected, and a ``Returns`` as JSON when all have lost their connection and are back.
@@ -106,6 +107,7 @@ class _Client:
         self.seat = seat
         self.was_lost = False
         self.settled = asyncio.Event()
+        self._token: str | None = None
         self._attempt = 0
         self._is_ready = False
         self._least_s = 0.0
@@ -121,9 +123,11 @@ class _Client:
         try:
             async with asyncio.timeout(ATTEMPT_S):
                 if target.dialect == _OURS:
-                    token = await _fresh_token(target)
+                    self._token = self._token or await _fresh_token(target)
                     seat = Seat(
-                        number=seat.number, token=token, conversation=seat.conversation
+                        number=seat.number,
+                        token=self._token,
+                        conversation=seat.conversation,
                     )
                 dialect = DIALECTS[target.dialect](target, seat)
                 await loop.create_connection(
@@ -160,6 +164,7 @@ class _Client:
         self.crowd.planned.append(time.monotonic() + self._come_back())
 
     def _fail(self, why: str) -> None:
+        self._token = None
         self.crowd.failed(why)
         self.settled.set()
         self._come_back()

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from streamchat_nb.agent.agent import Agent
     from streamchat_nb.client.command_requests import ConversationCommand
     from streamchat_nb.client.http import HttpApi
+    from streamchat_nb.client.session import SocketToken
     from streamchat_nb.protocol.commands import ClientDescription, LendingCommand
     from streamchat_nb.protocol.frames import Ack, LentFrame
     from streamchat_nb.tools.tool import Tool
@@ -88,6 +89,7 @@ class Connection:
     ) -> None:
         self.http = http
         self.description = description
+        self.socket_token: SocketToken | None = None
         self._order: tuple[Transport, ...] = (
             _TRANSPORTS if transport == "auto" else (transport,)
         )
@@ -144,7 +146,7 @@ class Connection:
         async with self._opening:
             if self._keeper is not None and not self._keeper.done():
                 return
-            self._failure = None
+            self._failure = self.socket_token = None
             self._is_ready.clear()
             self._socket_failures = self._attempt = 0
             self._trying = self._settled = self._order[0]

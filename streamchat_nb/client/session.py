@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from streamchat_nb.errors import ConnectError, NotFound
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Session",
     "SessionHost",
+    "SocketToken",
     "Transport",
     "TransportBlocked",
     "needs_socket",
@@ -36,13 +38,30 @@ class TransportBlocked(ConnectError):
     Args:
         message: What was seen.
         slow: Whether it took long to find out.
+        nobody_there: Whether nobody listens, as far as could be seen.
     """
 
     default_code = "transport_blocked"
 
-    def __init__(self, message: str, *, slow: bool = False) -> None:
+    def __init__(
+        self, message: str, *, slow: bool = False, nobody_there: bool = False
+    ) -> None:
         super().__init__(message)
         self.slow = slow
+        self.nobody_there = nobody_there
+
+
+@dataclass(frozen=True, kw_only=True)
+class SocketToken:
+    """What a socket authenticates with.
+
+    Attributes:
+        text: The token.
+        good_until: Until when a new socket may try it, on the event loop's clock.
+    """
+
+    text: str = field(repr=False)
+    good_until: float
 
 
 def needs_socket() -> ConnectError:
@@ -59,7 +78,14 @@ def server_restarts(frame: GoingAway) -> ConnectError:
 
 
 class SessionHost(Protocol):
-    """What a session needs of the connection that it belongs to."""
+    """What a session needs of the connection that it belongs to.
+
+    Attributes:
+        socket_token: The token of the last socket, for the next one; ``None`` where
+            there is none that may still be good.
+    """
+
+    socket_token: SocketToken | None
 
     @property
     def http(self) -> HttpApi:

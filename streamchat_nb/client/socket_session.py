@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from typing import TYPE_CHECKING, Literal, cast
 
 from tornado.websocket import WebSocketClosedError
@@ -11,6 +12,7 @@ from tornado.websocket import WebSocketClosedError
 from streamchat_nb.client.http import error_from
 from streamchat_nb.client.log_reader import LogReader
 from streamchat_nb.client.session import (
+    SocketToken,
     TransportBlocked,
     server_restarts,
     settle,
@@ -73,6 +75,8 @@ MOST_SILENCE_S = 20.0
 PONG_TIMEOUT_S = 10.0
 BEHIND_TIMEOUT_S = 3.0
 CLOSE_TIMEOUT_S = 1.0
+TOKEN_MARGIN_S = 5.0
+MOST_TOKEN_LIFE_S = 300.0
 
 _Answer = Ack | Subscribed | Authenticated | Pong
 
@@ -103,9 +107,27 @@ class SocketSession:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
-        """Get a token, open the socket, wait for its ``hello`` and authenticate."""
-        # First the token: whether the server is there at all, its answer tells.
-        token = await self._fetch_token()
+        """Open the socket, wait for its ``hello`` and authenticate.
+
+        With the token of the socket before, while it is good: so thousands who come
+        back to a server that was restarted ask it for none.
+        """
+        kept = self._host.socket_token
+        if kept is None or asyncio.get_running_loop().time() >= kept.good_until:
+            # First the token: whether the server is there at all, its answer tells.
+            await self._open_with(await self._fetch_token())
+            return
+        try:
+            await self._open_with(kept)
+        except TransportBlocked as error:
+            # Whether the socket is to blame or the token, the next attempt tells.
+            if not error.nobody_there:
+                self._host.socket_token = None
+            raise ConnectError(
+                f"The server at {self._host.http.address.url} cannot be reached."
+            ) from None
+
+    async def _open_with(self, token: SocketToken) -> None:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + HELLO_TIMEOUT_S
         self._socket = await connect_socket(self._host.http, HELLO_TIMEOUT_S)
@@ -187,16 +209,23 @@ class SocketSession:
 
     # connecting
 
-    async def _fetch_token(self) -> str:
-        return str((await self._host.http.request("POST", "token")).get("token"))
+    async def _fetch_token(self) -> SocketToken:
+        answer = await self._host.http.request("POST", "token")
+        # Where the clocks differ, it is refused and asked for again.
+        left_s = float(answer.get("expires_at", 0)) - time.time() - TOKEN_MARGIN_S
+        now = asyncio.get_running_loop().time()
+        return SocketToken(
+            text=str(answer.get("token")),
+            good_until=now + min(MOST_TOKEN_LIFE_S, left_s),
+        )
 
-    async def _authenticate(self, token: str) -> None:
+    async def _authenticate(self, token: SocketToken) -> None:
         description = self._host.description
         try:
             await self._command(
                 Authenticate(
                     id=self._host.next_id(),
-                    token=token,
+                    token=token.text,
                     client=description,
                     features=[SHORT_DELTAS],
                 )
@@ -205,10 +234,12 @@ class SocketSession:
             raise TransportBlocked(
                 "The server does not accept its own token over a WebSocket."
             ) from None
+        self._host.socket_token = token
 
     async def _refresh_token(self) -> None:
         token = await self._fetch_token()
-        await self._command(Authenticate(id=self._host.next_id(), token=token))
+        await self._command(Authenticate(id=self._host.next_id(), token=token.text))
+        self._host.socket_token = token
 
     async def _refresh_token_ahead(self) -> None:
         """Refresh; a failure shows when the old token ends."""

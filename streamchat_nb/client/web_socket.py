@@ -61,7 +61,10 @@ async def connect_socket(
     except HTTPClientError as error:
         why = "" if error.response is None else f": the answer was {error.code}"
         raise TransportBlocked(f"WebSockets are blocked{why}.") from None
-    except (OSError, WebSocketError):
+    except OSError:
+        message = "WebSockets are blocked."
+        raise TransportBlocked(message, nobody_there=True) from None
+    except WebSocketError:
         raise TransportBlocked("WebSockets are blocked.") from None
     except asyncio.CancelledError:
         connecting.add_done_callback(_close_late)

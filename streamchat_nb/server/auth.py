@@ -3,40 +3,50 @@
 The profile (``docs/explanation/security.md`` argues for it): HS256 and nothing else,
 the header has exactly ``alg``, ``typ`` and ``kid``; all of iss, aud, sub, iat, nbf,
 exp, jti and scope are required, integers are integers, a token lives at most 300 s
-and has at most 4 KiB. Keys are random, live in memory, rotate, and are mixed with
-the server's current credential, so that a changed password ends every token.
+and has at most 4 KiB. Keys are random, rotate at each start and each day, and are mixed
+with the server's current credential, so that a changed password ends every token. The
+last one is kept for the next server, which takes what it signed, and signs nothing
+with it. PyJWT is imported for the first token: with it comes cryptography, a quarter of
+what this extension imports, and no server needs that to be there.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 import re
 import secrets
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import jwt
-
 from streamchat_nb.errors import AuthenticationError
+from streamchat_nb.server.token_key import (
+    ALGORITHM,
+    ROTATE_AFTER_S,
+    TOKEN_TYPE,
+    TokenKey,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from jwt.types import Options
 
+    from streamchat_nb.server.token_key import KeyFile
+
 __all__ = ["AUDIENCE", "ISSUER", "SCOPES", "TOKEN_TYPE", "Grant", "TokenAuthority"]
+
+logger = logging.getLogger(__name__)
 
 ISSUER = "streamchat"
 AUDIENCE = "streamchat:ws"
-TOKEN_TYPE = "sc-access+jwt"  # noqa: S105 - a media type, not a secret
 SCOPES = ("chat:read", "chat:write")
 MOST_LIFETIME_S = 300
 MOST_TOKEN_BYTES = 4096
 LEEWAY_S = 10
-ROTATE_AFTER_S = 24 * 3600.0
-_ALGORITHMS = ("HS256",)
+_ALGORITHMS = (ALGORITHM,)
 _OPTIONS: Options = {
     "require": ["iss", "aud", "sub", "iat", "nbf", "exp", "jti", "scope"],
     "enforce_minimum_key_length": True,
@@ -55,13 +65,6 @@ class Grant:
     jti: str
 
 
-@dataclass(frozen=True)
-class _Key:
-    kid: str
-    secret: bytes
-    made_at: float
-
-
 class TokenAuthority:
     """Makes and verifies tokens for one server process.
 
@@ -69,6 +72,8 @@ class TokenAuthority:
         lifetime_s: Life of a token in seconds, at most 300.
         credential: Gives the server's current credential (its token or password
             hash); read on every use, so that a change ends all tokens.
+        key_file: Has the last server's key, and keeps this one's for the next;
+            ``None``: tokens end with the process.
         wall_clock_s: Seconds since the epoch.
     """
 
@@ -77,12 +82,24 @@ class TokenAuthority:
         *,
         lifetime_s: int,
         credential: Callable[[], str],
+        key_file: KeyFile | None = None,
         wall_clock_s: Callable[[], float] = time.time,
     ) -> None:
         self._lifetime_s = min(lifetime_s, MOST_LIFETIME_S)
         self._credential = credential
+        self._key_file = key_file
         self._wall_clock_s = wall_clock_s
-        self._keys: list[_Key] = []
+        self._keys: list[TokenKey] = []
+
+    def begin(self) -> None:
+        """Take over from the last server: know its key, and have one of one's own.
+
+        Reads and writes a file, so it is for a thread, before any other call, and
+        once the database is this process's own.
+        """
+        before = None if self._key_file is None else self._key_file.read()
+        self._keys = [] if before is None else [before]
+        self._rotate()
 
     def issue(self, subject: str) -> tuple[str, int]:
         """Return ``(token, exp)`` for a subject; ``exp`` in seconds since the epoch.
@@ -92,6 +109,8 @@ class TokenAuthority:
         """
         if not _SUBJECT.match(subject):
             raise AuthenticationError("This user name cannot be put into a token.")
+        import jwt  # noqa: PLC0415 - cryptography comes with it: see the module
+
         now = int(self._wall_clock_s())
         key = self._current_key()
         exp = now + self._lifetime_s
@@ -108,8 +127,8 @@ class TokenAuthority:
         token = jwt.encode(
             claims,
             self._mix(key),
-            algorithm="HS256",
-            headers=_header(key),
+            algorithm=ALGORITHM,
+            headers=key.header,
         )
         return token, exp
 
@@ -120,6 +139,8 @@ class TokenAuthority:
             AuthenticationError: ``auth_expired`` for one that was good and is over,
                 ``auth_invalid`` for every other fault, always with the same words.
         """
+        import jwt  # noqa: PLC0415
+
         if len(token) > MOST_TOKEN_BYTES or not _COMPACT.match(token):
             raise _invalid()
         try:
@@ -138,11 +159,15 @@ class TokenAuthority:
     def _decode(self, token: str) -> dict[str, Any]:
         """Return the claims of a token that a key of ours has signed.
 
-        The keys are tried, the newest first, rather than looked up by the token's
-        header: to read that first costs as much as to read all, and what it says
-        counts only when the signature is good.
+        All keys are tried, that which the token begins like first: to read its header
+        before costs as much as to read all, and what it says counts only when the
+        signature is good.
         """
-        for key in self._keys:
+        import jwt  # noqa: PLC0415
+
+        for key in sorted(
+            self._keys, key=lambda key: not token.startswith(key.first_part)
+        ):
             try:
                 decoded = jwt.decode_complete(
                     token,
@@ -155,26 +180,34 @@ class TokenAuthority:
                 )
             except jwt.InvalidSignatureError:
                 continue
-            if decoded["header"] != _header(key):
+            if decoded["header"] != key.header:
                 break
             return decoded["payload"]
         raise _invalid()
 
-    def _current_key(self) -> _Key:
-        now = time.monotonic()
-        if not self._keys or now - self._keys[0].made_at > ROTATE_AFTER_S:
-            fresh = _Key(secrets.token_hex(8), secrets.token_bytes(64), now)
-            self._keys = [fresh, *self._keys[:1]]
+    def _current_key(self) -> TokenKey:
+        is_due = not self._keys or (
+            time.monotonic() - self._keys[0].made_at > ROTATE_AFTER_S
+        )
+        if is_due:
+            self._rotate()
         return self._keys[0]
 
-    def _mix(self, key: _Key) -> bytes:
+    def _rotate(self) -> None:
+        """Sign with a fresh key from now on; what the last one signed stays good."""
+        fresh = TokenKey.fresh(time.monotonic())
+        self._keys = [fresh, *self._keys[:1]]
+        if self._key_file is not None:
+            try:
+                self._key_file.write(fresh)
+            except OSError as error:
+                why = type(error).__name__
+                logger.info("Tokens end with this server: no key file (%s)", why)
+
+    def _mix(self, key: TokenKey) -> bytes:
         return hmac.new(
             key.secret, self._credential().encode(), hashlib.sha512
         ).digest()
-
-
-def _header(key: _Key) -> dict[str, str]:
-    return {"alg": "HS256", "typ": TOKEN_TYPE, "kid": key.kid}
 
 
 def _checked(claims: dict[str, Any], now: float) -> Grant:

@@ -69,6 +69,7 @@ from streamchat_nb.server.rest import (
 )
 from streamchat_nb.server.service import Service
 from streamchat_nb.server.settings import DEFAULT_SYSTEM_PROMPT, Settings
+from streamchat_nb.server.token_key import KeyFile
 from streamchat_nb.server.websocket import SocketHandler
 from streamchat_nb.server.wiring import agent_names, make_agent, make_tools
 from streamchat_nb.tools.mcp_settings import read_mcp_servers
@@ -327,8 +328,10 @@ class StreamchatExtension(ExtensionApp):
     def initialize_settings(self) -> None:
         """Read the traits once and build the service; nothing starts here."""
         settings = self.read_traits()
-        tokens = TokenAuthority(
-            lifetime_s=settings.token_lifetime_s, credential=self._credential
+        self._tokens = TokenAuthority(
+            lifetime_s=settings.token_lifetime_s,
+            credential=self._credential,
+            key_file=_key_file(settings),
         )
         self._connections = Connections(
             per_user=settings.limits.sockets_per_user,
@@ -343,7 +346,7 @@ class StreamchatExtension(ExtensionApp):
         )
         self._runtime = Runtime(
             service=self._service,
-            tokens=tokens,
+            tokens=self._tokens,
             connections=self._connections,
             heartbeat=Heartbeat(),
             audiences=Audiences(),
@@ -486,6 +489,7 @@ class StreamchatExtension(ExtensionApp):
         except StreamchatError as error:
             self.log.critical("streamchat_nb cannot start: %s", error.message)
             raise
+        await asyncio.to_thread(self._tokens.begin)
         health = self._service.health()
         self.log.info(
             "streamchat_nb %s: %s, conversations in %s",
@@ -558,3 +562,9 @@ def _make_store(settings: Settings) -> Store:
     if settings.store_path is None:
         return MemoryStore()
     return SqliteStore(settings.store_path)
+
+
+def _key_file(settings: Settings) -> KeyFile | None:
+    """Return the file beside the database, which one process at a time has."""
+    path = settings.store_path
+    return None if path is None else KeyFile(path.with_name(f"{path.name}.key"))

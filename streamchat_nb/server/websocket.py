@@ -24,6 +24,7 @@ from streamchat_nb.errors import (
     StreamchatError,
 )
 from streamchat_nb.protocol.close_codes import CloseCode
+from streamchat_nb.protocol.codec import encode
 from streamchat_nb.protocol.commands import (
     Approve,
     Cancel,
@@ -213,7 +214,6 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
         )
         self._connections.add_socket(self, user=self.principal.id, address=self.address)
         self._runtime.heartbeat.add(self)
-        self._sender = loop.create_task(self._send(), name="socket sender")
         if not self._speaks:
             self._refuse(
                 CloseCode.VERSION,
@@ -280,10 +280,10 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
         self._closed = asyncio.Event()
         if self._machine is not None:
             self._machine.close()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._delivery.caught_up(), LAST_WORDS_S)
-        with contextlib.suppress(ConnectionError):
-            self._delivery.send(GoingAway(retry_after_ms=retry_after_ms))
+        if self._sender is not None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._delivery.caught_up(), LAST_WORDS_S)
+        self._say(GoingAway(retry_after_ms=retry_after_ms))
         await self._close_after_last_words(CloseCode.RESTART, "the server restarts")
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._closed.wait(), CLOSED_S)
@@ -369,6 +369,7 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
         log = await self.service.open(self.principal, command.conversation)
         if self.is_closed:
             return
+        self._start_sender()
         try:
             await self._delivery.subscribe(command.id, log, command.since)
         except ConnectionError:
@@ -455,13 +456,26 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
         return self.ws_connection is None or self.ws_connection.is_closing()
 
     def _say(self, frame: Frame) -> None:
+        """Answer: at once while there is no sender, else after what it has to send."""
         try:
-            self._delivery.send(frame)
+            if self._sender is not None:
+                self._delivery.send(frame)
+            elif not self.is_closed and not self._outlet.write(encode(frame)):
+                self._start_sender()
         except ConnectionError:
             self._abort()
 
+    def _start_sender(self) -> None:
+        """Have the task that writes, from the first time on that there is a need.
+
+        Who follows nothing, and reads what it is told, takes none.
+        """
+        if self._sender is None:
+            loop = asyncio.get_running_loop()
+            self._sender = loop.create_task(self._send(), name="socket sender")
+
     async def _send(self) -> None:
-        """Run the delivery; the one task that writes."""
+        """Run the delivery; the one that writes from now on."""
         try:
             await self._delivery.run()
         except ConnectionError:
@@ -482,6 +496,7 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
             self._sender.cancel()
         with contextlib.suppress(TimeoutError, ConnectionError):
             async with asyncio.timeout(LAST_WORDS_S):
+                await self._outlet.taken()
                 await self._delivery.drain()
         self.close(
             int(code), reason.encode()[:CLOSE_REASON_BYTES].decode(errors="ignore")

@@ -3,13 +3,14 @@ from __future__ import annotations
 import asyncio
 import gc
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from streamchat_nb.client.client import Client, connect
 from streamchat_nb.client.discovery import ServerAddress
 from streamchat_nb.client.events import StateReplaced
+from streamchat_nb.client.http import HttpApi
 from streamchat_nb.errors import (
     AuthenticationError,
     ConnectError,
@@ -199,6 +200,37 @@ def test_message_sent_while_the_server_restarts_arrives_once() -> None:
             users = [m for m in conversation.state.messages if m.role == "user"]
             assert len(users) == 1
 
+    with ServerProcess(["--StreamchatExtension.offline_pace_s=0"]) as server:
+        asyncio.run(scenario(server))
+
+
+def test_socket_token_is_used_again_and_renewed_where_it_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+    request = HttpApi.request
+
+    async def noted(self: HttpApi, method: str, path: str, *rest: Any) -> Any:
+        asked.append(path)
+        return await request(self, method, path, *rest)
+
+    async def restart(server: ServerProcess, *, without_key: bool) -> None:
+        server.kill()
+        if without_key:
+            (key,) = server.home.rglob("*.sqlite3.key")
+            key.unlink()
+        await asyncio.to_thread(server.start)
+
+    async def scenario(server: ServerProcess) -> None:
+        async with Client(server.address, transport="websocket") as client:
+            conversation = await client.create()
+            for without_key, tokens in ((False, 1), (True, 2)):
+                await restart(server, without_key=without_key)
+                async with asyncio.timeout(30):
+                    assert "42" in (await conversation.ask("What is 6*7?")).text
+                assert asked.count("token") == tokens
+
+    monkeypatch.setattr(HttpApi, "request", noted)
     with ServerProcess(["--StreamchatExtension.offline_pace_s=0"]) as server:
         asyncio.run(scenario(server))
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from streamchat_nb.errors import AuthenticationError
-from streamchat_nb.server.auth import TokenAuthority, _Key
+from streamchat_nb.server.auth import TokenAuthority
+from streamchat_nb.server.token_key import TokenKey
 
 CORPORA = Path(
     os.environ.get(
@@ -109,7 +110,7 @@ def _vectors() -> Any:
 def test_attack_vectors(monkeypatch: pytest.MonkeyPatch) -> None:
     vectors = _vectors()
     authority = TokenAuthority(lifetime_s=300, credential=Credential())
-    authority._keys = [_Key("k1", b"", time.monotonic())]
+    authority._keys = [TokenKey("k1", b"", time.monotonic())]
 
     def mix(_: object) -> bytes:
         return vectors.SECRET
