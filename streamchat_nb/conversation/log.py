@@ -4,12 +4,13 @@
 ``LogWriter`` commits the pending events of all logs together and only then shows
 them to readers: what anybody has seen survives a killed process.
 
-Most events, deltas above all, the store takes at once, in the turn of the loop after
-the one in which they came. Other events are a task's, which waits for the store; what
-comes to their logs meanwhile waits for them. Adjacent deltas of a block that wait
-together become one event. So grouping adapts by itself: one event per delta while
-the store keeps up, fewer when it does not. ``Grouping`` adds a pause when the
-readers are many, and ``WakeUps`` gives the loop its turns while they are told.
+Most events, deltas above all, the store takes at once: a delta that comes alone where
+it comes, what comes together in the turn of the loop after that. Other events are a
+task's, which waits for the store; what comes to their logs meanwhile waits for them.
+Adjacent deltas of a block that wait together become one event. So grouping adapts by
+itself: one event per delta while the store keeps up, fewer when it does not.
+``Grouping`` adds a pause when the readers are many, and ``WakeUps`` gives the loop its
+turns while they are told.
 """
 
 from __future__ import annotations
@@ -250,7 +251,10 @@ class ConversationLog:
         return committed
 
     def append_delta(self, delta: BlockDelta) -> None:
-        """Append a delta; joined with the one before it if both still wait."""
+        """Append a delta; joined with the one before it if both still wait.
+
+        It may be committed and shown by this: one that comes alone is.
+        """
         if self.closed is not None:
             return
         delta = cast("BlockDelta", carriable(delta))
