@@ -27,7 +27,7 @@ def grouping_delay_s(readers: int) -> float:
     """Return how long deltas may wait for company, in seconds.
 
     None while the readers are few; otherwise 16 ms, rising to 50 ms with the readers.
-    A loop that lags needs no wait: what arrives in one turn of it is committed together.
+    A loop that lags needs no wait: what arrives in one turn of it is one commit.
 
     Args:
         readers: How many follow the log.

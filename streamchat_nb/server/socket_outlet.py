@@ -53,8 +53,10 @@ def text_frame(data: bytes, before: bytes = b"") -> tuple[bytes, bytes]:
 
 
 def _make_frame(data: bytes, before: bytes) -> tuple[bytes, bytes]:
+    if not is_delta(data):
+        return _frame(data), b""
     short = shortened(before, data) if before else None
-    return _frame(short or data), data if is_delta(data) else b""
+    return _frame(short or data), data
 
 
 def _frame(data: bytes) -> bytes:
