@@ -20,7 +20,7 @@ READER_S = 0.000_025
 LEAST_DELAY_S = 0.016
 MOST_DELAY_S = 0.050
 ALONE_S = 0.000_2
-"""What comes later than this after a commit is the first of its turn of the loop."""
+"""What comes later than this after a commit is taken for the first of its turn."""
 
 
 def grouping_delay_s(readers: int) -> float:
