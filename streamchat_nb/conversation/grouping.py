@@ -19,8 +19,9 @@ READER_S = 0.000_025
 """About twice the time that it takes to write to one reader."""
 LEAST_DELAY_S = 0.016
 MOST_DELAY_S = 0.050
-ALONE_S = 0.000_2
-"""What comes later than this after a commit is taken for the first of its turn."""
+ALONE_S = 0.002
+"""What comes later than this after a commit comes alone. Where logs follow each other
+more closely, a turn of the loop brings them together, and costs less than a commit."""
 
 
 def grouping_delay_s(readers: int) -> float:
@@ -40,9 +41,9 @@ def grouping_delay_s(readers: int) -> float:
 class Grouping(Generic[LogT]):
     """The logs that have something to commit. To be used on one event loop.
 
-    What comes alone is committed where it comes. What follows it closely, as what comes
-    in the same turn of the loop does, is committed in the next turn, together; so are
-    those that are urgent, which seldom come alone, and those that wait for company.
+    What comes alone, while the loop is quiet, is committed where it comes. What follows
+    it closely is committed in the next turn of the loop, all together; so is what is
+    urgent, which seldom comes alone, and what has waited for company.
 
     Args:
         commit: Is called with the logs that are due.
