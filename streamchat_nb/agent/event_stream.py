@@ -73,13 +73,8 @@ class EventSplitter:
     @property
     def is_between_events(self) -> bool:
         """Whether the next byte begins an event."""
-        return (
-            self._started
-            and not self._open_line
-            and not self._data
-            and not self._name
-            and not self._after_carriage_return
-        )
+        is_within = self._open_line or self._data or self._name
+        return self._started and not (is_within or self._after_carriage_return)
 
     def _normalised(self, chunk: bytes) -> bytes:
         """Return the chunk with LF as its only line end."""

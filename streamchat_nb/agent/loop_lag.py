@@ -17,23 +17,24 @@ class LoopLag:
     """What a callback waits for its turn: the mean of the last few looks.
 
     Looks only while somebody asks, at most once in 10 ms; the price of a look is one
-    callback. To be asked on one event loop.
+    callback. To be made and asked on one event loop.
     """
 
     def __init__(self) -> None:
+        # Kept, as to ask for it is a call of the kernel in Python 3.11.
+        self._loop = asyncio.get_running_loop()
         self._mean_s = 0.0
         self._next_look_s = 0.0
 
     def seconds(self) -> float:
         """Return the lag so far, and look anew where the last look was long ago."""
-        loop = asyncio.get_running_loop()
-        now_s = loop.time()
+        now_s = self._loop.time()
         if now_s >= self._next_look_s:
             self._next_look_s = now_s + _UNDER_WAY_S  # until this one is back
-            loop.call_soon(self._note, loop, now_s)
+            self._loop.call_soon(self._note, now_s)
         return self._mean_s
 
-    def _note(self, loop: asyncio.AbstractEventLoop, began_s: float) -> None:
-        now_s = loop.time()
+    def _note(self, began_s: float) -> None:
+        now_s = self._loop.time()
         self._next_look_s = now_s + INTERVAL_S
         self._mean_s += WEIGHT * (now_s - began_s - self._mean_s)

@@ -18,7 +18,7 @@ _LONGEST_REST_S = 0.050
 
 
 class ReadPace:
-    """Lets the sockets of one event loop rest after they were read.
+    """Lets the sockets of the event loop it is made on rest after they were read.
 
     Not at all while the loop keeps up: what arrives is read at once. While it lags,
     16 to 50 ms: the next read then takes several parts of an answer for nearly the

@@ -46,12 +46,12 @@ class ShortCut:
             text = self._reader.go_on(chunk)
             if text is not None:
                 self._limit.reset()
-                events: list[ModelEvent] = [text]
-            else:
-                progress = self._reader.progress
-                events = self._reader.feed(chunk)
-                if self._reader.progress != progress:
-                    self._limit.reset()
+                self._events = [] if self._show(text) else [text]
+                return not self._events
+            progress = self._reader.progress
+            events = self._reader.feed(chunk)
+            if self._reader.progress != progress:
+                self._limit.reset()
             if len(events) == 1:
                 (event,) = events
                 if isinstance(event, ModelBlockDelta) and self._show(event):

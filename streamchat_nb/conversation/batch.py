@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from streamchat_nb.conversation.message_texts import message_text
 from streamchat_nb.conversation.store import Append, StoredEvent
-from streamchat_nb.protocol.codec import encode
+from streamchat_nb.protocol.codec import carriable, encode
 from streamchat_nb.protocol.events import (
     BlockDelta,
     ConversationUpdated,
@@ -28,8 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Batch", "Pending", "count_turns"]
 
 
-@dataclass(slots=True)
-class Pending:
+class Pending(msgspec.Struct):
     """Events that commit together, and who waits for them.
 
     ``more`` are the texts of deltas that go on with the one in ``events``.
@@ -41,7 +39,7 @@ class Pending:
     rejectable: bool
     durable: bool
     size: int
-    more: list[str] = field(default_factory=list[str])
+    more: list[str] = []
 
     def joined(self) -> list[Event]:
         """Return the events, with those deltas joined that wait together."""
@@ -52,41 +50,43 @@ class Pending:
         return self.events
 
 
-class Batch:
+class Batch(msgspec.Struct):
     """What one log puts into one transaction.
 
-    Args:
+    Attributes:
         conversation: Id of the conversation.
         groups: What was pending.
         open_turns: Those before the batch; changed to those after it.
-
-    Attributes:
         events: Numbered, in order.
         stored: The same, encoded.
         texts: See ``Append``.
         title: See ``Append``.
         ends_something: Whether a message or a turn ends with one of the events: some
             of those before it need not be kept.
+        durable: See ``Append``.
         dropped: See ``Append``.
     """
 
-    def __init__(
-        self, conversation: str, groups: list[Pending], open_turns: set[str]
-    ) -> None:
-        self.conversation = conversation
-        self.groups = groups
-        self.open_turns = open_turns
-        self.events: list[Event] = []
-        self.stored: list[StoredEvent] = []
-        self.texts: list[MessageText] = []
-        self.title: str | None = None
-        self.ends_something = False
-        self.dropped: list[tuple[int, int]] = []
+    conversation: str
+    groups: list[Pending]
+    open_turns: set[str]
+    events: list[Event] = []
+    stored: list[StoredEvent] = []
+    texts: list[MessageText] = []
+    title: str | None = None
+    ends_something: bool = False
+    durable: bool = False
+    dropped: list[tuple[int, int]] = []
 
     def add(self, event: Event) -> None:
         """Add a numbered event."""
+        try:
+            data = encode(event)
+        except UnicodeEncodeError:
+            event = carriable(event)
+            data = encode(event)
         self.events.append(event)
-        self.stored.append(StoredEvent(event.seq, encode(event)))
+        self.stored.append(StoredEvent(event.seq, data))
         if isinstance(event, BlockDelta):
             return
         count_turns(self.open_turns, event)
@@ -107,7 +107,7 @@ class Batch:
         return Append(
             conversation=self.conversation,
             events=self.stored,
-            durable=any(group.durable for group in self.groups),
+            durable=self.durable,
             title=self.title,
             updated_ms=self.events[-1].ts,
             open_turns=len(self.open_turns),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
@@ -17,13 +19,16 @@ READER_S = 0.000_025
 """About twice the time that it takes to write to one reader."""
 LEAST_DELAY_S = 0.016
 MOST_DELAY_S = 0.050
+ALONE_S = 0.002
+"""What comes later than this after a commit comes alone. Where logs follow each other
+more closely, a turn of the loop brings them together, and costs less than a commit."""
 
 
 def grouping_delay_s(readers: int) -> float:
     """Return how long deltas may wait for company, in seconds.
 
     None while the readers are few; otherwise 16 ms, rising to 50 ms with the readers.
-    A loop that lags needs no wait: all that arrives in one turn of it is one commit.
+    A loop that lags needs no wait: what arrives in one turn of it is one commit.
 
     Args:
         readers: How many follow the log.
@@ -36,8 +41,9 @@ def grouping_delay_s(readers: int) -> float:
 class Grouping(Generic[LogT]):
     """The logs that have something to commit. To be used on one event loop.
 
-    Those that are due in one turn of the loop are committed in the next one, together;
-    so are those that wait for company.
+    What comes alone, while the loop is quiet, is committed where it comes. What follows
+    it closely is committed in the next turn of the loop, all together; so is what is
+    urgent, which seldom comes alone, and what has waited for company.
 
     Args:
         commit: Is called with the logs that are due.
@@ -48,6 +54,7 @@ class Grouping(Generic[LogT]):
         self._due: dict[LogT, None] = {}
         self._waiting: dict[LogT, None] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._alone_from_s = 0.0
 
     def __iter__(self) -> Iterator[LogT]:
         yield from self._due
@@ -57,7 +64,7 @@ class Grouping(Generic[LogT]):
         return len(self._due) + len(self._waiting)
 
     def mark(self, log: LogT, *, readers: int, urgent: bool) -> None:
-        """Note that a log has something to commit.
+        """Note that a log has something to commit; it may be committed by this.
 
         Args:
             log: Which log.
@@ -69,7 +76,10 @@ class Grouping(Generic[LogT]):
         delay_s = 0.0 if urgent else grouping_delay_s(readers)
         if delay_s == 0.0:
             self._waiting.pop(log, None)
-            self._fall_due({log: None})
+            if urgent or self._due or time.monotonic() < self._alone_from_s:
+                self._fall_due({log: None})
+            else:
+                self._hand_over([log])
             return
         self._waiting[log] = None
         if self._timer is None:
@@ -89,9 +99,16 @@ class Grouping(Generic[LogT]):
 
     def _fall_due(self, logs: dict[LogT, None]) -> None:
         if logs and not self._due:
-            asyncio.get_running_loop().call_soon(self._hand_over)
+            asyncio.get_running_loop().call_soon(self._end_turn)
         self._due.update(logs)
 
-    def _hand_over(self) -> None:
+    def _end_turn(self) -> None:
         due, self._due = list(self._due), {}
-        self._commit(due)
+        self._hand_over(due)
+
+    def _hand_over(self, logs: list[LogT]) -> None:
+        self._alone_from_s = math.inf  # what this brings about comes after it
+        try:
+            self._commit(logs)
+        finally:
+            self._alone_from_s = time.monotonic() + ALONE_S

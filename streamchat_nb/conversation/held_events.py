@@ -137,24 +137,27 @@ class HeldEvents:
         Only what says nothing but events is taken, and only of conversations that are
         known and not being changed elsewhere, while the disk is quick.
 
+        Args:
+            batch: Each part the only one of its conversation.
+
         Raises:
             StoreError: ``store_conflict``, a part does not continue its conversation.
         """
         if self._journal is None or not self._takes_events:
             return False
         entries: list[Entry] = []
-        heads: dict[str, int] = {}
         for part in batch:
             name = part.conversation
             known = self._known.get(name)
             if known is None or name in self._changing or not part.is_plain:
                 return False
-            head = heads.get(name, known.head)
-            if head is None:
+            if known.head is None:
                 return False
-            check_sequence(name, head, part.events)
-            heads[name] = part.events[-1].seq
-            events = [_unchangeable(event) for event in part.events]
+            check_sequence(name, known.head, part.events)
+            events = [
+                event if type(event.data) is bytes else _copy(event)
+                for event in part.events
+            ]
             entries.append(
                 Entry(name, known.log, part.updated_ms, part.open_turns, events)
             )
@@ -163,7 +166,6 @@ class HeldEvents:
             return False
         for entry in entries:
             self._known[entry.conversation].hold(file, entry, entry.events)
-            self._known.move_to_end(entry.conversation)
         return True
 
     def of(self, *conversations: str) -> dict[str, Held]:
@@ -267,9 +269,7 @@ class HeldEvents:
         del known.files[:count]
 
 
-def _unchangeable(event: StoredEvent) -> StoredEvent:
-    if type(event.data) is bytes:
-        return event
+def _copy(event: StoredEvent) -> StoredEvent:
     return StoredEvent(event.seq, bytes(event.data))
 
 

@@ -170,7 +170,8 @@ class Journal:
             file, self._current = other, 1 - self._current
         if not file.append(record):
             return None
-        file.held += sum(len(entry.events) for entry in entries)
+        for entry in entries:
+            file.held += len(entry.events)
         return self._current
 
     def keep(self, counts: Mapping[int, int]) -> None:

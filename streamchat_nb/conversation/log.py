@@ -4,12 +4,13 @@
 ``LogWriter`` commits the pending events of all logs together and only then shows
 them to readers: what anybody has seen survives a killed process.
 
-Most events, deltas above all, the store takes at once, in the turn of the loop after
-the one in which they came. Other events are a task's, which waits for the store; what
-comes to their logs meanwhile waits for them. Adjacent deltas of a block that wait
-together become one event. So grouping adapts by itself: one event per delta while
-the store keeps up, fewer when it does not. ``Grouping`` adds a pause when the
-readers are many, and ``WakeUps`` gives the loop its turns while they are told.
+Most events, deltas above all, the store takes at once: a delta that comes alone where
+it comes, what comes together in the turn of the loop after that. Other events are a
+task's, which waits for the store; what comes to their logs meanwhile waits for them.
+Adjacent deltas of a block that wait together become one event. So grouping adapts by
+itself: one event per delta while the store keeps up, fewer when it does not.
+``Grouping`` adds a pause when the readers are many, and ``WakeUps`` gives the loop its
+turns while they are told.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import logging
 import time
 import weakref
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -83,8 +84,7 @@ class ConversationLog:
         self._fold = Fold()
         self._pending: list[Pending] = []
         self._pending_bytes = 0
-        self._drained = asyncio.Event()
-        self._drained.set()
+        self._drained: asyncio.Event | None = None  # while somebody waits for it
         self._compaction = Compaction()
         self._tail = Tail()
         self._watchers: set[Callable[[], None]] = set()
@@ -115,7 +115,7 @@ class ConversationLog:
     @property
     def idle(self) -> bool:
         """Nobody watches, all is committed and no turn is open."""
-        return self._drained.is_set() and not (self._watchers or self._open_turns)
+        return not (self._pending_bytes or self._watchers or self._open_turns)
 
     def watch(self, wake: Callable[[], None]) -> Callable[[], None]:
         """Call ``wake`` after each commit; returns the function that ends it."""
@@ -195,11 +195,13 @@ class ConversationLog:
 
     def fresh(self, after: int) -> list[StoredEvent] | None:
         """Return what ``stream`` does, or ``None`` where that takes the store."""
+        if after == self.head - 1:
+            return self._tail.newest  # as mostly
+        if after >= self.head:
+            return []
         key = (after, READ_EVENTS, READ_BYTES)
         if (shared := self._streams.get(key)) is not None:
             return shared
-        if after >= self.head:
-            return []
         if after < self._tail.after:
             return None
         events = self._tail.read(
@@ -250,10 +252,12 @@ class ConversationLog:
         return committed
 
     def append_delta(self, delta: BlockDelta) -> None:
-        """Append a delta; joined with the one before it if both still wait."""
+        """Append a delta; joined with the one before it if both still wait.
+
+        It may be committed and shown by this: one that comes alone is.
+        """
         if self.closed is not None:
             return
-        delta = cast("BlockDelta", carriable(delta))
         last = self._pending[-1] if self._pending else None
         if (
             last is not None
@@ -280,9 +284,11 @@ class ConversationLog:
         Raises:
             StoreError: The log was closed because of a store that went wrong.
         """
-        if self.closed is None and not self._drained.is_set():
+        if self.closed is None and self._pending_bytes:
             if self._pending:
                 self._writer.mark(self, urgent=True)
+            if self._drained is None:
+                self._drained = asyncio.Event()
             await self._drained.wait()
         if self.closed is not None:
             raise self.closed
@@ -294,7 +300,6 @@ class ConversationLog:
 
     def _grow(self, size: int, *, urgent: bool) -> None:
         self._pending_bytes += size
-        self._drained.clear()
         self._writer.mark(self, urgent=urgent)
 
     # for the writer
@@ -305,12 +310,12 @@ class ConversationLog:
         self._pending = []
         seq = self.head
         for group in batch.groups:
+            batch.durable |= group.durable
             for event in group.joined():
-                batch.add(
-                    msgspec.structs.replace(
-                        event, conversation=self.id, ts=group.ts, seq=seq + 1, prev=seq
-                    )
+                numbered = msgspec.structs.replace(
+                    event, conversation=self.id, ts=group.ts, seq=seq + 1, prev=seq
                 )
+                batch.add(numbered)
                 seq += 1
         if batch.ends_something:
             batch.dropped = self._compaction.with_events(batch.events)
@@ -372,9 +377,14 @@ class ConversationLog:
         self._tail.extend(events)
 
     def _settle(self) -> None:
-        self._pending_bytes = sum(group.size for group in self._pending)
-        if not self._pending:
+        """Note what still waits, after a batch has come back from the store."""
+        if self._pending:
+            self._pending_bytes = sum(group.size for group in self._pending)
+            return
+        self._pending_bytes = 0
+        if self._drained is not None:
             self._drained.set()
+            self._drained = None
 
 
 class LogWriter:

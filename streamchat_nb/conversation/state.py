@@ -142,7 +142,7 @@ class Fold:
             return
         self._state.seq = event.seq
         match event:
-            case BlockStarted() | BlockDelta() | BlockCompleted():
+            case BlockDelta() | BlockStarted() | BlockCompleted():
                 self._apply_block(event)
             case MessageCreated() | MessageEdited():
                 self._apply_user_message(event)

@@ -19,17 +19,21 @@ class Tail:
 
     Attributes:
         after: None is missing here of the events after this ``seq``.
+        newest: The last event, alone; none before there is one.
     """
 
     def __init__(self) -> None:
         self.after = 0
+        self.newest: list[StoredEvent] = []
         self._events: list[StoredEvent] = []
         self._bytes = 0
 
     def extend(self, events: list[StoredEvent]) -> None:
         """Take the next events; forget the oldest when they are too many."""
         self._events += events
-        self._bytes += sum(len(event.data) for event in events)
+        self.newest = self._events[-1:]
+        for event in events:
+            self._bytes += len(event.data)
         if len(self._events) > TAIL_EVENTS or self._bytes > TAIL_BYTES:
             self._trim()
 
@@ -37,8 +41,6 @@ class Tail:
         self, after: int, *, limit_events: int, limit_bytes: int
     ) -> list[StoredEvent]:
         """Return events after a ``seq``; the first one whatever its size."""
-        if self._events and self._events[-1].seq == after + 1:
-            return self._events[-1:]  # as mostly
         first = bisect_right(self._events, after, key=lambda event: event.seq)
         chosen: list[StoredEvent] = []
         size = 0

@@ -7,6 +7,8 @@ the text alone where the rest follows from the frame before (see ``ShortDelta``)
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import msgspec
 
 from streamchat_nb.errors import BadFrame
@@ -20,6 +22,8 @@ SHORT_DELTAS = "short_deltas"
 """The name of the feature."""
 SAME_TS_MS = 1_000
 """A short delta is of the same second, or what this says, as the one before it."""
+KEPT = 256
+"""How many deltas are kept decoded."""
 
 
 class _Delta(msgspec.Struct, frozen=True):
@@ -48,24 +52,25 @@ def is_delta(data: bytes) -> bool:
 def shortened(before: bytes, data: bytes) -> bytes | None:
     """Return the short form of a delta, or ``None`` where it has to be whole.
 
+    The last 256 are kept, as each is looked at twice: give none too large for that.
+
     Args:
         before: The whole delta that the receiver was sent last.
         data: What it is sent next.
     """
     if not is_delta(data):
         return None
-    first, second = _delta_decoder.decode(before), _delta_decoder.decode(data)
-    follows = (
-        second.prev == first.seq
-        and second.seq == first.seq + 1
-        and second.ts // SAME_TS_MS == first.ts // SAME_TS_MS
-        and _place(second) == _place(first)
-    )
+    (same, first), (next_same, second) = _read(before), _read(data)
+    follows = second.prev == first.seq == second.seq - 1 and next_same == same
     return bytes(second.delta) if follows else None
 
 
-def _place(delta: _Delta) -> tuple[str, str, str, str, str | None]:
-    return delta.conversation, delta.message, delta.block, delta.kind, delta.turn
+@lru_cache(KEPT)  # each is what comes next, and then what came before
+def _read(data: bytes) -> tuple[tuple[object, ...], _Delta]:
+    """Return a delta, and before it what those that follow it have in common."""
+    delta = _delta_decoder.decode(data)
+    second, place = delta.ts // SAME_TS_MS, (delta.conversation, delta.message)
+    return (second, *place, delta.block, delta.kind, delta.turn), delta
 
 
 class FrameReader:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple
 
 from tornado.iostream import SSLIOStream, StreamClosedError
 
@@ -29,8 +29,12 @@ TWO_BYTES_LENGTH = 0xFFFF
 EIGHT_BYTES = 127
 
 
-def _send_nothing(_: bytes) -> int:
-    return 0
+class _Socket(NamedTuple):
+    """What is written to, once it is open."""
+
+    connection: WebSocketProtocol
+    stream: IOStream
+    send: Callable[[bytes], int]
 
 
 def _send_over_tls(stream: IOStream, frame: bytes) -> int:
@@ -53,8 +57,10 @@ def text_frame(data: bytes, before: bytes = b"") -> tuple[bytes, bytes]:
 
 
 def _make_frame(data: bytes, before: bytes) -> tuple[bytes, bytes]:
+    if not is_delta(data):
+        return _frame(data), b""
     short = shortened(before, data) if before else None
-    return _frame(short or data), data if is_delta(data) else b""
+    return _frame(short or data), data
 
 
 def _frame(data: bytes) -> bytes:
@@ -87,8 +93,7 @@ class SocketOutlet:
     def __init__(self, handler: WebSocketHandler) -> None:
         self.is_short = False
         self._handler = handler
-        self._connection: WebSocketProtocol | None = None
-        self._send: Callable[[bytes], int] = _send_nothing
+        self._socket: _Socket | None = None
         self._before = b""
         self._written: asyncio.Future[None] | None = None
 
@@ -105,7 +110,7 @@ class SocketOutlet:
             ConnectionResetError: The peer is gone.
         """
         # Once for each token and viewer: no call that can be spared.
-        connection = self._connection or self._connect()
+        connection, stream, send = self._socket or self._connect()
         if connection.client_terminated or connection.server_terminated:
             raise ConnectionResetError
         if len(data) <= SHARED_BYTES:
@@ -114,11 +119,10 @@ class SocketOutlet:
             frame, before = _frame(data), b""
         if self.is_short:
             self._before = before
-        stream = cast("IOStream", connection.stream)
         sent = 0
         if not stream.writing():
             try:
-                sent = self._send(frame)
+                sent = send(frame)
             except OSError:
                 sent = 0  # no room; whatever else it is, the stream will meet it too
             if sent == len(frame):
@@ -129,7 +133,7 @@ class SocketOutlet:
             raise ConnectionResetError from None
         return False
 
-    def _connect(self) -> WebSocketProtocol:
+    def _connect(self) -> _Socket:
         """Find out how to write, once the socket is open.
 
         Raises:
@@ -139,12 +143,10 @@ class SocketOutlet:
         stream = None if connection is None else connection.stream
         if connection is None or stream is None or stream.socket is None:
             raise ConnectionResetError
-        if isinstance(stream, SSLIOStream):
-            self._send = partial(_send_over_tls, stream)
-        else:
-            self._send = stream.socket.send
-        self._connection = connection
-        return connection
+        over_tls = isinstance(stream, SSLIOStream)
+        send = partial(_send_over_tls, stream) if over_tls else stream.socket.send
+        self._socket = _Socket(connection, stream, send)
+        return self._socket
 
     async def taken(self) -> None:
         """Wait until the socket took what was written.

@@ -142,7 +142,7 @@ class StoreConformance(ABC):
         async def scenario(store: Store) -> None:
             await store.create(record_of("a"), events_of(1, 1))
             for seq in range(2, 60):
-                part = replace(append_of("a", seq, seq, updated_ms=seq), open_turns=seq)
+                part = append_of("a", seq, seq, updated_ms=seq, open_turns=seq)
                 await store.append([part])
                 expected = record_of("a", head=seq, updated_ms=seq, open_turns=seq)
                 assert await store.get("a") == expected
@@ -166,7 +166,7 @@ class StoreConformance(ABC):
             await store.append([append_of("a", 4, 4, updated_ms=6)])
             expected = record_of("a", head=4, updated_ms=6, title="B")
             assert await store.get("a") == expected
-            await store.append([replace(append_of("a", 5, 5, updated_ms=7), title="")])
+            await store.append([append_of("a", 5, 5, updated_ms=7, title="")])
             assert await store.get("a") == record_of(
                 "a", head=5, updated_ms=7, title=""
             )
@@ -253,7 +253,7 @@ class StoreConformance(ABC):
         async def scenario(store: Store) -> None:
             for name in ("a", "b", "c"):
                 await store.create(record_of(name), events_of(1, 1))
-            good = replace(append_of("a", 2, 9), title="Changed", open_turns=1)
+            good = append_of("a", 2, 9, title="Changed", open_turns=1)
             for wrong in (append_of("b", 3, 3), append_of("nobody", 1, 1)):
                 for batch in ([good, wrong, append_of("c", 2, 2)], [wrong, good]):
                     await refusal(store.append(batch))
@@ -272,9 +272,7 @@ class StoreConformance(ABC):
             await store.create(record_of("a"), [])
             await store.append(
                 [
-                    replace(
-                        append_of("a", 1, 2, updated_ms=1), title="T", open_turns=5
-                    ),
+                    append_of("a", 1, 2, updated_ms=1, title="T", open_turns=5),
                     append_of("a", 3, 3, updated_ms=2),
                 ]
             )
@@ -457,7 +455,7 @@ class StoreConformance(ABC):
             assert await store.unfinished() == ["a", "b", "c"]
             await store.append([append_of("b", 2, 2)])
             assert await store.unfinished() == ["a", "c"]
-            await store.append([replace(append_of("b", 3, 3), open_turns=2)])
+            await store.append([append_of("b", 3, 3, open_turns=2)])
             assert await store.unfinished() == ["a", "b", "c"]
             await store.append([Append(conversation="b", events=[], updated_ms=1)])
             await store.delete("c")
@@ -558,7 +556,7 @@ class StoreConformance(ABC):
         async def write(store: Store) -> None:
             for name, length in lengths.items():
                 await store.create(record_of(name, title=f"Title {name}"), [])
-                part = replace(append_of(name, 1, length), open_turns=length % 2)
+                part = append_of(name, 1, length, open_turns=length % 2)
                 await store.append([part])
 
         async def check_and_append(store: Store) -> None:

@@ -7,7 +7,6 @@ Scenarios for an open store that knows none of the conversations yet; run by
 # ruff: noqa: S101 - assert is how a test speaks, shipped or not
 
 import random
-from dataclasses import replace
 
 from streamchat_nb.conversation.store import Append, Store, StoredEvent
 from streamchat_nb.testing.store_samples import (
@@ -39,7 +38,7 @@ async def scattered_drops(store: Store) -> None:
         lowest = dice.choice((1, max(1, head - 300)))
         marks = sorted(dice.sample(range(lowest, head), min(6, head - lowest)))
         dropped = list(zip(marks[::2], marks[1::2], strict=False))
-        part = replace(append_of("a", first, head), dropped=dropped)
+        part = append_of("a", first, head, dropped=dropped)
         await store.append([part])
         expected = kept([*expected, *part.events], dropped)
         record = await store.get("a")
@@ -58,8 +57,8 @@ async def scattered_drops(store: Store) -> None:
 async def dropped_with_their_batch(store: Store) -> None:
     """What is dropped may come with the same batch, or be gone already."""
     await store.create(record_of("a", open_turns=1), events_of(1, 2))
-    await store.append([replace(append_of("a", 3, 10), dropped=[(2, 9)])])
-    await store.append([replace(append_of("a", 11, 20), dropped=[(2, 5), (8, 19)])])
+    await store.append([append_of("a", 3, 10, dropped=[(2, 9)])])
+    await store.append([append_of("a", 11, 20, dropped=[(2, 5), (8, 19)])])
     assert await store.read("a", 0) == [*events_of(1, 1), *events_of(20, 20)]
     drop_alone = Append(
         conversation="a", events=[], updated_ms=7, open_turns=2, dropped=[(1, 19)]
@@ -90,7 +89,7 @@ async def refused_drops(store: Store) -> None:
         [(1, 4), (4, 5)],
         [(5, 6), (1, 2)],
     ):
-        part = replace(append_of("a", 10, 10), title="X", dropped=dropped)
+        part = append_of("a", 10, 10, title="X", dropped=dropped)
         error = await refusal(store.append([part]))
         assert error.code == "store_conflict"
         assert not error.retryable
@@ -104,12 +103,12 @@ async def dropped_with_others(store: Store) -> None:
     """A batch that is refused drops nothing; one that is written, all it names."""
     for name in ("a", "b"):
         await store.create(record_of(name), events_of(1, 9))
-    good = replace(append_of("a", 10, 10), dropped=[(2, 4), (6, 8)])
+    good = append_of("a", 10, 10, dropped=[(2, 4), (6, 8)])
     for wrong in (append_of("b", 12, 12), append_of("nobody", 1, 1)):
         for batch in ([good, wrong], [wrong, good]):
             await refusal(store.append(batch))
             assert await store.read("a", 0) == events_of(1, 9)
-    later = replace(append_of("a", 11, 11), dropped=[(5, 10)])
+    later = append_of("a", 11, 11, dropped=[(5, 10)])
     await store.append([good, append_of("b", 10, 10), later])
     assert await store.read("a", 0) == [*events_of(1, 1), *events_of(11, 11)]
     assert await store.read("b", 0) == events_of(1, 10)

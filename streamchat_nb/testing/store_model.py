@@ -6,6 +6,8 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 
+import msgspec
+
 from streamchat_nb.conversation.store import (
     Append,
     ConversationRecord,
@@ -75,7 +77,9 @@ class StoreModel:
                 title=self.dice.choice((None, None, f"Title {self.clock_ms}")),
                 open_turns=self.dice.randrange(2),
             )
-            part = replace(part, dropped=self._dropped(head + len(part.events)))
+            part = msgspec.structs.replace(
+                part, dropped=self._dropped(head + len(part.events))
+            )
             batch.append(part)
             is_right &= name in records and not (offset and part.events)
             if is_right:

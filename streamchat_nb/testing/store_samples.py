@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Iterable
 from dataclasses import replace
 
+import msgspec
+
 from streamchat_nb.conversation.store import (
     Append,
     ConversationRecord,
@@ -36,14 +38,23 @@ def events_of(first: int, last: int, *, size: int = 24) -> list[StoredEvent]:
 
 
 def append_of(
-    conversation: str, first: int, last: int, *, updated_ms: int = 2_000
+    conversation: str,
+    first: int,
+    last: int,
+    *,
+    updated_ms: int = 2_000,
+    **changes: object,
 ) -> Append:
-    """Return the part of a batch that adds events ``first`` to ``last``."""
-    return Append(
+    """Return the part of a batch that adds events ``first`` to ``last``.
+
+    Plain, but for what ``changes`` says.
+    """
+    part = Append(
         conversation=conversation,
         events=events_of(first, last),
         updated_ms=updated_ms,
     )
+    return msgspec.structs.replace(part, **changes)
 
 
 def kept(

@@ -6,7 +6,7 @@ Scenarios for an open store that knows none of the conversations yet; run by
 
 # ruff: noqa: S101 - assert is how a test speaks, shipped or not
 
-from dataclasses import replace
+import msgspec
 
 from streamchat_nb.conversation.search import MARKED_CHARACTERS, MessageText
 from streamchat_nb.conversation.store import Append, ListPosition, Marks, Store
@@ -90,7 +90,9 @@ async def texts_in_any_script(store: Store) -> None:
     for name, text in texts.items():
         await store.create(record_of(name), [])
         part = append_of(name, 1, 1, updated_ms=1)
-        await store.append([replace(part, texts=[MessageText("m1", 1, text)])])
+        await store.append(
+            [msgspec.structs.replace(part, texts=[MessageText("m1", 1, text)])]
+        )
     for text, expected in searches.items():
         assert await found(store, text) == list(expected), text
 
@@ -100,7 +102,9 @@ async def odd_searches(store: Store) -> None:
     text = 'say "hello" AND (NOT x) NEAR/2 col:umn * ^a; DROP TABLE text -- 1\\n'
     await store.create(record_of("a", title="Plain"), [])
     part = append_of("a", 1, 1)
-    await store.append([replace(part, texts=[MessageText("m1", 1, text)])])
+    await store.append(
+        [msgspec.structs.replace(part, texts=[MessageText("m1", 1, text)])]
+    )
     for search in (
         '"hello"',
         '"',
@@ -131,7 +135,7 @@ async def snippets(store: Store) -> None:
         MessageText("m2", 2, long, is_answer=True),
         MessageText("m3", 3, "no fruit"),
     ]
-    await store.append([replace(append_of("a", 1, 3), texts=texts)])
+    await store.append([append_of("a", 1, 3, texts=texts)])
     (hit,) = await store.search("ada", "apple EYE")
     assert hit.record.id == "a"
     assert hit.title == ["", "Apple", "s, and pears"]
@@ -150,7 +154,9 @@ async def search_pages(store: Store) -> None:
     for number, name in enumerate("abcde"):
         await store.create(record_of(name), [])
         part = append_of(name, 1, 1, updated_ms=number)
-        await store.append([replace(part, texts=[MessageText("m", 1, "same words")])])
+        await store.append(
+            [msgspec.structs.replace(part, texts=[MessageText("m", 1, "same words")])]
+        )
     await store.mark("b", Marks(pinned=True))
     await store.mark("c", Marks(deleted_ms=5))
     await store.mark("d", Marks(archived=True))
@@ -168,10 +174,10 @@ async def search_pages(store: Store) -> None:
 async def changing_texts(store: Store) -> None:
     """A later text of a message replaces it; a deleted conversation is not found."""
     await store.create(record_of("a"), events_of(1, 1))
-    part = replace(append_of("a", 2, 2), texts=[MessageText("m1", 2, "before")])
-    await store.append([part, replace(append_of("a", 3, 3), texts=part.texts[:0])])
+    part = append_of("a", 2, 2, texts=[MessageText("m1", 2, "before")])
+    await store.append([part, append_of("a", 3, 3, texts=part.texts[:0])])
     assert await found(store, "before") == ["a"]
-    edited = replace(append_of("a", 4, 4), texts=[MessageText("m1", 4, "afterwards")])
+    edited = append_of("a", 4, 4, texts=[MessageText("m1", 4, "afterwards")])
     await refusal(store.append([edited, append_of("a", 9, 9)]))
     assert await found(store, "before") == ["a"]
     assert await found(store, "afterwards") == []
@@ -188,7 +194,7 @@ async def old_texts(store: Store) -> None:
     """Messages of before can be added, in parts; newer ones and marks stay."""
     await store.create(record_of("a"), events_of(1, 8))
     newer = [MessageText("m2", 9, "edited since")]
-    await store.append([replace(append_of("a", 9, 9), texts=newer)])
+    await store.append([append_of("a", 9, 9, texts=newer)])
     old = [
         MessageText("m1", 1, "long ago", is_answer=True),
         MessageText("m2", 2, "was"),
@@ -210,11 +216,11 @@ async def answers_unread(store: Store) -> None:
     await store.create(record_of("a"), events_of(1, 1))
     question = MessageText("m1", 2, "Question")
     answer = MessageText("m2", 4, "Answer", is_answer=True)
-    await store.append([replace(append_of("a", 2, 3), texts=[question])])
+    await store.append([append_of("a", 2, 3, texts=[question])])
     record = await store.get("a")
     assert record is not None
     assert not record.unread
-    await store.append([replace(append_of("a", 4, 5), texts=[answer])])
+    await store.append([append_of("a", 4, 5, texts=[answer])])
     for read_seq, is_unread in ((0, True), (3, True), (4, False), (2, False)):
         await store.mark("a", Marks(read_seq=read_seq))
         (record,) = await store.list("ada")

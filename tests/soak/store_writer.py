@@ -20,9 +20,9 @@ import json
 import os
 import random
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import msgspec
 from typing_extensions import override
 
 from streamchat_nb.conversation import journal
@@ -69,7 +69,9 @@ class GreedyStore(SqliteStore):
     async def append(self, batch: Sequence[Append]) -> None:
         await super().append(
             [
-                replace(part, dropped=[(part.dropped[0][0] - 1, part.dropped[-1][1])])
+                msgspec.structs.replace(
+                    part, dropped=[(part.dropped[0][0] - 1, part.dropped[-1][1])]
+                )
                 if part.dropped
                 else part
                 for part in batch

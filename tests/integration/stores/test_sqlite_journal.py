@@ -6,7 +6,6 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -75,7 +74,7 @@ def test_what_is_in_the_journal_is_read_listed_and_unfinished(tmp_path: Path) ->
     async def scenario(store: SqliteStore) -> None:
         for name in ("a", "b"):
             await store.create(record_of(name), events_of(1, 1))
-        open_turn = replace(append_of("a", 2, 5, updated_ms=9_000), open_turns=1)
+        open_turn = append_of("a", 2, 5, updated_ms=9_000, open_turns=1)
         assert store.append_now([open_turn])
         assert in_tables(tmp_path / NAME) == [1, 1]
         assert await read_all(store, "a") == events_of(1, 5)
@@ -100,7 +99,7 @@ def test_change_of_a_conversation_takes_along_what_is_held_of_it(
         for name in ("a", "b"):
             await store.create(record_of(name), events_of(1, 1))
         assert store.append_now([append_of("a", 2, 9), append_of("b", 2, 2)])
-        end = replace(append_of("a", 10, 11), dropped=[(3, 8)], durable=True)
+        end = append_of("a", 10, 11, dropped=[(3, 8)], durable=True)
         await store.append([end])
         # What is dropped never came there, and what is of others is still held.
         assert in_tables(tmp_path / NAME) == [1, 1, 2, 9, 10, 11]
@@ -141,13 +140,11 @@ def test_locked_database_takes_events_and_is_read(tmp_path: Path) -> None:
         with closing(sqlite3.connect(tmp_path / NAME, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             assert store.append_now([append_of("a", 2, 3)])
-            error = await refusal(
-                store.append([replace(append_of("a", 4, 4), durable=True)])
-            )
+            error = await refusal(store.append([append_of("a", 4, 4, durable=True)]))
             assert error.code == "store_locked"
             assert store.append_now([append_of("a", 4, 4)])
             assert await read_all(store, "a") == events_of(1, 4)
-        await store.append([replace(append_of("a", 5, 5), title="Now")])
+        await store.append([append_of("a", 5, 5, title="Now")])
         assert await read_all(store, "a") == events_of(1, 5)
 
     run(SqliteStore(tmp_path / NAME, busy_timeout_s=0.1), scenario)

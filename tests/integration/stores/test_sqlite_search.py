@@ -4,9 +4,9 @@ import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 from typing_extensions import override
 
@@ -59,7 +59,7 @@ INSERT INTO recent VALUES (1, 1, 2, CAST('{"seq":2}               ' AS BLOB), 20
 async def say(store: SqliteStore, name: str, seq: int, text: str) -> None:
     part = append_of(name, seq, seq)
     texts = [MessageText(f"m{seq}", seq, text)]
-    await store.append([replace(part, texts=texts)])
+    await store.append([msgspec.structs.replace(part, texts=texts)])
 
 
 SCENARIOS = (

@@ -204,6 +204,29 @@ def test_a_delta_goes_out_alone_while_the_store_keeps_up() -> None:
     play(scenario)
 
 
+def test_delta_that_comes_alone_is_kept_and_shown_before_the_loop_turns() -> None:
+    async def scenario(store: FailingStore, _: Any, log: ConversationLog) -> None:
+        await log.append(*opening())
+        woken: list[int] = []
+
+        def wake() -> None:
+            woken.append(log.head)
+            if log.head == 4:  # an event that follows from the delta
+                log.append_delta(delta("b"))
+
+        log.watch(wake)
+        await asyncio.sleep(0.05)
+        log.append_delta(delta("a"))
+        assert woken == [4]
+        assert log.has_pending
+        assert [event.seq for event in store._events["c"]] == [1, 2, 3, 4]
+        await log.flushed()
+        assert woken == [4, 5]
+        assert log.state.messages[0].blocks[0].text == "ab"
+
+    play(scenario)
+
+
 def test_another_event_flushes_the_deltas_before_it() -> None:
     async def scenario(_: Any, __: Any, log: ConversationLog) -> None:
         await log.append(*opening())

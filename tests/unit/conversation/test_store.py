@@ -1,7 +1,7 @@
 import asyncio
-from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 from typing_extensions import override
 
 from streamchat_nb.conversation.memory import (
@@ -93,11 +93,13 @@ def test_memory_store_counts_texts_and_lets_them_go() -> None:
         await store.create(record_of("a"), [])
         for seq in range(1, 9):  # each takes the place of the one before
             part = append_of("a", seq, seq)
-            await store.append([replace(part, texts=[text._replace(seq=seq)])])
-        more = replace(append_of("a", 9, 9), texts=[text._replace(message="m2")])
+            await store.append(
+                [msgspec.structs.replace(part, texts=[text._replace(seq=seq)])]
+            )
+        more = append_of("a", 9, 9, texts=[text._replace(message="m2")])
         assert (await refusal(store.append([more]))).code == "store_full"
         assert await store.delete("a")
         await store.create(record_of("a"), [])
-        await store.append([replace(append_of("a", 1, 1), texts=[text])])
+        await store.append([append_of("a", 1, 1, texts=[text])])
 
     asyncio.run(scenario())

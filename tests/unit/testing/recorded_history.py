@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+import msgspec
 from typing_extensions import override
 
 from streamchat_nb.conversation.memory import MemoryStore
@@ -39,7 +40,9 @@ class KeepingStore(MemoryStore):
 
     @override
     async def append(self, batch: Sequence[Append]) -> None:
-        await super().append([replace(part, dropped=()) for part in batch])
+        await super().append(
+            [msgspec.structs.replace(part, dropped=()) for part in batch]
+        )
 
 
 @dataclass
