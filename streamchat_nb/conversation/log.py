@@ -322,23 +322,26 @@ class ConversationLog:
         return batch
 
     def publish(self, batch: Batch) -> None:
-        """Show committed events: fold, tail, futures, wake-ups."""
+        """Show committed events to those who follow; ``settle`` comes right after."""
+        self.head = batch.stored[-1].seq
+        self._tail.extend(batch.stored)
+        self._streams.clear()
+        self._writer.wake(self._watchers)
+
+    def settle(self, batch: Batch) -> None:
+        """Fold what was published, and tell who waits for it."""
         for event in batch.events:
             self._fold.apply(event)
             self._compaction.observe(event)
         if batch.dropped:
             self._compaction.clear()
-        self.head = self._fold.seq
-        self._tail.extend(batch.stored)
         self._open_turns = batch.open_turns
-        self._streams.clear()
         seq = self.head - len(batch.events)
         for group in batch.groups:
             seq += len(group.events)
             if group.committed is not None and not group.committed.done():
                 group.committed.set_result(seq)
         self._settle()
-        self._writer.wake(self._watchers)
 
     def put_back(self, batch: Batch, error: StoreError) -> None:
         """Take a failed batch back: refuse what may be refused, keep the rest."""
@@ -563,12 +566,17 @@ class LogWriter:
         return True
 
     def _show(self, batches: dict[ConversationLog, Batch]) -> None:
-        """Show what is committed, and see to what came meanwhile."""
+        """Show what is committed, and see to what came meanwhile.
+
+        Readers are told first: they see nothing of what is done for others.
+        """
         for log, batch in batches.items():
             log.publish(batch)
+        self._wake_ups.run()
+        for log, batch in batches.items():
+            log.settle(batch)
             if log.has_pending:
                 self.mark(log, urgent=False)
-        self._wake_ups.run()
 
     def _take_back(
         self, batches: dict[ConversationLog, Batch], error: StoreError
