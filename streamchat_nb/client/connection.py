@@ -392,12 +392,15 @@ class Connection:
             StreamchatError: It is of no use to try again, or nobody is that patient.
         """
         while True:
+            kept = self.socket_token
             try:
                 await self._establish(self._trying)
             except StreamchatError as error:
                 failure = error
             else:
                 return
+            if kept is not None and self.socket_token is None:
+                continue  # at once, with a fresh token
             if isinstance(failure, TransportBlocked) and self._fall_back(failure):
                 continue
             if not isinstance(failure, TransportBlocked):

@@ -120,12 +120,13 @@ class SocketSession:
         try:
             await self._open_with(kept)
         except TransportBlocked as error:
+            if error.nobody_there:
+                raise ConnectError(
+                    f"The server at {self._host.http.address.url} cannot be reached."
+                ) from None
             # Whether the socket is to blame or the token, the next attempt tells.
-            if not error.nobody_there:
-                self._host.socket_token = None
-            raise ConnectError(
-                f"The server at {self._host.http.address.url} cannot be reached."
-            ) from None
+            self._host.socket_token = None
+            raise
 
     async def _open_with(self, token: SocketToken) -> None:
         loop = asyncio.get_running_loop()
