@@ -139,6 +139,43 @@ def test_socket_that_is_closed_is_not_told_and_the_last_one_ends_the_timer(
     assert all(timer.is_cancelled for timer in loop.timers)
 
 
+def test_hundred_sockets_go_on_a_few_in_each_turn_of_the_loop(loop: SlowLoop) -> None:
+    pace = ReadPace()
+    lag(pace, loop, 0.02)
+    rested: list[int] = []
+    sockets = [partial(rested.append, number) for number in range(100)]
+    for socket in sockets:
+        assert pace.rests(socket)
+
+    loop.turn(after_s=0.1)
+    assert rested == [*range(32)]
+    pace.forget(sockets[40])
+    for _ in range(3):
+        loop.turn(after_s=0.0)
+    assert rested == [number for number in range(100) if number != 40]
+    assert loop.waiting == 0
+
+
+def test_sockets_whose_rest_ends_meanwhile_go_on_after_those_before(
+    loop: SlowLoop,
+) -> None:
+    pace = ReadPace()
+    lag(pace, loop, 0.02)
+    rested: list[int] = []
+    sockets = [partial(rested.append, number) for number in range(80)]
+    for socket in sockets[:40]:
+        assert pace.rests(socket)
+    loop.turn(after_s=0.1)
+    for socket in sockets[40:]:
+        assert pace.rests(socket)
+    loop.timers[0].when = loop.now
+
+    for _ in range(4):
+        loop.turn(after_s=0.0)
+    assert rested == [*range(80)]
+    assert loop.waiting == 0
+
+
 def test_one_late_turn_is_no_lag(loop: SlowLoop) -> None:
     pace = ReadPace()
     lag(pace, loop, 0.02, times=1)
