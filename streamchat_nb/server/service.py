@@ -516,22 +516,25 @@ class Service:
             turns = None
         if turns is None:
             await self.conversations.record(principal, conversation)
-            loading = self._loading.get(conversation)
-            if loading is None:
-                loading = asyncio.get_running_loop().create_task(
-                    self._load(conversation), name=f"load {conversation}"
-                )
-                self._loading[conversation] = loading
-                loading.add_done_callback(
-                    lambda _: self._loading.pop(conversation, None)
-                )
-            turns = await asyncio.shield(loading)
+            # Others may have loaded it meanwhile: two logs would not know each other.
+            turns = self._turns.get(conversation) or await self._loaded(conversation)
         closed = turns.log.closed
         if turns.log.owner != principal.id or (closed and closed.code == DELETED):
             raise not_found()
         turns.used_at = time.monotonic()
         self._turns[conversation] = self._turns.pop(conversation, turns)
         return turns
+
+    async def _loaded(self, conversation: str) -> ConversationTurns:
+        """Load a conversation, once for all who ask for it meanwhile."""
+        loading = self._loading.get(conversation)
+        if loading is None:
+            loading = asyncio.get_running_loop().create_task(
+                self._load(conversation), name=f"load {conversation}"
+            )
+            self._loading[conversation] = loading
+            loading.add_done_callback(lambda _: self._loading.pop(conversation, None))
+        return await asyncio.shield(loading)
 
     async def _interrupt(self, conversation: str) -> None:
         """Load a conversation, which ends what a dead server left open in it."""

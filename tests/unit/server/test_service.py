@@ -66,6 +66,22 @@ class SlowToDelete(MemoryStore):
         return await super().delete(conversation)
 
 
+class FirstIsLate(MemoryStore):
+    """Whose first reader of a record is given it when all others are done."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go_on = asyncio.Event()
+        self._calls = 0
+
+    @override
+    async def get(self, conversation: str) -> ConversationRecord | None:
+        self._calls += 1
+        if self._calls == 1:
+            await self.go_on.wait()
+        return await super().get(conversation)
+
+
 class HalfReadable(SqliteStore):
     @override
     async def read(
@@ -505,6 +521,24 @@ def test_idle_conversations_are_unloaded_and_come_back(
         assert repeated.duplicate
 
     play(scenario)
+
+
+def test_conversation_is_loaded_once_also_for_who_was_late_to_ask() -> None:
+    store = FirstIsLate()
+
+    async def scenario(service: Service, _: Any) -> None:
+        record = ConversationRecord(
+            id="c", log="L", owner="ada", title="", created_ms=1, updated_ms=1
+        )
+        await LogWriter(store).create(record, ConversationCreated())
+        late = asyncio.create_task(service.open(ADA, "c"))
+        await asyncio.sleep(0)
+        log = await service.open(ADA, "c")
+        store.go_on.set()
+        assert await late is log
+        assert await service.open(ADA, "c") is log
+
+    play(scenario, store=store)
 
 
 def test_titles_are_checked_and_made_from_the_first_message() -> None:
