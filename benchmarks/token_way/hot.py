@@ -177,6 +177,7 @@ def _log() -> float:
 
 
 def _commit() -> float:
+    """As a log does: by the journal, or, while the disk is slow, by a transaction."""
     data = encode(_TOKEN).ljust(150)
 
     async def run(store: Store) -> float:
@@ -185,9 +186,9 @@ def _commit() -> float:
         began = time.process_time()
         for seq in range(1, TOKENS + 1):
             event = StoredEvent(seq, data)
-            await store.append(
-                [Append(conversation="c", events=[event], updated_ms=seq)]
-            )
+            part = Append(conversation="c", events=[event], updated_ms=seq)
+            if not store.append_now([part]):
+                await store.append([part])
         used_s = time.process_time() - began
         await store.close()
         return used_s
