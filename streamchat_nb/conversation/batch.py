@@ -21,6 +21,7 @@ from streamchat_nb.protocol.events import (
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable
 
     from streamchat_nb.conversation.search import MessageText
 
@@ -30,7 +31,8 @@ __all__ = ["Batch", "Pending", "count_turns"]
 class Pending(msgspec.Struct):
     """Events that commit together, and who waits for them.
 
-    ``more`` are the texts of deltas that go on with the one in ``events``.
+    ``more`` are the texts of deltas that go on with the one in ``events``; ``shown`` is
+    called when readers have been told of them.
     """
 
     events: list[Event]
@@ -40,6 +42,7 @@ class Pending(msgspec.Struct):
     durable: bool
     size: int
     more: list[str] = []
+    shown: Callable[[], None] | None = None
 
     def joined(self) -> list[Event]:
         """Return the events, with those deltas joined that wait together."""

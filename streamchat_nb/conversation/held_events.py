@@ -11,14 +11,16 @@ import zlib
 from collections import Counter, OrderedDict
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from streamchat_nb.conversation.journal import Entry
+from streamchat_nb.conversation.search import MessageText
 from streamchat_nb.conversation.store import StoredEvent, check_sequence
 from streamchat_nb.errors import StreamchatError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 
     from streamchat_nb.conversation.journal import Journal
     from streamchat_nb.conversation.store import Append
@@ -53,11 +55,15 @@ class Held:
         updated_ms: See ``Append``; of the last event.
         open_turns: See ``Append``; of the last event.
         events: In order, without a gap; at least one.
+        durable: Whether some of them are to survive a loss of power, in the tables too.
+        texts: See ``Append``; of these events.
     """
 
     updated_ms: int
     open_turns: int
     events: tuple[StoredEvent, ...]
+    durable: bool = False
+    texts: tuple[MessageText, ...] = ()
 
     @property
     def head(self) -> int:
@@ -76,6 +82,8 @@ class _Known:
         open_turns: See ``Held``.
         events: What is held.
         files: In which file each of them is.
+        durable: See ``Held``.
+        texts: See ``Held``.
     """
 
     log: int
@@ -84,12 +92,24 @@ class _Known:
     open_turns: int = 0
     events: list[StoredEvent] = field(default_factory=list[StoredEvent])
     files: list[int] = field(default_factory=list[int])
+    durable: bool = False
+    texts: list[MessageText] = field(default_factory=list[MessageText])
 
     def hold(self, file: int, entry: Entry, events: Sequence[StoredEvent]) -> None:
         self.events += events
         self.files += [file] * len(events)
         self.head = events[-1].seq
         self.updated_ms, self.open_turns = entry.updated_ms, entry.open_turns
+        if entry.durable:
+            self.durable = True
+        if entry.texts:
+            self.texts += entry.texts
+
+    def held(self, count: int) -> Held:
+        """Return the first events, so many; at least one."""
+        events = tuple(self.events[:count])
+        texts = tuple(text for text in self.texts if text.seq <= events[-1].seq)
+        return Held(self.updated_ms, self.open_turns, events, self.durable, texts)
 
 
 class HeldEvents:
@@ -105,6 +125,7 @@ class HeldEvents:
         self._takes_events = takes_events
         self._known: OrderedDict[str, _Known] = OrderedDict()
         self._changing: Counter[str] = Counter()
+        self._unforced: set[int] = set()
         self._was_slow = False
         self._rests_until_s = 0.0
 
@@ -134,8 +155,8 @@ class HeldEvents:
     def take(self, batch: Sequence[Append]) -> bool:
         """Take a batch, whole or not at all; return whether it was taken.
 
-        Only what says nothing but events is taken, and only of conversations that are
-        known and not being changed elsewhere, while the disk is quick.
+        Only what ``is_plain`` is taken, and only of conversations that are known and
+        not being changed elsewhere, while the disk is quick.
 
         Args:
             batch: Each part the only one of its conversation.
@@ -159,14 +180,41 @@ class HeldEvents:
                 for event in part.events
             ]
             entries.append(
-                Entry(name, known.log, part.updated_ms, part.open_turns, events)
+                Entry(
+                    name,
+                    known.log,
+                    part.updated_ms,
+                    part.open_turns,
+                    events,
+                    part.durable,
+                    list(part.texts),
+                )
             )
         file = self._write(self._journal, entries)
         if file is None:
             return False
         for entry in entries:
             self._known[entry.conversation].hold(file, entry, entry.events)
+            if entry.durable:
+                self._unforced.add(file)
         return True
+
+    @contextmanager
+    def forcing(self) -> Generator[Callable[[], None] | None]:
+        """Let the body force to the disk what was taken and is durable.
+
+        Where the body does not end well, the next one has it to do again.
+
+        Yields:
+            What does it, by one call on any thread, and raises ``OSError`` where the
+            disk does not take it; ``None`` where nothing is to be forced.
+        """
+        files, self._unforced = self._unforced, set()
+        try:
+            yield partial(_sync, self._journal, files) if files else None
+        except BaseException:
+            self._unforced |= files
+            raise
 
     def of(self, *conversations: str) -> dict[str, Held]:
         """Return what is held now of some conversations, or of all where none is given.
@@ -174,10 +222,18 @@ class HeldEvents:
         Those of which nothing is held are left out.
         """
         return {
-            name: Held(known.updated_ms, known.open_turns, tuple(known.events))
+            name: known.held(len(known.events))
             for name in conversations or self._known
             if (known := self._known.get(name)) is not None and known.events
         }
+
+    def with_texts(self) -> dict[str, Held]:
+        """Return what is held of conversations that would be searched in vain."""
+        return {name: held for name, held in self.of().items() if held.texts}
+
+    def durable(self) -> dict[str, Held]:
+        """Return what is held of conversations that have something to force."""
+        return {name: held for name, held in self.of().items() if held.durable}
 
     def in_the_way(self) -> dict[str, Held]:
         """Return what has to be moved before the journal has room again; mostly {}."""
@@ -188,8 +244,7 @@ class HeldEvents:
         for name, known in self._known.items():
             if file in known.files:
                 count = len(known.files) - known.files[::-1].index(file)
-                events = tuple(known.events[:count])
-                found[name] = Held(known.updated_ms, known.open_turns, events)
+                found[name] = known.held(count)
         return found
 
     def release(self, moved: Mapping[str, Held]) -> None:
@@ -267,6 +322,15 @@ class HeldEvents:
                 self._journal.release(file, events)
         del known.events[:count]
         del known.files[:count]
+        if not known.events:
+            known.durable = False
+            known.texts.clear()
+
+
+def _sync(journal: Journal | None, files: Iterable[int]) -> None:
+    for file in files:
+        if journal is not None:
+            journal.sync(file)
 
 
 def _copy(event: StoredEvent) -> StoredEvent:

@@ -2,7 +2,8 @@
 
 A write is taken by the operating system before ``write`` returns, so that it survives
 the end of the process, however that ends, without a thread, a transaction or a wait for
-the disk. Whoever holds the events moves them to where they are kept, and releases
+the disk. What must survive a loss of power as well is forced to the disk afterwards, on
+a thread. Whoever holds the events moves them to where they are kept, and releases
 their places here; a file in which nothing is held is written anew from its beginning.
 
 What an older round has left behind the end of a file is read with the rest after a
@@ -10,15 +11,18 @@ kill. It does no harm: those entries are true, and were moved before they were r
 """
 
 import os
+import sys
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from errno import EBADF
 from io import FileIO
 from pathlib import Path
 from struct import Struct
 
 import msgspec
 
+from streamchat_nb.conversation.search import MessageText
 from streamchat_nb.conversation.store import StoredEvent
 
 __all__ = ["JOURNAL_SUFFIXES", "Entry", "Journal"]
@@ -41,6 +45,8 @@ class Entry(msgspec.Struct, array_like=True, frozen=True):
         updated_ms: See ``Append``.
         open_turns: See ``Append``.
         events: In order, without a gap.
+        durable: See ``Append``.
+        texts: See ``Append``.
     """
 
     conversation: str
@@ -48,8 +54,12 @@ class Entry(msgspec.Struct, array_like=True, frozen=True):
     updated_ms: int
     open_turns: int
     events: list[StoredEvent]
+    durable: bool = False
+    texts: list[MessageText] = []
 
 
+_sync_data = getattr(os, "fdatasync", os.fsync)
+"""Without what a file's size does not need, where a system knows the difference."""
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(list[Entry])
 
@@ -60,12 +70,14 @@ class _File:
     Attributes:
         end: Where the next record goes.
         held: How many events in it are held.
+        is_in_folder: Whether the disk knows that the folder has this file.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.end = 0
         self.held = 0
+        self.is_in_folder = False
         self._file: FileIO | None = None
 
     def read(self) -> Iterator[list[Entry]]:
@@ -98,6 +110,24 @@ class _File:
         self.close()  # the next attempt begins at the same place
         return False
 
+    def sync(self) -> None:
+        """Force to the disk what was written; on any thread.
+
+        Raises:
+            OSError: The disk does not take it, or the file was closed meanwhile.
+        """
+        file = self._file
+        try:
+            if file is not None:
+                _sync_data(file.fileno())
+        except ValueError:
+            pass  # it is closed
+        if file is None or file.closed:  # and its number may be another one's by now
+            raise OSError(EBADF, os.strerror(EBADF))
+        if not self.is_in_folder:
+            _sync_folder(self.path.parent)
+            self.is_in_folder = True
+
     def begin_anew(self) -> None:
         """Let the next record be the first one."""
         self.end = 0
@@ -121,7 +151,9 @@ class _File:
 
 
 class Journal:
-    """The two files of one database. Not thread-safe, and every call is a disk's.
+    """The two files of one database. Every call is a disk's.
+
+    Not thread-safe, but for ``sync``.
 
     Args:
         path: The database's.
@@ -174,6 +206,15 @@ class Journal:
             file.held += len(entry.events)
         return self._current
 
+    def sync(self, number: int) -> None:
+        """Force to the disk what was written to a file before; on any thread.
+
+        Raises:
+            OSError: The disk does not take it. What it has is not certain then, and
+                forcing it again does not say.
+        """
+        self._files[number].sync()
+
     def keep(self, counts: Mapping[int, int]) -> None:
         """Say how many events of each file that was ``read`` are held."""
         for number, file in enumerate(self._files):
@@ -200,3 +241,14 @@ class Journal:
 
 def _open_private(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_CREAT, 0o600)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Force to the disk which files a folder has, where a system can do so."""
+    if sys.platform == "win32":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -5,8 +5,10 @@
 them to readers: what anybody has seen survives a killed process.
 
 Most events, deltas above all, the store takes at once: a delta that comes alone where
-it comes, what comes together in the turn of the loop after that. Other events are a
-task's, which waits for the store; what comes to their logs meanwhile waits for them.
+it comes, what comes together in the turn of the loop after that. What must survive a
+loss of power is forced to the disk after it is shown, and before its author is told so.
+Other events are a task's, which waits for the store; what comes to their logs meanwhile
+waits for them.
 Adjacent deltas of a block that wait together become one event. So grouping adapts by
 itself: one event per delta while the store keeps up, fewer when it does not.
 ``Grouping`` adds a pause when the readers are many, and ``WakeUps`` gives the loop its
@@ -221,7 +223,11 @@ class ConversationLog:
     # writing
 
     def append(
-        self, *events: Event, durable: bool = False, rejectable: bool = False
+        self,
+        *events: Event,
+        durable: bool = False,
+        rejectable: bool = False,
+        shown: Callable[[], None] | None = None,
     ) -> asyncio.Future[int]:
         """Append events, all or none; returns a future of the last one's ``seq``.
 
@@ -229,9 +235,12 @@ class ConversationLog:
 
         Args:
             events: Without envelope; ``turn`` is kept.
-            durable: Survive power loss, not only a killed process.
+            durable: The future waits until they survive a loss of power, too, and not
+                only the end of the process, which all do that are shown.
             rejectable: A store failure refuses these events (the future raises
-                ``StoreError``) instead of trying again until they are written.
+                ``StoreError``) instead of trying again until they are written. Once
+                they are shown they are not refused any more.
+            shown: Called once when they are in the log and its state; not when refused.
 
         Raises:
             TypeError: An event has a value that is not JSON.
@@ -247,7 +256,9 @@ class ConversationLog:
         # Checked here: what cannot be encoded must fail its author, not the writer.
         checked = [carriable(event) for event in events]
         ts = self._writer.now_ms()
-        self._pending.append(Pending(checked, ts, committed, rejectable, durable, size))
+        self._pending.append(
+            Pending(checked, ts, committed, rejectable, durable, size, shown=shown)
+        )
         self._grow(size, urgent=True)
         return committed
 
@@ -328,8 +339,13 @@ class ConversationLog:
         self._streams.clear()
         self._writer.wake(self._watchers)
 
-    def settle(self, batch: Batch) -> None:
-        """Fold what was published, and tell who waits for it."""
+    def settle(self, batch: Batch, *, is_forced: bool) -> None:
+        """Fold what was published, and tell who waits for it.
+
+        Args:
+            batch: What was published.
+            is_forced: Whether what is durable of it has been forced to the disk.
+        """
         for event in batch.events:
             self._fold.apply(event)
             self._compaction.observe(event)
@@ -339,7 +355,11 @@ class ConversationLog:
         seq = self.head - len(batch.events)
         for group in batch.groups:
             seq += len(group.events)
-            if group.committed is not None and not group.committed.done():
+            if group.committed is None:
+                continue
+            if group.durable and not is_forced:
+                self._writer.force(group.committed, seq)
+            elif not group.committed.done():
                 group.committed.set_result(seq)
         self._settle()
 
@@ -422,19 +442,24 @@ class LogWriter:
         self._has_left = asyncio.Event()
         # What could not be written, and waits for the task's next attempt.
         self._put_back: dict[ConversationLog, None] = {}
-        self._task: asyncio.Task[None] | None = None
+        # Who waits for what is shown to be forced to the disk, with its ``seq``.
+        self._unforced: list[tuple[asyncio.Future[int], int]] = []
+        self._has_unforced = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
 
     @property
     def is_retrying(self) -> bool:
         """Whether events wait that could not be written so far."""
-        waiting = self._grouping or self._at_store or self._put_back
+        waiting = self._grouping or self._at_store or self._put_back or self._unforced
         return self.failure is not None and bool(waiting)
 
     def start(self) -> None:
         """Begin to commit."""
-        self._task = asyncio.get_running_loop().create_task(
-            self._run(), name="streamchat log writer"
-        )
+        loop = asyncio.get_running_loop()
+        self._tasks = [
+            loop.create_task(self._run(), name="streamchat log writer"),
+            loop.create_task(self._run_forcing(), name="streamchat log forces to disk"),
+        ]
 
     async def stop(self, *, timeout_s: float = 5.0) -> None:
         """Commit what is pending, for at most ``timeout_s``, and end. Idempotent.
@@ -442,7 +467,7 @@ class LogWriter:
         What is not committed by then waits in its log until that is closed; it may
         have been written all the same when the store did not answer.
         """
-        if self._task is None:
+        if not self._tasks:
             return
         logs = {*self._grouping, *self._at_store, *self._put_back}
         with contextlib.suppress(TimeoutError):
@@ -450,10 +475,15 @@ class LogWriter:
                 await asyncio.gather(
                     *(log.flushed() for log in logs), return_exceptions=True
                 )
-        self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
-        self._task = None
+                if unforced := [committed for committed, _ in self._unforced]:
+                    await asyncio.wait(unforced)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.wait(self._tasks)
+        self._tasks = []
+        for committed, _ in self._unforced:
+            _fail(committed, _not_written())
+        self._unforced.clear()
         self._grouping.stop()
         for log, batch in self._at_store.items():
             log.put_back(batch, _not_written())
@@ -498,6 +528,11 @@ class LogWriter:
         """Note that a log has something to commit."""
         self._grouping.mark(log, readers=log.readers, urgent=urgent)
 
+    def force(self, committed: asyncio.Future[int], seq: int) -> None:
+        """Settle a future once what is shown by now is forced to the disk."""
+        self._unforced.append((committed, seq))
+        self._has_unforced.set()
+
     def wake(self, wakes: Iterable[Callable[[], None]]) -> None:
         """Wake readers once all that was committed with theirs is shown."""
         self._wake_ups.add(wakes)
@@ -524,7 +559,7 @@ class LogWriter:
         except StoreError:
             is_written = False  # the task finds out which of them is at fault
         if is_written:
-            self._show(plain)
+            self._show(plain, is_forced=False)
             return
         for log, batch in plain.items():
             self._leave_to_task(log, batch)
@@ -557,15 +592,43 @@ class LogWriter:
                 return all([await self._commit({log: batches[log]}) for log in batches])
             self._take_back(batches, error)
             return error.code in ONE_LOG_ONLY
-        if self.failure is not None:
-            logger.warning("The store writes again.")
-            self.failure = None
+        self._note_failure(None)
         for log in batches:
             del self._at_store[log]
-        self._show(batches)
+        self._show(batches, is_forced=True)
         return True
 
-    def _show(self, batches: dict[ConversationLog, Batch]) -> None:
+    async def _run_forcing(self) -> None:
+        has_failed, retry_s = False, RETRY_FIRST_S
+        while True:
+            await self._has_unforced.wait()
+            self._has_unforced.clear()
+            count = len(self._unforced)
+            try:
+                await self.store.sync()
+            except StoreError as error:
+                has_failed = True
+                self._note_failure(error)
+                self._has_unforced.set()
+                await asyncio.sleep(retry_s)
+                retry_s = min(RETRY_MOST_S, retry_s * 2)
+                continue
+            if has_failed:  # else the failure, if there is one, is another one's
+                has_failed, retry_s = False, RETRY_FIRST_S
+                self._note_failure(None)
+            for committed, seq in self._unforced[:count]:
+                if not committed.done():
+                    committed.set_result(seq)
+            del self._unforced[:count]
+
+    def _note_failure(self, failure: StoreError | None) -> None:
+        if failure is not None and self.failure is None:
+            logger.error("The store cannot write: %s", failure.message)
+        if failure is None and self.failure is not None:
+            logger.warning("The store writes again.")
+        self.failure = failure
+
+    def _show(self, batches: dict[ConversationLog, Batch], *, is_forced: bool) -> None:
         """Show what is committed, and see to what came meanwhile.
 
         Readers are told first: they see nothing of what is done for others.
@@ -574,15 +637,21 @@ class LogWriter:
             log.publish(batch)
         self._wake_ups.run()
         for log, batch in batches.items():
-            log.settle(batch)
+            log.settle(batch, is_forced=is_forced)
             if log.has_pending:
                 self.mark(log, urgent=False)
+        for batch in batches.values():
+            for group in batch.groups:
+                if group.shown is not None:
+                    group.shown()
 
     def _take_back(
         self, batches: dict[ConversationLog, Batch], error: StoreError
     ) -> None:
-        if self.failure is None:
+        if error.code in ONE_LOG_ONLY:
             logger.error("The store cannot write: %s", error.message)
+        else:
+            self._note_failure(error)
         for log, batch in batches.items():
             del self._at_store[log]
             log.put_back(batch, error)
@@ -591,14 +660,17 @@ class LogWriter:
             elif log.has_pending:
                 self._put_back[log] = None
                 self._has_left.set()
-        if error.code not in ONE_LOG_ONLY:
-            self.failure = error
 
 
 def _refuse(group: Pending, error: StoreError) -> None:
-    if group.committed is not None and not group.committed.done():
-        group.committed.set_exception(error)
-        group.committed.exception()  # it need not be awaited
+    if group.committed is not None:
+        _fail(group.committed, error)
+
+
+def _fail(committed: asyncio.Future[int], error: StoreError) -> None:
+    if not committed.done():
+        committed.set_exception(error)
+        committed.exception()  # it need not be awaited
 
 
 def _not_written() -> StoreError:

@@ -53,11 +53,11 @@ class SqliteStore(Store):
     One thread writes, another one reads and a third one searches; the event loop does
     not wait for a transaction, and no other reader for a search. Beside the file is a
     journal, where a write-ahead log is used: what ``append_now`` takes is one write to
-    it on the event loop, and moved into the tables later, with whatever else is to be
-    changed of its conversation. A disk that was slow to take one is left to the
-    threads for a second. After ``close`` the journal is gone.
-    What was accepted survives the end of the process, however it ends, and what is
-    ``durable`` survives a loss of power.
+    it on the event loop, forced to the disk by ``sync``, and moved into the tables
+    later, with whatever else is to be changed of its conversation. A disk that was
+    slow to take one is left to the threads for a second. After ``close`` the journal
+    is gone. What was accepted survives the end of the process, however it ends, and
+    what is ``durable`` survives a loss of power.
 
     A file that another server holds is left to it: a neighbour (``name-2.sqlite3`` to
     ``name-8.sqlite3``) is used instead. A damaged one is renamed, never deleted, and a
@@ -94,6 +94,10 @@ class SqliteStore(Store):
         self._searcher: _Reader | None = None
         self._held = HeldEvents(None)
         self._moving: asyncio.Task[None] | None = None
+        # Whether the last transaction waited for the disk, and so all before it.
+        self._tables_are_forced = True
+        self._is_journal_trusted = True
+        self._syncing = asyncio.Lock()
 
     @property
     @override
@@ -158,15 +162,33 @@ class SqliteStore(Store):
                 places.update(tables.append(batch, held))
                 return True
 
-            durable = any(part.durable for part in batch)
+            durable = any(part.durable for part in (*batch, *held.values()))
             await self._write(change, size_bytes, durable=durable)
 
     @override
     def append_now(self, batch: Sequence[Append]) -> bool:
         is_taken = self._held.take(batch)
         if self._moving is None and (moved := self._held.in_the_way()):
-            self._move(moved)
+            self._begin_to_move(moved)
         return is_taken
+
+    @override
+    async def sync(self) -> None:
+        async with self._syncing:
+            await self._sync()
+
+    async def _sync(self) -> None:
+        with self._held.forcing() as force:
+            if force is None:
+                return
+            if self._tables_are_forced and self._is_journal_trusted:
+                with suppress(StoreError):
+                    self._is_journal_trusted = False
+                    await self._write(lambda _: force() or True, 0, durable=True)
+                    self._is_journal_trusted = True
+                    return
+            await self._move(self._held.durable())
+            self._is_journal_trusted = True
 
     @override
     async def delete(self, conversation: str) -> bool:
@@ -235,6 +257,8 @@ class SqliteStore(Store):
     ) -> list[SearchHit]:
         if self._searcher is None:
             raise store_closed()
+        if held := self._held.with_texts():
+            await self._move(held)
         values = list_values(
             owner,
             archived=archived,
@@ -266,21 +290,27 @@ class SqliteStore(Store):
         self._held = HeldEvents(journal, takes_events=takes_events)
         self._held.restore(await self._read(read_places, names), entries)
         if held := self._held.of():
-            self._move(held)
+            self._begin_to_move(held)
 
-    def _move(self, held: Mapping[str, Held]) -> None:
-        """Begin to move what is held into the tables."""
+    async def _move(self, held: Mapping[str, Held]) -> None:
+        """Move what is held into the tables, and force it to the disk there.
+
+        Raises:
+            StoreError: It is still held; the next one tries again.
+        """
 
         def change(tables: Tables) -> bool:
             tables.append((), held)
             return True
 
+        await self._write(change, 0, durable=True)
+        self._held.release(held)
+
+    def _begin_to_move(self, held: Mapping[str, Held]) -> None:
         async def move() -> None:
-            # Without success it is still held, and the next one tries again.
             try:
                 with suppress(StreamchatError):
-                    await self._write(change, 0, durable=False)
-                    self._held.release(held)
+                    await self._move(held)
             finally:
                 self._moving = None
 
@@ -295,7 +325,7 @@ class SqliteStore(Store):
                 if self._moving is not None:
                     await asyncio.wait({self._moving})
                 if held := self._held.of():
-                    self._move(held)
+                    self._begin_to_move(held)
                 if self._moving is not None:
                     await asyncio.wait({self._moving})
         await asyncio.to_thread(self._held.close)
@@ -303,7 +333,11 @@ class SqliteStore(Store):
     async def _write(self, change: Change, size_bytes: int, *, durable: bool) -> bool:
         if self._writer is None:
             raise store_closed()
-        return await self._writer.write(change, durable=durable, data_bytes=size_bytes)
+        written = await self._writer.write(
+            change, durable=durable, data_bytes=size_bytes
+        )
+        self._tables_are_forced = durable
+        return written
 
     async def _read(
         self,

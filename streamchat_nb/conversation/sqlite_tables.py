@@ -176,6 +176,9 @@ class Tables:
             "WHERE key = ?",
             (held.head, held.updated_ms, held.open_turns, row.key),
         )
+        self._texts.keep(
+            row.key, [text for text in held.texts if text.seq > row.place.head]
+        )
         return row._replace(place=row.place._replace(head=held.head))
 
     def _append(self, row: _Row, part: Append) -> _Row:

@@ -162,9 +162,11 @@ class Append(msgspec.Struct, kw_only=True, frozen=True):
 
     @property
     def is_plain(self) -> bool:
-        """Whether it adds events and does nothing else, without waiting for a disk."""
-        more = self.durable or self.title is not None or self.dropped or self.texts
-        return bool(self.events) and not more
+        """Whether it only adds events, and texts of people at most."""
+        more = self.title is not None or self.dropped
+        if more or not self.events:
+            return False
+        return not self.texts or not any(text.is_answer for text in self.texts)
 
 
 class Store(ABC):
@@ -234,6 +236,9 @@ class Store(ABC):
     def append_now(self, batch: Sequence[Append]) -> bool:
         """Write a batch as ``append`` does, if that takes no time; else do nothing.
 
+        What is ``durable`` of it survives the end of the process by then, and a loss of
+        power after ``sync``.
+
         Args:
             batch: Parts that are ``is_plain``, each the only one of its conversation.
 
@@ -245,6 +250,16 @@ class Store(ABC):
         """
         del batch
         return False
+
+    async def sync(self) -> None:  # noqa: B027 - nothing to do where nothing is taken
+        """Wait until what ``append_now`` has taken so far survives a loss of power.
+
+        Of parts that are ``durable``, and of what came before them.
+
+        Raises:
+            StoreError: It does not yet; it is written and readable all the same. The
+                next call tries again.
+        """
 
     @abstractmethod
     async def read(

@@ -195,9 +195,12 @@ class ConversationTurns:
             InvalidInput: ``parent`` is no message of the user (``no_such_message``).
             RateLimited: Too many turns wait already (``queue_full``).
             StoreError: It could not be written; nothing was accepted.
+            Unavailable: It is accepted, but cannot be saved now.
         """
         digest = digest_of(content, output_schema)
-        known = await self._sent.repeated(client_message_id, digest, parent)
+        known = await self._in_time(
+            self._sent.repeated(client_message_id, digest, parent)
+        )
         if known is not None:
             return known
         if parent:
@@ -223,7 +226,13 @@ class ConversationTurns:
         else:
             follow = self._enqueue(waiting, ahead=if_active == "interrupt" and busy)
         # The message's own seq is one below the event that follows it.
-        committed = self.log.append(created, follow, durable=True, rejectable=True)
+        committed = self.log.append(
+            created,
+            follow,
+            durable=True,
+            rejectable=True,
+            shown=lambda: self._accepted(waiting),
+        )
         sent = SentMessage(
             digest=digest,
             message=waiting.message,
@@ -232,11 +241,11 @@ class ConversationTurns:
         )
         self._sent.add(client_message_id, sent)
         committed.add_done_callback(
-            lambda done: self._accepted(client_message_id, waiting, done)
+            lambda done: self._acknowledged(client_message_id, waiting, done)
         )
         if if_active == "interrupt" and self._active and busy:
             self._active.runner.cancel()
-        seq = await asyncio.shield(committed)
+        seq = await self._written(committed)
         return Receipt(seq=seq - 1, message=waiting.message, turn=waiting.turn)
 
     async def edit(self, turn: str, content: list[UserBlock]) -> int:
@@ -407,24 +416,29 @@ class ConversationTurns:
                 details={"message": message},
             )
 
-    def _accepted(
+    def _accepted(self, waiting: _Waiting) -> None:
+        """Go on now that a message is in the log; its author is told later."""
+        waiting.is_committed = True
+        active = self._active
+        if active is not None and active.turn == waiting.turn:
+            self._run(active)
+        self._start_next()
+
+    def _acknowledged(
         self,
         client_message_id: str,
         waiting: _Waiting,
         committed: asyncio.Future[int],
     ) -> None:
-        """Go on once it is known whether a message is in the log."""
-        refused = committed.cancelled() or committed.exception() is not None
-        if refused:
-            self._sent.forget(client_message_id)
-        waiting.is_committed = not refused
+        """Go on without a message if it was refused."""
+        is_written = not committed.cancelled() and committed.exception() is None
+        if is_written or waiting.is_committed:
+            return
+        self._sent.forget(client_message_id)
         active = self._active
         if active is not None and active.turn == waiting.turn:
-            if refused:
-                self._release(active)
-            else:
-                self._run(active)
-        elif refused and waiting in self._queue:
+            self._release(active)
+        elif waiting in self._queue:
             self._queue.remove(waiting)
         self._start_next()
 

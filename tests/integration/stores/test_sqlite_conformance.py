@@ -31,7 +31,9 @@ class PromptStore(SqliteStore):
     async def append(self, batch: Sequence[Append]) -> None:
         names = {part.conversation for part in batch}
         is_plain = all(part.is_plain for part in batch) and len(names) == len(batch)
-        if not (is_plain and self.append_now(batch)):
+        if is_plain and self.append_now(batch):
+            await self.sync()
+        else:
             await super().append(batch)
 
 

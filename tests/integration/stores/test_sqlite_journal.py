@@ -1,18 +1,24 @@
 """The journal of the SQLite store: what it takes at once, and where that goes."""
 
 import asyncio
+import errno
 import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from streamchat_nb.conversation import journal
 from streamchat_nb.conversation.journal import JOURNAL_SUFFIXES
+from streamchat_nb.conversation.search import MessageText
 from streamchat_nb.conversation.sqlite import SqliteStore
+from streamchat_nb.conversation.sqlite_writer import Change, SqliteWriter
+from streamchat_nb.conversation.store import Append
 from streamchat_nb.testing.store_samples import (
     append_of,
     events_of,
@@ -41,6 +47,7 @@ def is_any(paths: list[Path]) -> bool:
 
 KILLED = """
 import asyncio, sys
+from streamchat_nb.conversation.search import MessageText
 from streamchat_nb.conversation.sqlite import SqliteStore
 from streamchat_nb.testing.store_samples import append_of, record_of
 
@@ -48,7 +55,8 @@ async def main():
     store = SqliteStore(sys.argv[1])
     await store.open()
     await store.create(record_of("a"), [])
-    assert store.append_now([append_of("a", 1, 3, updated_ms=5)])
+    said = MessageText("m", 2, "A grey heron.")
+    assert store.append_now([append_of("a", 1, 3, updated_ms=5, texts=[said])])
     print("written", flush=True)
     await asyncio.sleep(60)
 
@@ -150,6 +158,141 @@ def test_locked_database_takes_events_and_is_read(tmp_path: Path) -> None:
     run(SqliteStore(tmp_path / NAME, busy_timeout_s=0.1), scenario)
 
 
+class Disk:
+    """Stands before the disk: counts what is forced to it, and fails at will."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.forced = 0
+        self.is_broken = False
+        self.has_time = threading.Event()
+        self.has_time.set()
+        self._force = journal._sync_data
+        monkeypatch.setattr(journal, "_sync_data", self)
+
+    def __call__(self, descriptor: int) -> None:
+        if self.is_broken:
+            raise OSError(errno.EIO, "Input/output error")
+        assert self.has_time.wait(10)
+        self._force(descriptor)
+        self.forced += 1
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    return Disk(monkeypatch)
+
+
+def durable(first: int, last: int, **values: Any) -> Append:
+    return append_of("a", first, last, durable=True, **values)
+
+
+def test_durable_events_are_forced_to_the_disk_by_sync_alone(
+    tmp_path: Path, disk: Disk
+) -> None:
+    async def scenario(store: SqliteStore) -> None:
+        await store.create(record_of("a"), events_of(1, 1))
+        assert store.append_now([append_of("a", 2, 3)])
+        await store.sync()
+        assert disk.forced == 0
+        assert store.append_now([durable(4, 5)])
+        assert store.append_now([append_of("a", 6, 6)])
+        assert disk.forced == 0
+        assert await read_all(store, "a") == events_of(1, 6)
+        disk.has_time.clear()
+        syncs = [asyncio.create_task(store.sync()) for _ in range(2)]
+        done, _ = await asyncio.wait(syncs, timeout=0.05)
+        assert not done
+        disk.has_time.set()
+        await asyncio.gather(*syncs)
+        assert disk.forced == 1
+        await store.sync()
+        assert disk.forced == 1
+        assert in_tables(tmp_path / NAME) == [1]
+
+    run(SqliteStore(tmp_path / NAME), scenario)
+
+
+def test_disk_that_does_not_take_the_journal_has_it_in_the_tables(
+    tmp_path: Path, disk: Disk
+) -> None:
+    async def scenario(store: SqliteStore) -> None:
+        await store.create(record_of("a"), events_of(1, 1))
+        disk.is_broken = True
+        assert store.append_now([durable(2, 3)])
+        with closing(sqlite3.connect(tmp_path / NAME, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            for _ in range(2):
+                error = await refusal(store.sync())
+                assert error.code == "store_locked"
+                disk.is_broken = False  # but what it has forgotten, it has forgotten
+            assert await read_all(store, "a") == events_of(1, 3)
+        await store.sync()
+        assert (disk.forced, in_tables(tmp_path / NAME)) == (0, [1, 2, 3])
+        assert store.append_now([durable(4, 4)])
+        await store.sync()
+        assert (disk.forced, in_tables(tmp_path / NAME)) == (1, [1, 2, 3])
+
+    run(SqliteStore(tmp_path / NAME, busy_timeout_s=0.05), scenario)
+
+
+def test_what_a_loss_of_power_could_undo_below_it_is_forced_with_it(
+    tmp_path: Path, disk: Disk
+) -> None:
+    async def scenario(store: SqliteStore) -> None:
+        await store.create(record_of("a"), events_of(1, 1))
+        # A transaction that did not wait: without it the next events have a gap below.
+        await store.append([append_of("a", 2, 2, title="Now")])
+        assert store.append_now([durable(3, 3)])
+        await store.sync()
+        assert (disk.forced, in_tables(tmp_path / NAME)) == (0, [1, 2, 3])
+
+    run(SqliteStore(tmp_path / NAME), scenario)
+
+
+def test_forced_events_come_into_the_tables_by_what_waits_for_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[bool] = []
+    write = SqliteWriter.write
+
+    async def noting(self: SqliteWriter, change: Change, **values: Any) -> bool:
+        waits.append(values["durable"])
+        return await write(self, change, **values)
+
+    async def scenario(store: SqliteStore) -> None:
+        await store.create(record_of("a"), events_of(1, 1))
+        monkeypatch.setattr(SqliteWriter, "write", noting)
+        await store.append([append_of("a", 2, 2, title="Now")])
+        await store.append([append_of("a", 3, 3, title="Then", durable=True)])
+        assert store.append_now([durable(4, 4)])
+        await store.append([append_of("a", 5, 5, title="Now")])
+        await store.append([append_of("a", 6, 6, title="Then")])
+        assert waits == [False, True, True, False]
+
+    run(SqliteStore(tmp_path / NAME), scenario)
+
+
+def test_words_in_the_journal_are_found(tmp_path: Path) -> None:
+    async def found(store: SqliteStore) -> list[str]:
+        return [hit.message for hit in await store.search("ada", "heron")]
+
+    async def scenario(store: SqliteStore) -> None:
+        await store.create(record_of("a"), events_of(1, 1))
+        assert await found(store) == []
+        said = MessageText("m1", 2, "A grey heron.")
+        assert store.append_now([durable(2, 3, texts=[said])])
+        assert await found(store) == ["m1"]
+        assert in_tables(tmp_path / NAME) == [1, 2, 3]
+        again = MessageText("m2", 4, "A white heron.")
+        assert store.append_now([durable(4, 4, texts=[again])])
+        await store.append([append_of("a", 5, 5, title="Now")])
+        assert await found(store) == ["m2"]
+        answer = MessageText("m3", 6, "Which one?", is_answer=True)
+        assert not store.append_now([durable(6, 6, texts=[answer])])
+
+    run(SqliteStore(tmp_path / NAME), scenario)
+
+
 def test_conversation_made_again_has_nothing_of_the_one_before(tmp_path: Path) -> None:
     async def scenario(store: SqliteStore) -> None:
         await store.create(record_of("a"), events_of(1, 1))
@@ -170,6 +313,7 @@ def test_conversation_made_again_has_nothing_of_the_one_before(tmp_path: Path) -
 def test_journal_of_a_killed_process_is_found(left: Path, wal: bool) -> None:
     async def scenario(store: SqliteStore) -> None:
         assert await read_all(store, "a") == events_of(1, 3)
+        assert [hit.message for hit in await store.search("ada", "heron")] == ["m"]
         assert store.append_now([append_of("a", 4, 4)]) == wal
         await store.append([append_of("a", 5 if wal else 4, 5)])
         assert await read_all(store, "a") == events_of(1, 5)

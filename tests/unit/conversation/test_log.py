@@ -48,9 +48,14 @@ OTHER = ConversationRecord(
 
 
 class FailingStore(MemoryStore):
-    """A store that fails while ``broken`` and counts its transactions."""
+    """A store that fails while ``broken`` and counts its transactions.
+
+    What is durable is forced to the disk once ``disk`` is set, unless ``disk_broken``.
+    """
 
     broken = False
+    disk_broken = False
+    disk: asyncio.Event | None = None
     invalid = ""
     held: asyncio.Event | None = None
     transactions = 0
@@ -73,6 +78,13 @@ class FailingStore(MemoryStore):
             return False
         self.transactions += 1
         return super().append_now(batch)
+
+    @override
+    async def sync(self) -> None:
+        if self.disk_broken:
+            raise StoreError("The disk cannot be used now.")
+        if self.disk is not None:
+            await self.disk.wait()
 
 
 def play(
@@ -611,5 +623,81 @@ def test_log_that_another_writer_took_over_is_closed_others_go_on() -> None:
         assert log.closed is not None
         assert taken.done()
         assert taken.exception() is not None
+
+    play(scenario)
+
+
+def question() -> MessageCreated:
+    return MessageCreated(message="q", role="user", author=ADA, turn="t")
+
+
+def test_durable_events_are_shown_and_then_forced_to_the_disk() -> None:
+    async def scenario(
+        store: FailingStore, writer: LogWriter, log: ConversationLog
+    ) -> None:
+        store.disk = asyncio.Event()
+        shown: list[int] = []
+        committed = log.append(
+            question(), durable=True, shown=lambda: shown.append(log.head)
+        )
+        await log.flushed()
+        assert (shown, log.head) == ([2], 2)
+        assert log.fold.message("q") is not None
+        later = log.append(TurnStatus(phase="thinking", label="a", turn="t"))
+        assert await later == 3
+        done, _ = await asyncio.wait({committed}, timeout=0.05)
+        assert not done
+        store.disk.set()
+        assert await committed == 2
+        assert not writer.is_retrying
+
+    play(scenario)
+
+
+def test_disk_that_cannot_be_forced_is_tried_again_and_refuses_nothing() -> None:
+    async def scenario(
+        store: FailingStore, writer: LogWriter, log: ConversationLog
+    ) -> None:
+        store.disk_broken = True
+        committed = log.append(question(), durable=True, rejectable=True)
+        done, _ = await asyncio.wait({committed}, timeout=0.3)
+        assert not done
+        assert writer.is_retrying
+        assert writer.failure is not None
+        store.disk_broken = False
+        assert await committed == 2
+        assert writer.failure is None
+
+    play(scenario)
+
+
+def test_writer_that_stops_first_says_that_it_is_not_forced() -> None:
+    async def scenario(
+        store: FailingStore, writer: LogWriter, log: ConversationLog
+    ) -> None:
+        store.disk = asyncio.Event()
+        committed = log.append(question(), durable=True)
+        await log.flushed()
+        await writer.stop(timeout_s=0.05)
+        with pytest.raises(StoreError, match="stopped before"):
+            await committed
+
+    play(scenario)
+
+
+def test_refused_events_are_not_shown() -> None:
+    async def scenario(store: FailingStore, _: Any, log: ConversationLog) -> None:
+        store.broken = True
+        shown: list[int] = []
+        committed = log.append(
+            question(),
+            durable=True,
+            rejectable=True,
+            shown=lambda: shown.append(log.head),
+        )
+        with pytest.raises(StoreError, match="full"):
+            await committed
+        store.broken = False
+        assert (shown, log.head) == ([], 1)
 
     play(scenario)

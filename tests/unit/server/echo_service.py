@@ -126,6 +126,10 @@ class FullStore(MemoryStore):
             raise StoreError("The disk is full; free some space.", code="store_full")
         await super().append(batch)
 
+    @override
+    def append_now(self, batch: Sequence[Append]) -> bool:
+        return not self.full and super().append_now(batch)
+
 
 def play(
     scenario: Callable[[Service, EchoAgent], Coroutine[Any, Any, None]],

@@ -203,6 +203,43 @@ class SlowToWrite(MemoryStore):
         await self.go_on.wait()
         await super().append(batch)
 
+    @override
+    def append_now(self, batch: Sequence[Append]) -> bool:
+        return False
+
+
+class SlowToForce(MemoryStore):
+    def __init__(self) -> None:
+        super().__init__()
+        self.disk = asyncio.Event()
+
+    @override
+    async def sync(self) -> None:
+        await self.disk.wait()
+
+
+def test_message_is_answered_while_the_disk_takes_it_and_then_acknowledged() -> None:
+    store = SlowToForce()
+
+    async def scenario(service: Service, agent: EchoAgent) -> None:
+        log = await service.create(ADA)
+        sending = asyncio.ensure_future(send(service, log, "hello"))
+        while not log.state.turns:
+            await asyncio.sleep(0)
+        again = asyncio.ensure_future(send(service, log, "hello", id_="m1"))
+        other = asyncio.ensure_future(send(service, log, "hello", id_="m1"))
+        turn = log.state.turns[0].turn
+        while not agent.histories:
+            await asyncio.sleep(0)
+        assert not any(each.done() for each in (sending, again, other))
+        store.disk.set()
+        assert (await sending).turn == turn
+        first, second = await again, await other
+        assert first.message == second.message
+        assert second.duplicate
+
+    play(scenario, store=store)
+
 
 def test_turn_cancelled_before_it_is_committed_never_runs() -> None:
     store = SlowToWrite()
