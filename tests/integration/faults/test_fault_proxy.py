@@ -228,9 +228,7 @@ def test_open_connections_are_cut_when_asked(ending: Ending) -> None:
 def test_absent_server_is_told_by_a_reset() -> None:
     with (
         FaultProxy(free_port()) as proxy,
-        pytest.raises(
-            ConnectionResetError
-        ),  # by the connect already, on a busy machine
+        pytest.raises(ConnectionResetError),  # on a busy machine by the connect
         socket.create_connection(("127.0.0.1", proxy.port), timeout=5) as line,
     ):
         line.recv(1)

@@ -241,6 +241,26 @@ def test_message_is_answered_while_the_disk_takes_it_and_then_acknowledged() -> 
     play(scenario, store=store)
 
 
+def test_message_that_the_disk_does_not_take_is_answered_and_its_sender_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(turns_module, "WRITE_TIMEOUT_S", 0.4)
+    store = SlowToForce()
+
+    async def scenario(service: Service, _: EchoAgent) -> None:
+        log = await service.create(ADA)
+        for _attempt in range(2):
+            with pytest.raises(Unavailable, match="cannot be saved now"):
+                await send(service, log, "hello")
+        (turn,) = log.state.turns
+        assert (await ended(log, turn.turn)).status == "completed"
+        store.disk.set()
+        receipt = await send(service, log, "hello")
+        assert (receipt.turn, receipt.duplicate) == (turn.turn, True)
+
+    play(scenario, store=store)
+
+
 def test_turn_cancelled_before_it_is_committed_never_runs() -> None:
     store = SlowToWrite()
 
@@ -266,7 +286,7 @@ def test_turn_cancelled_before_it_is_committed_never_runs() -> None:
 def test_cancel_has_a_deadline_while_nothing_can_be_written(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(turns_module, "WRITE_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(turns_module, "WRITE_TIMEOUT_S", 0.4)
     store = FullStore()
 
     async def scenario(service: Service, _: EchoAgent) -> None:
