@@ -47,10 +47,10 @@ Join = Callable[[str, Callable[[bytes], None]], Callable[[], None]]
 class Outlet(Protocol):
     """The end of one connection to which a ``Delivery`` writes."""
 
-    def write(self, data: bytes) -> bool:
-        """Write one encoded frame; return whether the socket took it at once.
+    def write(self, *data: bytes) -> bool:
+        """Write encoded frames in order; return whether the socket took them at once.
 
-        It has to be ``taken`` before the next one is written.
+        If not, they have to be ``taken`` before the next ones are written.
 
         Raises:
             ConnectionError: The peer is gone.
@@ -151,12 +151,17 @@ class Delivery:
         return len(self._subscriptions)
 
     def send(self, frame: Frame) -> None:
-        """Queue a frame, after those queued before it.
+        """Write a frame at once while nothing waits, else queue it after what does.
 
         Raises:
             ConnectionAbortedError: The peer asks more than it reads; cut it off.
+            ConnectionError: From the outlet.
         """
         data = encode(frame)
+        if self._is_idle:
+            if not self._outlet.write(data):
+                self._wake_up()
+            return
         if self._control_bytes + len(data) > CONTROL_BYTES:
             raise ConnectionAbortedError
         self._control.append(data)
@@ -173,7 +178,7 @@ class Delivery:
 
         Raises:
             StoreError: The log could not be read; nothing changed.
-            ConnectionAbortedError: See ``send``.
+            ConnectionError: See ``send``.
         """
         plan = await plan_delivery(log, since)
         if self._closed:
@@ -200,6 +205,7 @@ class Delivery:
                 reason=plan.reason,  # pyright: ignore[reportArgumentType]
             )
         )
+        self._wake_up()
 
     def unsubscribe(self, conversation: str) -> None:
         """Stop delivering a conversation, if it was delivered."""
@@ -279,13 +285,11 @@ class Delivery:
         may_send = self._is_idle and not subscription.is_over and log.closed is None
         if may_send and cursor is not None:
             try:
-                for event in log.fresh(cursor) or ():
-                    has_room = self._outlet.write(event.data)
-                    subscription.cursor = cursor = event.seq
-                    if not has_room:
-                        break
-                else:
-                    if cursor == log.head:
+                if events := log.fresh(cursor):
+                    # Together: a call of the kernel takes longer than all else here.
+                    has_room = self._outlet.write(*[event.data for event in events])
+                    subscription.cursor = cursor = events[-1].seq
+                    if has_room and cursor == log.head:
                         return
             except ConnectionError:
                 pass  # the task will meet it as well

@@ -130,15 +130,16 @@ class EventOutlet:
         self._log = log
         self._observe = observe
 
-    def write(self, data: bytes) -> bool:
-        """Write one frame or event; return whether the socket took it at once.
+    def write(self, *data: bytes) -> bool:
+        """Write frames and events; return whether the socket took them at once.
 
         Raises:
             ConnectionResetError: The client is gone.
         """
-        event, head = _made(self._log, data)
-        took = self._response.write(event)
-        self._observe(head)
+        made = [_made(self._log, one) for one in data]
+        took = self._response.write(b"".join([event for event, _ in made]))
+        for _, head in made:
+            self._observe(head)
         return took
 
     async def taken(self) -> None:

@@ -103,8 +103,8 @@ class SocketOutlet:
         connection = self._handler.ws_connection
         return None if connection is None else connection.stream
 
-    def write(self, data: bytes) -> bool:
-        """Write one text frame; return whether the socket took it at once.
+    def write(self, *data: bytes) -> bool:
+        """Write text frames as one; return whether the socket took them at once.
 
         Raises:
             ConnectionResetError: The peer is gone.
@@ -113,22 +113,25 @@ class SocketOutlet:
         connection, stream, send = self._socket or self._connect()
         if connection.client_terminated or connection.server_terminated:
             raise ConnectionResetError
-        if len(data) <= SHARED_BYTES:
-            frame, before = _shared_frame(data, self._before)
-        else:
-            frame, before = _frame(data), b""
-        if self.is_short:
-            self._before = before
+        frames = b""
+        for one in data:
+            if len(one) <= SHARED_BYTES:
+                frame, before = _shared_frame(one, self._before)
+            else:
+                frame, before = _frame(one), b""
+            if self.is_short:
+                self._before = before
+            frames = frames + frame if frames else frame
         sent = 0
         if not stream.writing():
             try:
-                sent = send(frame)
+                sent = send(frames)
             except OSError:
                 sent = 0  # no room; whatever else it is, the stream will meet it too
-            if sent == len(frame):
+            if sent == len(frames):
                 return True
         try:
-            self._written = stream.write(memoryview(frame)[sent:])
+            self._written = stream.write(memoryview(frames)[sent:])
         except StreamClosedError:
             raise ConnectionResetError from None
         return False

@@ -52,16 +52,18 @@ class Screen:
         self.reads.set()
         self.takes: tuple[bytes, ...] = ()
         self.delivery = Delivery(self)
+        self.writes = 0
         self._written: list[bytes] = []
 
-    def write(self, data: bytes) -> bool:
-        self._written.append(data)
-        if self.reads.is_set() or (self.takes and data.startswith(self.takes)):
+    def write(self, *data: bytes) -> bool:
+        assert not self._written, "what was written before was not taken"
+        self.writes += 1
+        self._written += data
+        if self.reads.is_set() or (self.takes and data[-1].startswith(self.takes)):
             self._read()
         return not self._written
 
     async def taken(self) -> None:
-        assert len(self._written) <= 1
         if self._written:
             await self.reads.wait()
             self._read()
@@ -312,6 +314,38 @@ def test_reader_with_room_is_written_to_without_its_task(
             await pause()
         titles = [event.title for event in screen.of(ConversationUpdated)]
         assert titles == list("01234")
+
+    play(scenario)
+
+
+def test_what_is_committed_together_is_written_as_one() -> None:
+    async def scenario(log: ConversationLog, screen: Screen) -> None:
+        await screen.delivery.subscribe(1, log, None)
+        await live(screen)
+        await screen.delivery.caught_up()
+        writes = screen.writes
+        await log.append(*(ConversationUpdated(title=title) for title in "012"))
+        titles = [event.title for event in screen.of(ConversationUpdated)]
+        assert (titles, screen.writes - writes) == (list("012"), 1)
+
+    play(scenario)
+
+
+def test_answer_to_a_reader_at_rest_is_written_at_once_and_in_order() -> None:
+    async def scenario(log: ConversationLog, screen: Screen) -> None:
+        await screen.delivery.subscribe(1, log, None)
+        await live(screen)
+        await screen.delivery.caught_up()
+        screen.delivery.send(Pong(heads={"c": 1}))
+        assert screen.of(Pong) == [Pong(heads={"c": 1})]
+        screen.reads.clear()
+        for number in (2, 3):
+            screen.delivery.send(Pong(heads={"c": number}))
+        await log.append(ConversationUpdated(title="After"))
+        screen.reads.set()
+        await screen.delivery.caught_up()
+        assert [pong.heads["c"] for pong in screen.of(Pong)] == [1, 2, 3]
+        assert screen.kinds()[-1] is ConversationUpdated
 
     play(scenario)
 

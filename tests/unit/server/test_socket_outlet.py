@@ -102,6 +102,20 @@ def test_peer_that_understands_them_is_sent_short_deltas() -> None:
     play(scenario)
 
 
+def test_frames_written_together_come_one_after_the_other() -> None:
+    async def scenario(outlet: SocketOutlet, _: Handler, peer: socket.socket) -> None:
+        outlet.is_short = True
+        large = b"x" * (SHARED_BYTES + 1)
+        assert outlet.write(b"first", encode(DELTA), encode(NEXT), large)
+        expected = b"".join(text_frame(one)[0] for one in (b"first", encode(DELTA)))
+        expected += b'\x81\x03"b"' + text_frame(large)[0]
+        assert peer.recv(65_536) == expected
+        assert outlet.write(encode(NEXT))
+        assert peer.recv(65_536) == text_frame(encode(NEXT))[0]
+
+    play(scenario)
+
+
 def test_what_the_socket_does_not_take_at_once_comes_whole_and_in_order() -> None:
     async def scenario(outlet: SocketOutlet, _: Handler, peer: socket.socket) -> None:
         written = bytearray()

@@ -53,11 +53,12 @@ class CutLine:
     frames: int
     dice: random.Random
 
-    def write(self, data: bytes) -> bool:
-        if not self.frames:
-            raise ConnectionResetError
-        self.frames -= 1
-        self.connection.receive(data)
+    def write(self, *data: bytes) -> bool:
+        for one in data:
+            if not self.frames:
+                raise ConnectionResetError
+            self.frames -= 1
+            self.connection.receive(one)
         return self.dice.random() < HAS_ROOM
 
     async def taken(self) -> None:
