@@ -104,6 +104,14 @@ class TurnRunner:
         """Ask the agent to end at its next tool boundary."""
         self.is_superseded = True
 
+    def begin(self) -> None:
+        """Start the agent, so that it need not wait until ``run`` is. Idempotent."""
+        if self._consuming is None and self._ended_early is None:
+            loop = asyncio.get_running_loop()
+            consuming = loop.create_task(self._consume(), name=f"agent {self.turn_id}")
+            consuming.add_done_callback(lambda _: self._is_over.set())
+            self._consuming = consuming
+
     async def run(self) -> TurnFinished:
         """Run to the end and return the terminal event, which is then in the log.
 
@@ -114,12 +122,10 @@ class TurnRunner:
         Raises:
             StoreError: The log was closed; nothing more can be written to it.
         """
-        if self._ended_early is not None:
-            return await self._finish(self._ended_early, None)
-        loop = asyncio.get_running_loop()
-        consuming = loop.create_task(self._consume(), name=f"agent {self.turn_id}")
-        consuming.add_done_callback(lambda _: self._is_over.set())
-        self._consuming = consuming
+        self.begin()
+        consuming = self._consuming
+        if consuming is None:
+            return await self._finish(self._ended_early or "cancelled", None)
         try:
             await self._is_over.wait()
         finally:

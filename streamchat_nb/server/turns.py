@@ -163,7 +163,7 @@ class ConversationTurns:
         """Return the tools that there are now: the server's and those lent to it."""
         own = self._server_tools.current()
         lent = [tool for tool in self.desk.tools() if tool.name not in own]
-        return ToolSet([*own.values(), *lent])
+        return ToolSet([*own.values(), *lent]) if lent else own
 
     def offer_tools(
         self, client: str, offers: list[ToolOffer], say: Callable[[Frame], None]
@@ -488,6 +488,7 @@ class ConversationTurns:
 
     def _run(self, active: _Active) -> None:
         loop = asyncio.get_running_loop()
+        active.runner.begin()
         active.task = loop.create_task(
             active.runner.run(), name=f"streamchat turn {active.turn}"
         )
