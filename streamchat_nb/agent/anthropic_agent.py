@@ -166,9 +166,8 @@ class _Loop:
         self._show = show
         self._turn = turn
         self._author = Author(id=agent.name, name=agent.name, kind="agent")
-        whole = repair(turn.history)
-        self._taken_ids = _tool_use_ids(whole)
-        self._messages = trim(whole, budget_bytes=agent.history_bytes)
+        self._history = repair(turn.history)
+        self._messages = trim(self._history, budget_bytes=agent.history_bytes)
         self._budget = Budget(turn.limits, turn.spent, agent.price)
         self._provider_tools = ProviderTools(output_limit_bytes=agent.tool_output_bytes)
         schema = turn.output_schema
@@ -179,6 +178,7 @@ class _Loop:
         self._pauses = 0
         self._output_tokens = 0
         self._seen_bytes = 0
+        self._new_ids: set[str] = set()
         self._tools_ran = False
         self._actions: list[Action] = []
 
@@ -363,14 +363,18 @@ class _Loop:
 
     def _new_stream(self) -> MessageStream:
         return MessageStream(
-            self._turn.new_message_id(), author=self._author, taken_ids=self._taken_ids
+            self._turn.new_message_id(), author=self._author, taken_ids=self._taken
         )
+
+    def _taken(self) -> set[str]:
+        """Return the ids of all tool uses in the messages that stand."""
+        return _tool_use_ids(self._history) | self._new_ids
 
     def _count(self, request: ModelRequest, end: ModelMessageStop) -> float | None:
         """Take note of a step; returns its cost in US dollars, if that is known."""
         self._steps += 1
         self._output_tokens += end.usage.output_tokens or 0
-        self._taken_ids |= {
+        self._new_ids |= {
             block.id for block in end.content if isinstance(block, ToolUseBlock)
         }
         return self._spend(

@@ -213,12 +213,9 @@ def _estimated(size_bytes: int) -> int:
 def _all_tokens(usage: Usage | None) -> int:
     if usage is None:
         return 0
-    return sum(
-        count or 0
-        for count in (
-            usage.input_tokens,
-            usage.output_tokens,
-            usage.cache_creation_input_tokens,
-            usage.cache_read_input_tokens,
-        )
+    return (
+        (usage.input_tokens or 0)
+        + (usage.output_tokens or 0)
+        + (usage.cache_creation_input_tokens or 0)
+        + (usage.cache_read_input_tokens or 0)
     )

@@ -69,6 +69,18 @@ def history_of(
     Returns:
         A repaired history.
     """
+    straight = _straight(state, until_turn)
+    if straight is not None:
+        return straight
+    return _any_history(state, until_turn, model_tool_output_bytes, artifacts)
+
+
+def _any_history(
+    state: ConversationState,
+    until_turn: str | None,
+    model_tool_output_bytes: int,
+    artifacts: Mapping[str, Artifact] | None,
+) -> list[dict[str, Any]]:
     calls = {call.tool_call: call for call in state.tool_calls}
     history: list[dict[str, Any]] = []
     speakers = {turn.turn: (turn.agent, turn.model) for turn in state.turns}
@@ -193,6 +205,38 @@ def _only_text(message: MessageState) -> str | None:
     if type(content) is not TextBlock or content.citations:
         return None
     return content.text if content.text.strip() else None
+
+
+def _straight(
+    state: ConversationState, until_turn: str | None
+) -> list[dict[str, Any]] | None:
+    """Return a history of words, one answer to each question, as most of them are.
+
+    ``None`` where there is more to it: another branch, a tool, a turn that waits.
+    """
+    # For all of a conversation, before each of its turns: no call that can be spared.
+    messages, turns = state.messages, state.turns
+    if len(messages) != 2 * len(turns) - 1 or turns[-1].turn != until_turn:
+        return None
+    history: list[dict[str, Any]] = []
+    asked = ""
+    for place, message in enumerate(messages):
+        turn, blocks, role = turns[place // 2], message.blocks, message.role
+        if place % 2:
+            is_next = role == "assistant" and message.status != "discarded"
+        else:
+            is_next = role == "user" and (message.parent or "") == asked
+            asked = message.message
+        is_next = is_next and message.turn == turn.turn and turn.message == asked
+        if not is_next or turn.started_ts is None or len(blocks) != 1:
+            return None
+        block = blocks[0].content
+        if type(block) is not TextBlock or block.citations or not block.text.strip():
+            return None
+        history.append(
+            {"role": role, "content": [{"type": "text", "text": block.text}]}
+        )
+    return history
 
 
 def _foreign(blocks: Iterable[ContentBlock]) -> list[ContentBlock]:

@@ -64,19 +64,19 @@ def without_media(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
     What has none stays the same object.
     """
-    return [_message_without(message) for message in messages]
+    # For all of a history, before each request: no call that can be spared.
+    for message in messages:
+        blocks: list[dict[str, Any]] | str | None = message.get("content")
+        if type(blocks) is list:
+            for block in blocks:
+                if block.get("type") != "text":
+                    return [_message_without(message) for message in messages]
+    return messages
 
 
 def _message_without(message: dict[str, Any]) -> dict[str, Any]:
     blocks: list[dict[str, Any]] | str | None = message.get("content")
-    if not isinstance(blocks, list):
-        return message
-    for block in blocks:
-        if block.get("type") != "text":
-            break
-    else:  # as nearly always
-        return message
-    if not any(_has_media(block) for block in blocks):
+    if not isinstance(blocks, list) or not any(_has_media(block) for block in blocks):
         return message
     return {**message, "content": [_block_without(block) for block in blocks]}
 

@@ -23,6 +23,8 @@ from streamchat_nb.protocol.events import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from streamchat_nb.agent.agent import AgentEvent
     from streamchat_nb.agent.model import ModelEvent
     from streamchat_nb.protocol.content import AssistantBlock, Author
@@ -40,7 +42,8 @@ class MessageStream:
     Args:
         message: Id of the message.
         author: The agent.
-        taken_ids: Ids of all tool uses before this message; not changed.
+        taken_ids: Gives the ids of all tool uses before this message. Asked when it
+            has one, too.
 
     Attributes:
         created: ``message.created`` was given.
@@ -48,14 +51,16 @@ class MessageStream:
         end: The whole message, with the ids as given; ``None`` until it has ended.
     """
 
-    def __init__(self, message: str, *, author: Author, taken_ids: set[str]) -> None:
+    def __init__(
+        self, message: str, *, author: Author, taken_ids: Callable[[], set[str]]
+    ) -> None:
         self.message = message
         self.created = False
         self.text_shown = False
         self.end: ModelMessageStop | None = None
         self._author = author
-        self._before = frozenset(taken_ids)
-        self._taken = set(taken_ids)
+        self._taken_ids = taken_ids
+        self._own_ids: set[str] = set()
         self._blocks: dict[int, str] = {}
 
     def feed(self, event: ModelEvent) -> list[AgentEvent]:
@@ -71,12 +76,12 @@ class MessageStream:
                         message=self.message,
                         block=self._blocks[event.index],
                         kind=event.kind,
-                        content=_with_own_id(event.content, self._taken),
+                        content=self._with_own_id(event.content, self._own_ids),
                     )
                 ]
             case ModelMessageStop():
-                taken = set(self._before)
-                content = [_with_own_id(block, taken) for block in event.content]
+                own_ids: set[str] = set()
+                content = [self._with_own_id(block, own_ids) for block in event.content]
                 self.end = ModelMessageStop(
                     content=content,
                     stop_reason=event.stop_reason,
@@ -121,10 +126,13 @@ class MessageStream:
             delta=event.text,
         )
 
+    def _with_own_id(self, block: AssistantBlock, own_ids: set[str]) -> AssistantBlock:
+        """Return a block with an id that nobody has, which joins those of the message.
 
-def _with_own_id(block: AssistantBlock, taken: set[str]) -> AssistantBlock:
-    if not isinstance(block, ToolUseBlock):
-        return block
-    id_ = own_id(block.id, taken)
-    taken.add(id_)
-    return msgspec.structs.replace(block, id=id_)
+        The same in the same order gives the same ids.
+        """
+        if not isinstance(block, ToolUseBlock):
+            return block
+        id_ = own_id(block.id, self._taken_ids() | own_ids)
+        own_ids.add(id_)
+        return msgspec.structs.replace(block, id=id_)

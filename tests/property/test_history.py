@@ -12,13 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamchat_nb.agent.closing import open_ends
+from streamchat_nb.agent.history import _any_history as history_step_by_step
 from streamchat_nb.agent.history import history_of
 from streamchat_nb.agent.repair import _repaired as repaired_step_by_step
 from streamchat_nb.agent.repair import repair, trim
 from streamchat_nb.conversation.state import ConversationState, Fold
 from streamchat_nb.protocol import events as e
 from streamchat_nb.protocol.codec import decode_event
-from streamchat_nb.protocol.content import Author, TextBlock
+from streamchat_nb.protocol.content import Author, TextBlock, ToolUseBlock
 from streamchat_nb.testing.request_validation import check_request
 
 if TYPE_CHECKING:
@@ -192,6 +193,64 @@ def test_log_cut_anywhere_is_closed_and_can_go_on(name: str) -> None:
         history = history_of(fold.state, until_turn="next")
         check(history)
         assert history[-1]["content"][-1] == {"type": "text", "text": "Go on"}
+
+
+answers: st.SearchStrategy[list[Any] | None] = st.sampled_from(
+    [
+        *[[TextBlock(text="word")]] * 12,
+        [TextBlock(text=" ")],
+        [TextBlock(text="one"), TextBlock(text="two")],
+        [TextBlock(text="word", citations=[{"type": "page"}])],
+        [ToolUseBlock(id="a", name="f", input={})],
+        [],
+        None,  # none came
+    ]
+)
+fates = st.sampled_from([*["runs"] * 12, "waits", "discards", "goes on", "left"])
+parents = st.sampled_from([*[None] * 12, "", "t0-user"])
+
+
+@settings(max_examples=500)
+@given(st.lists(st.tuples(answers, fates, parents), max_size=6))
+def test_history_of_words_is_the_same_at_once_and_step_by_step(
+    exchanges: list[tuple[list[Any] | None, str, str | None]],
+) -> None:
+    fold = Fold()
+
+    def write(turn: str | None, *events: e.Event) -> None:
+        for event in events:
+            fold.apply(msgspec.structs.replace(event, seq=fold.seq + 1, turn=turn))
+
+    for number, (content, fate, parent) in enumerate(exchanges):
+        turn, asked, said = f"t{number}", f"t{number}-user", f"t{number}-agent"
+        question: list[Any] = [TextBlock(text=f"Question {number}")]
+        write(
+            turn,
+            e.MessageCreated(
+                message=asked, role="user", author=USER, content=question, parent=parent
+            ),
+        )
+        if fate == "waits":
+            write(turn, e.TurnQueued(message=asked))
+            continue
+        write(turn, e.TurnStarted(message=asked, agent="a"))
+        if content is not None:
+            spoken = None if fate == "left" else turn
+            write(spoken, e.MessageCreated(message=said, role="assistant", author=USER))
+            if fate == "discards":
+                block = e.BlockStarted(message=said, block="b0", kind="text")
+                whole = e.BlockCompleted(
+                    message=said, block="b0", kind="text", content=question[0]
+                )
+                write(turn, block, whole)
+                write(turn, e.MessageDiscarded(message=said, reason="broke off"))
+            elif fate != "goes on":
+                write(turn, e.MessageCompleted(message=said, content=content))
+        write(turn, e.TurnFinished(status="completed"))
+    ask(fold, "next")
+    for until_turn in (None, *(turn.turn for turn in fold.state.turns)):
+        history = history_of(fold.state, until_turn=until_turn)
+        assert history == history_step_by_step(fold.state, until_turn, 32_768, None)
 
 
 def is_open(message: Any, state: ConversationState) -> bool:

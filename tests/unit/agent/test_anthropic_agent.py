@@ -940,7 +940,7 @@ def test_step_without_an_answer_has_no_end() -> None:
     step = ModelStep(
         agent.model,
         ModelRequest(messages=[]),
-        new_stream=lambda: MessageStream("m1", author=author, taken_ids=set()),
+        new_stream=lambda: MessageStream("m1", author=author, taken_ids=set),
         retry=agent.retry,
         sleep=agent.sleep,
         time_left_s=lambda: 1,

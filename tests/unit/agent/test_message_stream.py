@@ -17,7 +17,7 @@ AGENT = Author(id="a", name="A", kind="agent")
 
 
 def stream(*taken: str) -> MessageStream:
-    return MessageStream("m1", author=AGENT, taken_ids=set(taken))
+    return MessageStream("m1", author=AGENT, taken_ids=lambda: set(taken))
 
 
 def test_message_is_created_at_its_first_block() -> None:
