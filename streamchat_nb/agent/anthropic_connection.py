@@ -253,9 +253,15 @@ async def _reading(
 
     ``None`` where the short cut took them.
     """
-    is_plain = response.headers.get("content-encoding", "identity") == "identity"
-    kind = response.headers.get("content-type", "").partition(";")[0].strip()
     body = direct_body(response)
+    if body is not None:
+        fields = body.head.fields
+        coding = fields.get(b"content-encoding", b"identity").decode("latin-1")
+        kind = fields.get(b"content-type", b"").decode("latin-1")
+    else:
+        coding = response.headers.get("content-encoding", "identity")
+        kind = response.headers.get("content-type", "")
+    is_plain, kind = coding == "identity", kind.partition(";")[0].strip()
     if body is not None and is_plain and kind != AWS_EVENT_STREAM:
         body.tap(None if short_cut is None else short_cut.take)
         try:

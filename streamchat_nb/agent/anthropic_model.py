@@ -24,7 +24,6 @@ from streamchat_nb.agent.model import (
     Model,
     ModelDescription,
 )
-from streamchat_nb.agent.model_errors import response_request_id
 from streamchat_nb.agent.request_parameters import parameters_of, refused_option
 from streamchat_nb.agent.request_trace import Exchange
 from streamchat_nb.errors import ModelError
@@ -167,7 +166,7 @@ class AnthropicModel(Model):
             response, exchange = await self._send(connection, stack, request)
             accumulator = MessageAccumulator(
                 lenient=self.profile.lenient,
-                request_id=response_request_id(response.headers),
+                request_id=exchange.request_id,
                 taken_tool_ids=lambda: _tool_ids(request.messages),
             )
             batches = connection.read(response, MessageReader(accumulator), show)

@@ -7,7 +7,7 @@ client's. Import this module late: it needs the HTTP library under the SDK.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.request import getproxies
 
 import httpx2
@@ -20,6 +20,8 @@ from streamchat_nb.agent.read_pace import ReadPace
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from streamchat_nb.agent.http_response import ResponseHead
+
 __all__ = ["DirectBody", "DirectTransport", "direct_body", "direct_transport"]
 
 _MOST_CONNECTIONS = 1_000
@@ -31,6 +33,14 @@ _HOP_HEADERS = frozenset({b"transfer-encoding", b"content-length"})
 
 _Place = tuple[str, str, int, str]
 """Scheme, host, port and the name in the certificate."""
+
+
+class _Repeated(NamedTuple):
+    """What is the same of a request each time that it is sent."""
+
+    request: httpx2.Request
+    place: _Place
+    head: bytes
 
 
 def direct_transport() -> DirectTransport | None:
@@ -68,11 +78,34 @@ class DirectTransport(httpx2.AsyncBaseTransport):
         self._kept: dict[_Place, dict[HttpConnection, asyncio.TimerHandle]] = {}
         self._used: set[HttpConnection] = set()
         self._pace: ReadPace | None = None
+        self._repeated: _Repeated | None = None
 
     @override
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         place = _place_of(request)
-        written = _written(request, await request.aread())
+        return await self._send(
+            place, request, _written(request, await request.aread())
+        )
+
+    async def repeat(self, request: httpx2.Request, body: bytes) -> httpx2.Response:
+        """Send a request that has a body with another one.
+
+        Args:
+            request: The same object each time, unchanged: its head is made once.
+            body: All of it.
+
+        Raises:
+            TransportError: There is no response.
+        """
+        known = self._repeated
+        if known is None or known.request is not request:
+            known = _Repeated(request, _place_of(request), _head(request))
+            self._repeated = known
+        return await self._send(known.place, request, _with_body(known.head, body))
+
+    async def _send(
+        self, place: _Place, request: httpx2.Request, written: bytes
+    ) -> httpx2.Response:
         await self._free.acquire()
         try:
             connection = self._take_kept(place)
@@ -114,7 +147,7 @@ class DirectTransport(httpx2.AsyncBaseTransport):
         except BaseException:
             self._drop(connection)
             raise
-        body = DirectBody(self, connection, kept_for, timeout_s)
+        body = DirectBody(self, connection, head, kept_for, timeout_s)
         return httpx2.Response(
             head.status,
             headers=head.headers,
@@ -187,15 +220,21 @@ class DirectTransport(httpx2.AsyncBaseTransport):
 
 
 class DirectBody(httpx2.AsyncByteStream):
-    """The body of a response; whoever closes it gives its connection back."""
+    """The body of a response; whoever closes it gives its connection back.
+
+    Attributes:
+        head: What came before it.
+    """
 
     def __init__(
         self,
         transport: DirectTransport,
         connection: HttpConnection,
+        head: ResponseHead,
         kept_for: _Place | None,
         timeout_s: float | None,
     ) -> None:
+        self.head = head
         self._transport = transport
         self._connection = connection
         self._kept_for = kept_for
@@ -247,19 +286,29 @@ def _place_of(request: httpx2.Request) -> _Place:
 
 def _written(request: httpx2.Request, body: bytes) -> bytes:
     """Return a request as it goes out."""
+    head = _head(request)
+    if body or request.method not in {"GET", "HEAD"}:
+        return _with_body(head, body)
+    return head + b"\r\n"
+
+
+def _with_body(head: bytes, body: bytes) -> bytes:
+    return b"%sContent-Length: %d\r\n\r\n%s" % (head, len(body), body)
+
+
+def _head(request: httpx2.Request) -> bytes:
+    """Return the lines before the length of a body."""
     method, target = request.method.encode("ascii"), request.url.raw_path
     lines = [b"%s %s HTTP/1.1" % (method, target)]
     for name, value in request.headers.raw:
         if name.lower() not in _HOP_HEADERS:
             lines.append(b"%s: %s" % (name, value))
-    if body or method not in {b"GET", b"HEAD"}:
-        lines.append(b"Content-Length: %d" % len(body))
     head = b"\r\n".join(lines)
     if head.count(b"\n") >= len(lines) or head.count(b"\r") >= len(lines):
         raise httpx2.LocalProtocolError("A header has a line break.")
     if b"\0" in head:
         raise httpx2.LocalProtocolError("A header has a NUL.")
-    return b"%s\r\n\r\n%s" % (head, body)
+    return head + b"\r\n"
 
 
 def _timeout_s(request: httpx2.Request, kind: str) -> float | None:

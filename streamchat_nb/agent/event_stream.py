@@ -47,6 +47,8 @@ class EventSplitter:
             ModelError: ``model_stream_malformed``, a line or an event is too large.
         """
         events: list[tuple[str, bytes]] = []
+        if not self._started and chunk and not self._open_line:
+            self._started = not chunk.startswith(_BYTE_ORDER_MARK[:1])
         if self.is_between_events and len(chunk) <= self._event_bytes:
             chunk = _take_usual(chunk, events)
             if not chunk:

@@ -24,12 +24,16 @@ _SWITCHING_PROTOCOLS = 101
 
 
 class ResponseHead(NamedTuple):
-    """What comes before the body: names and values of headers as they were sent."""
+    """What comes before the body: names and values of headers as they were sent.
+
+    ``fields`` has the values by name in lower case, those of one name joined by commas.
+    """
 
     status: int
     reason: bytes
     headers: list[tuple[bytes, bytes]]
     http_version: bytes
+    fields: dict[bytes, bytes]
 
 
 class _Part(Enum):
@@ -234,24 +238,27 @@ def _head_of(data: bytes) -> ResponseHead:
     if status_line is None:
         raise RemoteProtocolError("The server does not speak HTTP/1.1.")
     headers: list[tuple[bytes, bytes]] = []
+    fields: dict[bytes, bytes] = {}
     for line in lines:
         header = _HEADER_LINE.fullmatch(line.rstrip(b"\r"))
         if header is None:
             raise RemoteProtocolError("The server sends a header that cannot be read.")
-        headers.append((header[1], header[2].rstrip(b" \t")))
+        name, value = header[1], header[2].rstrip(b" \t")
+        headers.append((name, value))
+        name = name.lower()
+        fields[name] = b"%s, %s" % (fields[name], value) if name in fields else value
     return ResponseHead(
         status=int(status_line[2]),
         reason=status_line[3] or b"",
         headers=headers,
         http_version=b"HTTP/" + status_line[1],
+        fields=fields,
     )
 
 
 def _tokens(head: ResponseHead, name: bytes) -> list[bytes]:
     """Return the parts of a header's values, in lower case."""
-    return [
-        token.strip().lower()
-        for written, value in head.headers
-        if written.lower() == name
-        for token in value.split(b",")
-    ]
+    value = head.fields.get(name)
+    if value is None:
+        return []
+    return [token.strip() for token in value.lower().split(b",")]

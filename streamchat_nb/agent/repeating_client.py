@@ -8,6 +8,9 @@ import anthropic  # noqa: TID253 - this module is itself imported late
 import httpx2
 from typing_extensions import override
 
+from streamchat_nb.agent.direct_transport import DirectTransport
+from streamchat_nb.agent.request_trace import note_content
+
 if TYPE_CHECKING:
     from anthropic._models import FinalRequestOptions
 
@@ -60,10 +63,17 @@ class RepeatingClient(anthropic.AsyncAnthropic):
         """
         if self._first is None or self._has_cookies:
             return await post_message(self, body)
-        request = _copied(self._first, body)
-        if self._transport is None:
+        if isinstance(self._transport, DirectTransport):
+            request = self._first
+            note_content(request, body)
+            response = await self._transport.repeat(request, body)
+            response.request = request
+            self._http_client.cookies.extract_cookies(response)
+        elif self._transport is None:
+            request = _copied(self._first, body)
             response = await self._http_client.send(request, stream=True)
         else:
+            request = _copied(self._first, body)
             for note in self._http_client.event_hooks["request"]:
                 await note(request)
             response = await self._transport.handle_async_request(request)

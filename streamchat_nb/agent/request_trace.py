@@ -28,7 +28,14 @@ if TYPE_CHECKING:
     from streamchat_nb.protocol.content import ErrorBody
     from streamchat_nb.protocol.trace import RequestSource
 
-__all__ = ["HIDDEN", "Exchange", "RequestRecorder", "note_request", "recorded_by"]
+__all__ = [
+    "HIDDEN",
+    "Exchange",
+    "RequestRecorder",
+    "note_content",
+    "note_request",
+    "recorded_by",
+]
 
 HIDDEN = "[hidden]"
 """What stands for the value of a header or a query that may be secret."""
@@ -48,6 +55,7 @@ _SHOWN_HEADERS = frozenset(
         "user-agent",
     }
 )
+_LENGTH = "content-length"
 _SHOWN_PREFIX = "x-stainless-"
 _SHOWN_QUERY = frozenset({"api-version", "beta", "limit"})
 _LEAST_SECRET_CHARACTERS = 16
@@ -85,6 +93,13 @@ async def note_request(request: httpx2.Request) -> None:
     exchange = _exchange.get()
     if exchange is not None:
         exchange.went_out(request)
+
+
+def note_content(request: httpx2.Request, content: bytes) -> None:
+    """Note an HTTP request as ``note_request`` does, but with another body."""
+    exchange = _exchange.get()
+    if exchange is not None:
+        exchange.went_out(request, content)
 
 
 class Exchange:
@@ -158,15 +173,23 @@ class Exchange:
         """Return a context in which ``note_request`` notes the request of this."""
         return _Listening(self)
 
-    def went_out(self, request: httpx2.Request) -> None:
-        """Note what goes out; only the first of an exchange counts."""
+    def went_out(self, request: httpx2.Request, content: bytes | None = None) -> None:
+        """Note what goes out; only the first of an exchange counts.
+
+        Args:
+            request: Of HTTP.
+            content: Its body; ``None`` for its own.
+        """
         if self._is_known or self._recorder is None:
             return
         self.method = request.method
         self._request = request
-        # A body that is a stream has not been read, and is left alone.
-        with contextlib.suppress(RuntimeError):
-            self.content = request.content
+        if content is not None:
+            self.content = content
+        else:
+            # A body that is a stream has not been read, and is left alone.
+            with contextlib.suppress(RuntimeError):
+                self.content = request.content
         self._begin()
 
     def asked(self, body: Callable[[], object]) -> None:
@@ -202,6 +225,8 @@ class Exchange:
         if request is not None:
             self._url = _public_url(str(request.url))
             self._headers = _public_headers(request.headers.multi_items())
+            if _LENGTH in self._headers:
+                self._headers[_LENGTH] = str(self.content_bytes)
             self._request = None
 
     def _begin(self) -> None:

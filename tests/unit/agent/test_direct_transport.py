@@ -157,6 +157,51 @@ def play(
     asyncio.run(run())
 
 
+def test_request_that_is_repeated_is_what_its_body_would_have_made_of_it() -> None:
+    heads: list[bytes] = []
+    over = asyncio.Event()
+
+    async def answer(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            while True:
+                heads.append(await reader.readuntil(b"\r\n\r\n"))
+                heads[-1] += await reader.readexactly(4)
+                writer.write(ANSWER)
+        writer.close()
+        await writer.wait_closed()
+        over.set()
+
+    async def run() -> None:
+        listening = await asyncio.start_server(answer, "127.0.0.1", 0)
+        host, port = listening.sockets[0].getsockname()
+        url = f"http://{host}:{port}/v1?a=b"
+        headers = {"X-Key": "key"}
+        transport = DirectTransport()
+        async with listening:
+            same = httpx2.Request("POST", url, headers=headers)
+            other = httpx2.Request("POST", url, headers={"X-Key": "other"})
+            for request, body in ((same, b"1234"), (same, b"5678"), (other, b"1234")):
+                response = await transport.repeat(request, body)
+                assert await response.aread() == b"ok"
+                await response.aclose()
+                whole = httpx2.Request(
+                    "POST", url, headers=request.headers, content=body
+                )
+                response = await transport.handle_async_request(whole)
+                await response.aread()
+                await response.aclose()
+            await transport.aclose()
+            async with asyncio.timeout(END_S):
+                await over.wait()
+
+    asyncio.run(run())
+    assert heads[0::2] == heads[1::2]
+    assert [head[-4:] for head in heads[0::2]] == [b"1234", b"5678", b"1234"]
+    assert b"other" in heads[-1]
+
+
 @pytest.mark.parametrize("turns", [None, 0, 1, 2, 3, 5])
 @pytest.mark.parametrize("end", [at_once, unread, read])
 def test_request_on_a_connection_that_was_closed_is_sent_on_a_fresh_one(

@@ -18,6 +18,7 @@ from streamchat_nb.agent.request_trace import (
     MOST_REQUESTS,
     Exchange,
     RequestRecorder,
+    note_content,
     recorded_by,
 )
 from streamchat_nb.errors import ModelError
@@ -193,6 +194,23 @@ def test_without_a_recorder_nothing_is_kept() -> None:
     exchange = Exchange()
     exchange.went_out(httpx2.Request("POST", "https://host.test", json={"a": 1}))
     assert exchange.content == b""
+
+
+def test_request_with_another_body_is_shown_with_that() -> None:
+    recorder = Recorder()
+
+    async def main() -> Exchange:
+        recorded_by(recorder)
+        exchange = Exchange()
+        with exchange.listen():
+            note_content(
+                httpx2.Request("POST", "https://h.test", content=b""), b"12345"
+            )
+        return exchange
+
+    exchange = asyncio.run(main())
+    assert (exchange.content, exchange.content_bytes) == (b"12345", 5)
+    assert exchange.headers["content-length"] == "5"
 
 
 def test_requests_of_one_turn_are_bounded() -> None:
