@@ -68,6 +68,9 @@ class AnthropicConnection:
         self._client = client or _make_client(endpoint, transport)
         self._timeout_s = no_progress_timeout_s
         self.transport = _name_of(transport)
+        # Those of a client that repeats its requests stay.
+        is_repeating = isinstance(self._client, RepeatingClient)
+        self._secrets = client_secrets(self._client) if is_repeating else None
         # Here and not with the first request: it imports modules.
         self._create = self._client.messages.with_streaming_response.create
 
@@ -128,7 +131,8 @@ class AnthropicConnection:
     @property
     def secrets(self) -> tuple[str, ...]:
         """The credentials in use."""
-        return client_secrets(self._client)
+        known = self._secrets
+        return client_secrets(self._client) if known is None else known
 
     async def list_models(self) -> list[object]:
         """Return the entries of the endpoint's list of models, as it gives them.

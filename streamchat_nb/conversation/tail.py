@@ -41,10 +41,15 @@ class Tail:
         self, after: int, *, limit_events: int, limit_bytes: int
     ) -> list[StoredEvent]:
         """Return events after a ``seq``; the first one whatever its size."""
-        first = bisect_right(self._events, after, key=lambda event: event.seq)
+        events = self._events
+        behind = events[-1].seq - after if events else 0
+        if 0 < behind <= len(events) and events[-behind].seq == after + 1:
+            first = len(events) - behind  # as nearly always: none is left out
+        else:
+            first = bisect_right(events, after, key=lambda event: event.seq)
         chosen: list[StoredEvent] = []
         size = 0
-        for event in self._events[first : first + limit_events]:
+        for event in events[first : first + limit_events]:
             size += len(event.data)
             if chosen and size > limit_bytes:
                 break

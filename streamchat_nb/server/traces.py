@@ -81,6 +81,7 @@ class Traces:
 
     def __init__(self) -> None:
         self._turns: OrderedDict[tuple[str, str], TurnRequests] = OrderedDict()
+        self._turns_of: dict[str, dict[str, None]] = {}
         self._bytes = 0
         self._packing: set[asyncio.Future[bytes | None]] = set()
 
@@ -88,9 +89,10 @@ class Traces:
         """Return what notes the requests of a turn, which is about to run."""
         kept = TurnRequests(self)
         self._turns[conversation, turn] = kept
-        of_conversation = [key for key in self._turns if key[0] == conversation]
-        for key in of_conversation[:-TURNS_PER_CONVERSATION]:
-            self._drop(key)
+        turns = self._turns_of.setdefault(conversation, {})
+        turns[turn] = None
+        if len(turns) > TURNS_PER_CONVERSATION:
+            self._drop((conversation, next(iter(turns))))
         self._trim()
         return kept
 
@@ -100,8 +102,8 @@ class Traces:
 
     def forget(self, conversation: str) -> None:
         """Drop all of a conversation."""
-        for key in [key for key in self._turns if key[0] == conversation]:
-            self._drop(key)
+        for turn in tuple(self._turns_of.get(conversation, ())):
+            self._drop((conversation, turn))
 
     def pack(self, kept: TurnRequests, exchange: Exchange) -> None:
         """Compress what was sent on another thread; it stays as it is until then."""
@@ -129,6 +131,11 @@ class Traces:
 
     def _drop(self, key: tuple[str, str]) -> None:
         kept = self._turns.pop(key)
+        conversation, turn = key
+        turns = self._turns_of[conversation]
+        del turns[turn]
+        if not turns:
+            del self._turns_of[conversation]
         kept.is_forgotten = True
         self._bytes -= kept.bytes_kept
 
