@@ -95,36 +95,25 @@ class ModelStep:
         failures = 0
         while True:
             try:
-                async with aclosing(self._one_try()) as events:
-                    async for event in events:
-                        yield event
+                async with aclosing(self._answer()) as answer:
+                    async for model_event in answer:
+                        for event in self._stream.feed(model_event):
+                            yield event
+                        if self._stream.end is not None:
+                            return
+                raise _cut_off()
             except ModelError as error:
                 failures += 1
                 wait_s = self._wait_s(error, failures)
                 if wait_s is None:
                     raise
                 failure = error
-            else:
-                return
             if self._stream.created:
                 yield MessageDiscarded(message=self.message, reason=failure.message)
             yield retry_status(failure, wait_s=wait_s)
             await self._sleep(wait_s)
             yield TurnStatus(phase="thinking", label=THINKING)
             self._stream = self._new_stream()
-
-    async def _one_try(self) -> AsyncGenerator[AgentEvent]:
-        async with aclosing(self._answer()) as answer:
-            async for model_event in answer:
-                for event in self._stream.feed(model_event):
-                    yield event
-                if self._stream.end is not None:
-                    return
-        raise ModelError(
-            "The model's answer was cut off.",
-            code="model_stream_truncated",
-            retryable=True,
-        )
 
     def _answer(self) -> AsyncGenerator[ModelEvent]:
         show, stream = self._show, self._stream
@@ -146,3 +135,11 @@ class ModelStep:
         if wait_s is None or wait_s >= self._time_left_s():
             return None
         return wait_s
+
+
+def _cut_off() -> ModelError:
+    return ModelError(
+        "The model's answer was cut off.",
+        code="model_stream_truncated",
+        retryable=True,
+    )
