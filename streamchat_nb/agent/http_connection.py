@@ -156,7 +156,9 @@ class HttpConnection(asyncio.Protocol):
         if response.complete:
             self._wake()
             return
-        self._rest_a_while()
+        self._rests = self._pace.rests(self._rested)
+        if self._rests or self._unread_bytes > _BUFFER_BYTES:
+            self._pause()
         if not may_wait:
             self._wake()
 
@@ -181,8 +183,10 @@ class HttpConnection(asyncio.Protocol):
         """Take bytes of the body; say whether who waits for them may wait on."""
         waiter = self._waiter
         if self.tap is not None and waiter is not None and not waiter.done():
-            self._is_tapped = not self.tap(body)
-            return not self._is_tapped
+            if self.tap(body):
+                return True
+            self._is_tapped = True
+            return False
         self._chunks.append(body)
         self._unread_bytes += len(body)
         return False
@@ -219,10 +223,8 @@ class HttpConnection(asyncio.Protocol):
 
     # --- reading no more than is wanted ------------------------------------------
 
-    def _rest_a_while(self) -> None:
-        self._rests = self._pace.rests(self._rested)
-        is_enough = self._rests or self._unread_bytes > _BUFFER_BYTES
-        if is_enough and not self._is_paused and self._transport is not None:
+    def _pause(self) -> None:
+        if not self._is_paused and self._transport is not None:
             self._is_paused = True
             self._transport.pause_reading()
 

@@ -41,14 +41,23 @@ class MessageStream:
         message: Id of the message.
         author: The agent.
         taken_ids: Ids of all tool uses before this message; not changed.
+        turn: Id of the turn; deltas, which are many, are given with it.
 
     Attributes:
         created: ``message.created`` was given.
         text_shown: A part of the answer's text was given.
         end: The whole message, with the ids as given; ``None`` until it has ended.
+        delta_bytes: How many bytes all deltas were, in UTF-8.
     """
 
-    def __init__(self, message: str, *, author: Author, taken_ids: set[str]) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        author: Author,
+        taken_ids: set[str],
+        turn: str | None = None,
+    ) -> None:
         self.message = message
         self.created = False
         self.text_shown = False
@@ -56,7 +65,10 @@ class MessageStream:
         self._author = author
         self._before = frozenset(taken_ids)
         self._taken = set(taken_ids)
-        self._blocks: dict[int, str] = {}
+        self.delta_bytes = 0
+        self._turn = turn
+        # Of each block that has begun, a delta that lacks its text.
+        self._deltas: dict[int, BlockDelta] = {}
 
     def feed(self, event: ModelEvent) -> list[AgentEvent]:
         """Return what follows from the model's next event."""
@@ -69,7 +81,7 @@ class MessageStream:
                 return [
                     BlockCompleted(
                         message=self.message,
-                        block=self._blocks[event.index],
+                        block=self._deltas[event.index].block,
                         kind=event.kind,
                         content=_with_own_id(event.content, self._taken),
                     )
@@ -103,9 +115,11 @@ class MessageStream:
         ]
 
     def _started(self, event: ModelBlockStart) -> BlockStarted:
-        block = f"b{len(self._blocks)}"
-        self._blocks[event.index] = block
-        return BlockStarted(message=self.message, block=block, kind=event.kind)
+        message, block = self.message, f"b{len(self._deltas)}"
+        self._deltas[event.index] = BlockDelta(
+            message=message, block=block, kind=event.kind, delta="", turn=self._turn
+        )
+        return BlockStarted(message=message, block=block, kind=event.kind)
 
     def _responding(self, event: ModelBlockDelta) -> list[AgentEvent]:
         if event.kind != "text" or self.text_shown:
@@ -114,12 +128,8 @@ class MessageStream:
         return [TurnStatus(phase="responding", label="Agent is writing…")]
 
     def _delta(self, event: ModelBlockDelta) -> BlockDelta:
-        return BlockDelta(
-            message=self.message,
-            block=self._blocks[event.index],
-            kind=event.kind,
-            delta=event.text,
-        )
+        self.delta_bytes += len(event.text.encode("utf-8", "surrogatepass"))
+        return msgspec.structs.replace(self._deltas[event.index], delta=event.text)
 
 
 def _with_own_id(block: AssistantBlock, taken: set[str]) -> AssistantBlock:

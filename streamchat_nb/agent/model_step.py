@@ -75,6 +75,11 @@ class ModelStep:
         return self._stream.message
 
     @property
+    def delta_bytes(self) -> int:
+        """How many bytes the deltas of the last try were, in UTF-8."""
+        return self._stream.delta_bytes
+
+    @property
     def end(self) -> ModelMessageStop:
         """The whole message.
 

@@ -46,8 +46,10 @@ class ShortCut:
             text = self._reader.go_on(chunk)
             if text is not None:
                 self._limit.reset()
-                self._events = [] if self._show(text) else [text]
-                return not self._events
+                if self._show(text):
+                    return True
+                self._events = [text]
+                return False
             progress = self._reader.progress
             events = self._reader.feed(chunk)
             if self._reader.progress != progress:
