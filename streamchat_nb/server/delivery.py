@@ -280,9 +280,8 @@ class Delivery:
         if may_send and cursor is not None:
             try:
                 for event in log.fresh(cursor) or ():
-                    has_room = self._outlet.write(event.data)
                     subscription.cursor = cursor = event.seq
-                    if not has_room:
+                    if not self._outlet.write(event.data):
                         break
                 else:
                     if cursor == log.head:
