@@ -53,12 +53,14 @@ class HttpResponse:
 
     Attributes:
         head: Once it is there.
+        has_begun: A byte of it has come.
         complete: The response is whole.
         keeps_connection: Once it is whole: another request may follow.
     """
 
     def __init__(self, method: str) -> None:
         self.head: ResponseHead | None = None
+        self.has_begun = False
         self.complete = False
         self.keeps_connection = False
         self._method = method
@@ -110,6 +112,7 @@ class HttpResponse:
 
     def _take_head(self, data: bytes) -> bytes:
         """Take what belongs to the head; return what comes after it."""
+        self.has_begun = True
         data = self._open + data
         end = _HEAD_END.search(data)
         if end is None:

@@ -23,6 +23,8 @@ from streamchat_nb.protocol.events import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from streamchat_nb.agent.agent import AgentEvent
     from streamchat_nb.agent.model import ModelEvent
     from streamchat_nb.protocol.content import AssistantBlock, Author
@@ -47,7 +49,7 @@ class MessageStream:
         created: ``message.created`` was given.
         text_shown: A part of the answer's text was given.
         end: The whole message, with the ids as given; ``None`` until it has ended.
-        delta_bytes: How many bytes all deltas were, in UTF-8.
+        delta_bytes: How many bytes all deltas that were given are, in UTF-8.
     """
 
     def __init__(
@@ -100,11 +102,22 @@ class MessageStream:
             case _:
                 assert_never(event)
 
-    def middle(self, event: ModelBlockDelta) -> BlockDelta | None:
-        """Return a delta that means nothing else; ``None`` for one to be fed."""
+    def pass_on(
+        self, show: Callable[[BlockDelta], bool], event: ModelBlockDelta
+    ) -> bool:
+        """Show a delta that means nothing else; ``False`` for one to be fed.
+
+        Args:
+            show: Takes it, or returns ``False``.
+            event: What came next.
+        """
         if event.kind == "text" and not self.text_shown:
-            return None
-        return self._delta(event)
+            return False
+        if show(self._delta(event)):
+            return True
+        # It is counted when it is fed.
+        self.delta_bytes -= len(event.text.encode("utf-8", "surrogatepass"))
+        return False
 
     def _create(self) -> list[AgentEvent]:
         if self.created:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import aclosing
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from streamchat_nb.agent.retry import retry_status
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from streamchat_nb.agent.message_stream import MessageStream
     from streamchat_nb.agent.model import (
         Model,
-        ModelBlockDelta,
         ModelEvent,
         ModelMessageStop,
         ModelRequest,
@@ -136,11 +136,7 @@ class ModelStep:
         if show is None:
             answer = self._model.stream(self._request)
         else:
-
-            def take(delta: ModelBlockDelta) -> bool:
-                middle = stream.middle(delta)
-                return middle is not None and show(middle)
-
+            take = partial(stream.pass_on, show)
             answer = self._model.stream_showing(self._request, take)
         return cast("AsyncGenerator[ModelEvent]", answer)
 

@@ -79,8 +79,10 @@ class Grouping(Generic[LogT]):
             self._wait(log, grouping_delay_s(readers))
             return
         self._waiting.pop(log, None)
-        if urgent or self._due or time.monotonic() < self._alone_from_s:
-            self._fall_due(log)
+        if self._due:
+            self._due[log] = None
+        elif urgent or time.monotonic() < self._alone_from_s:
+            self._fall_due({log: None})
         else:
             self._hand_over([log])
 
@@ -99,15 +101,16 @@ class Grouping(Generic[LogT]):
     def _end_waiting(self) -> None:
         self._timer = None
         waiting, self._waiting = self._waiting, {}
-        for log in waiting:
-            self._fall_due(log)
+        if self._due:
+            self._due.update(waiting)
+        elif waiting:
+            self._fall_due(waiting)
 
-    def _fall_due(self, log: LogT) -> None:
-        if not self._due:
-            if self._loop is None:
-                self._loop = asyncio.get_running_loop()
-            self._loop.call_soon(self._end_turn)
-        self._due[log] = None
+    def _fall_due(self, logs: dict[LogT, None]) -> None:
+        self._due = logs
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        self._loop.call_soon(self._end_turn)
 
     def _end_turn(self) -> None:
         due, self._due = list(self._due), {}

@@ -117,8 +117,7 @@ class SocketOutlet:
             frame, before = _shared_frame(data, self._before)
         else:
             frame, before = _frame(data), b""
-        if self.is_short:
-            self._before = before
+        self._before = before if self.is_short else b""
         try:
             sent = 0 if stream.writing() else send(frame)
         except OSError:
