@@ -49,10 +49,11 @@ class Compaction:
         """Take the next event of the log."""
         if isinstance(event, BlockDelta) and event.message == self._run:
             return  # as nearly all are: noted when the next one is another
-        self._end_run(event.seq)
+        self._end_run(event.prev)
         match event:
             case BlockDelta():
-                self._run, self._run_first = event.message, event.seq
+                # It may be several that were joined.
+                self._run, self._run_first = event.message, event.prev + 1
             case ToolProgress():
                 self._note((ToolProgress, event.tool_call), event.seq, event.seq)
             case MessageCreated(content=None):
@@ -85,9 +86,9 @@ class Compaction:
         """Forget what could be dropped: it was."""
         self._over = []
 
-    def _end_run(self, seq: int) -> None:
+    def _end_run(self, last: int) -> None:
         if self._run is not None:
-            self._note((BlockDelta, self._run), self._run_first, seq - 1)
+            self._note((BlockDelta, self._run), self._run_first, last)
             self._run = None
 
     def _note(self, key: tuple[type, str], first: int, last: int) -> None:

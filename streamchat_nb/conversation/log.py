@@ -29,7 +29,7 @@ import msgspec
 
 from streamchat_nb.conversation.batch import Batch, Pending, count_turns
 from streamchat_nb.conversation.compaction import Compaction
-from streamchat_nb.conversation.delta_merge import merge_deltas
+from streamchat_nb.conversation.delta_merge import joined_deltas, merge_deltas
 from streamchat_nb.conversation.grouping import Grouping
 from streamchat_nb.conversation.snapshot import SnapshotParts, encode_parts
 from streamchat_nb.conversation.state import Fold
@@ -38,7 +38,7 @@ from streamchat_nb.conversation.tail import Tail
 from streamchat_nb.conversation.wake_ups import WakeUps
 from streamchat_nb.errors import StoreError, UsageError
 from streamchat_nb.protocol.codec import carriable, decode_event, encode
-from streamchat_nb.protocol.events import BlockDelta, Event
+from streamchat_nb.protocol.events import BlockDelta, Event, UnknownEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,6 +58,8 @@ STREAMS = 16
 PENDING_BYTES = 262_144
 DELTA_BYTES = 131_072
 """The largest delta that those which wait become."""
+UNFOLDED = 64
+"""So many deltas wait to be folded, if nobody asks."""
 ONE_LOG_ONLY = ("store_conflict", "store_invalid")
 """What is wrong with one log for good, and must not hold up the others."""
 RETRY_FIRST_S = 0.1
@@ -88,6 +90,8 @@ class ConversationLog:
         self._pending_bytes = 0
         self._drained: asyncio.Event | None = None  # while somebody waits for it
         self._compaction = Compaction()
+        # Committed deltas that nobody has asked the fold for.
+        self._unfolded: list[BlockDelta] = []
         self._tail = Tail()
         self._watchers: set[Callable[[], None]] = set()
         self._open_turns: set[str] = set()
@@ -102,12 +106,13 @@ class ConversationLog:
     @property
     def fold(self) -> Fold:
         """The fold of all committed events. Read-only for everybody else."""
+        self._fold_deltas()
         return self._fold
 
     @property
     def state(self) -> ConversationState:
         """The state at ``head``. Read-only."""
-        return self._fold.state
+        return self.fold.state
 
     @property
     def readers(self) -> int:
@@ -329,6 +334,7 @@ class ConversationLog:
                 batch.durable |= group.durable
                 batch.waited_for.append((group, group.committed, seq))
         if batch.ends_something:
+            self._fold_deltas()
             batch.dropped = self._compaction.with_events(batch.numbered)
         return batch
 
@@ -350,8 +356,13 @@ class ConversationLog:
             Whether something else waits to be committed.
         """
         for event in batch.numbered:
-            self._fold.apply(event)
-            self._compaction.observe(event)
+            if isinstance(event, BlockDelta):
+                self._unfolded.append(event)
+            else:
+                self._fold_deltas()
+                self._fold_in(event)
+        if len(self._unfolded) > UNFOLDED:
+            self._fold_deltas()
         if batch.dropped:
             self._compaction.clear()
         self._open_turns = batch.turns
@@ -393,11 +404,21 @@ class ConversationLog:
         """Fold stored events while loading."""
         for stored in events:
             event = decode_event(stored.data)
-            self._fold.apply(event)
-            self._compaction.observe(event)
+            self._fold_in(event)
             count_turns(self._open_turns, event)
         self.head = self._fold.seq
         self._tail.extend(events)
+
+    def _fold_deltas(self) -> None:
+        """Fold what was kept for it: as one, the cheaper for each."""
+        if self._unfolded:
+            unfolded, self._unfolded = self._unfolded, []
+            for delta in joined_deltas(unfolded):
+                self._fold_in(delta)
+
+    def _fold_in(self, event: Event | UnknownEvent) -> None:
+        self._fold.apply(event)
+        self._compaction.observe(event)
 
     def _settle(self) -> None:
         """Note what still waits, after a batch has come back from the store."""
