@@ -35,8 +35,7 @@ class WaitLimit:
     def reset(self) -> None:
         """Allow the whole time again, also to a wait that is under way."""
         self._left_s = self._limit_s
-        if self._waiting is not None:
-            self._began_s = self._loop.time()
+        self._began_s = self._loop.time()
 
     async def wait(self, awaitable: Awaitable[Result]) -> Result:
         """Return the result of ``awaitable``. One call at a time.

@@ -105,7 +105,10 @@ class ConversationLog:
 
     @property
     def fold(self) -> Fold:
-        """The fold of all committed events. Read-only for everybody else."""
+        """The fold of all committed events. Read-only for everybody else.
+
+        One that is kept lacks the newest deltas, and nothing else.
+        """
         self._fold_deltas()
         return self._fold
 
@@ -371,8 +374,7 @@ class ConversationLog:
                 self._writer.force(committed, seq)
             elif not committed.done():
                 committed.set_result(seq)
-        self._settle()
-        return bool(self._pending)
+        return self._settle()
 
     def put_back(self, batch: Batch, error: StoreError) -> None:
         """Take a failed batch back: refuse what may be refused, keep the rest."""
@@ -420,15 +422,16 @@ class ConversationLog:
         self._fold.apply(event)
         self._compaction.observe(event)
 
-    def _settle(self) -> None:
-        """Note what still waits, after a batch has come back from the store."""
+    def _settle(self) -> bool:
+        """Note whether anything waits, after a batch has come back from the store."""
         if self._pending:
             self._pending_bytes = sum(group.size for group in self._pending)
-            return
+            return True
         self._pending_bytes = 0
         if self._drained is not None:
             self._drained.set()
             self._drained = None
+        return False
 
 
 class LogWriter:
