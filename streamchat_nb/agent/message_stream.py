@@ -78,6 +78,7 @@ class MessageStream:
             case ModelBlockStart():
                 return [*self._create(), self._started(event)]
             case ModelBlockDelta():
+                self.delta_bytes += _bytes_of(event)
                 return [*self._responding(event), self._delta(event)]
             case ModelBlockStop():
                 return [
@@ -113,11 +114,10 @@ class MessageStream:
         """
         if event.kind == "text" and not self.text_shown:
             return False
-        if show(self._delta(event)):
-            return True
-        # It is counted when it is fed.
-        self.delta_bytes -= len(event.text.encode("utf-8", "surrogatepass"))
-        return False
+        is_shown = show(self._delta(event))
+        if is_shown:
+            self.delta_bytes += _bytes_of(event)
+        return is_shown
 
     def _create(self) -> list[AgentEvent]:
         if self.created:
@@ -141,8 +141,11 @@ class MessageStream:
         return [TurnStatus(phase="responding", label="Agent is writing…")]
 
     def _delta(self, event: ModelBlockDelta) -> BlockDelta:
-        self.delta_bytes += len(event.text.encode("utf-8", "surrogatepass"))
         return msgspec.structs.replace(self._deltas[event.index], delta=event.text)
+
+
+def _bytes_of(delta: ModelBlockDelta) -> int:
+    return len(delta.text.encode("utf-8", "surrogatepass"))
 
 
 def _with_own_id(block: AssistantBlock, taken: set[str]) -> AssistantBlock:
