@@ -78,7 +78,7 @@ class MessageStream:
             case ModelBlockStart():
                 return [*self._create(), self._started(event)]
             case ModelBlockDelta():
-                self.delta_bytes += _bytes_of(event)
+                self.delta_bytes += len(event.text.encode("utf-8", "surrogatepass"))
                 return [*self._responding(event), self._delta(event)]
             case ModelBlockStop():
                 return [
@@ -116,7 +116,7 @@ class MessageStream:
             return False
         is_shown = show(self._delta(event))
         if is_shown:
-            self.delta_bytes += _bytes_of(event)
+            self.delta_bytes += len(event.text.encode("utf-8", "surrogatepass"))
         return is_shown
 
     def _create(self) -> list[AgentEvent]:
@@ -142,10 +142,6 @@ class MessageStream:
 
     def _delta(self, event: ModelBlockDelta) -> BlockDelta:
         return msgspec.structs.replace(self._deltas[event.index], delta=event.text)
-
-
-def _bytes_of(delta: ModelBlockDelta) -> int:
-    return len(delta.text.encode("utf-8", "surrogatepass"))
 
 
 def _with_own_id(block: AssistantBlock, taken: set[str]) -> AssistantBlock:

@@ -568,10 +568,8 @@ class LogWriter:
                 plain[log] = batch
             else:
                 self._leave_to_task(log, batch)
-        if not plain:
-            return
         try:
-            is_written = self.store.append_now([*plain.values()])
+            is_written = bool(plain) and self.store.append_now([*plain.values()])
         except StoreError:
             is_written = False  # the task finds out which of them is at fault
         if is_written:
