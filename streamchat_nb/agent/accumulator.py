@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from streamchat_nb.agent.model import ModelEvent
-    from streamchat_nb.agent.text_deltas import MoreText
     from streamchat_nb.errors import ModelError
     from streamchat_nb.protocol.content import AssistantBlock
     from streamchat_nb.protocol.events import BlockKind
@@ -202,14 +201,20 @@ class MessageAccumulator:
             self._skip(data)
         return events
 
-    def go_on(self, more: MoreText) -> ModelBlockDelta | None:
-        """Take more of a text; ``None`` where none is open there: nothing was taken."""
-        block = self._open.get(more.block)
+    def go_on(self, index: int, text: str, events: int) -> ModelBlockDelta | None:
+        """Take more of a text; ``None`` where none is open there: nothing was taken.
+
+        Args:
+            index: Of the block, as the endpoint counts.
+            text: More of it.
+            events: In how many events it came.
+        """
+        block = self._open.get(index)
         if block is None or block.kind != "text" or block.ordinal < 0 or self.complete:
             return None
-        self.progress += more.events
-        block.parts.append(more.text)
-        return ModelBlockDelta(index=block.ordinal, kind="text", text=more.text)
+        self.progress += events
+        block.parts.append(text)
+        return ModelBlockDelta(index=block.ordinal, kind="text", text=text)
 
     def end(self) -> list[ModelEvent]:
         """Take the end of the stream.

@@ -177,7 +177,6 @@ class _Loop:
         self._tool_calls = 0
         self._pauses = 0
         self._output_tokens = 0
-        self._seen_bytes = 0
         self._new_ids: set[str] = set()
         self._tools_ran = False
         self._actions: list[Action] = []
@@ -229,13 +228,9 @@ class _Loop:
         self, step: ModelStep, request: ModelRequest
     ) -> AsyncGenerator[AgentEvent]:
         """Yield what happens in a step, and what the endpoint's own tools do in it."""
-        self._seen_bytes = 0
         async with aclosing(step.events()) as events:
             async for event in events:
                 match event:
-                    case BlockDelta():
-                        self._saw(event)
-                        yield event
                     case BlockCompleted():
                         yield event
                         for told in self._provider_tools.feed(event):
@@ -245,22 +240,11 @@ class _Loop:
                             yield end
                         # A try that broke off was billed, and nobody said for what.
                         cost_usd = self._spend(
-                            request, Usage(), lambda: self._seen_bytes
+                            request, Usage(), lambda: step.delta_bytes
                         )
                         yield structs.replace(event, cost=cost_usd)
-                        self._seen_bytes = 0
                     case _:
                         yield event
-
-    def _saw(self, delta: BlockDelta) -> None:
-        self._seen_bytes += len(delta.delta.encode("utf-8", "surrogatepass"))
-
-    def _show_delta(self, delta: BlockDelta) -> bool:
-        """Take a delta by the short cut."""
-        is_shown = self._show is not None and self._show(delta)
-        if is_shown:
-            self._saw(delta)
-        return is_shown
 
     def _refused(
         self,
@@ -335,7 +319,7 @@ class _Loop:
             sleep=self._agent.sleep,
             time_left_s=self._time_left_s,
             retry_shown_text=not self._tools_ran,
-            show=None if self._show is None else self._show_delta,
+            show=self._show,
         )
 
     def _request(self, limit: str | None) -> ModelRequest:
@@ -363,7 +347,10 @@ class _Loop:
 
     def _new_stream(self) -> MessageStream:
         return MessageStream(
-            self._turn.new_message_id(), author=self._author, taken_ids=self._taken
+            self._turn.new_message_id(),
+            author=self._author,
+            taken_ids=self._taken,
+            turn=self._turn.turn,
         )
 
     def _taken(self) -> set[str]:

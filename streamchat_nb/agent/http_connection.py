@@ -45,7 +45,6 @@ class HttpConnection(asyncio.Protocol):
         self._response: HttpResponse | None = None
         self._chunks: list[bytes] = []
         self._unread_bytes = 0
-        self._has_answered = False
         self._failure: httpx2.TransportError | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._rests = False
@@ -73,7 +72,8 @@ class HttpConnection(asyncio.Protocol):
     @property
     def was_reused_in_vain(self) -> bool:
         """Whether it served requests before, and answered the last by no byte."""
-        return self.requests > 1 and not self._has_answered
+        response = self._response
+        return self.requests > 1 and response is not None and not response.has_begun
 
     async def send(
         self, method: str, request: bytes, *, timeout_s: float | None
@@ -91,7 +91,6 @@ class HttpConnection(asyncio.Protocol):
             TransportError: There is no response.
         """
         self.requests += 1
-        self._has_answered = False
         response = self._response = HttpResponse(method)
         self._chunks.clear()
         self._unread_bytes = 0
@@ -145,18 +144,25 @@ class HttpConnection(asyncio.Protocol):
         if response is None or response.complete:
             self.close()  # bytes that nobody asked for
             return
-        self._has_answered = True
         try:
             body = response.feed(data)
         except httpx2.RemoteProtocolError as error:
             self._fail(error)
             self.close()
             return
-        may_wait = bool(body) and self._take(body)
+        waiter, may_wait = self._waiter, False
+        if body and self.tap is not None and waiter is not None and not waiter.done():
+            may_wait = self.tap(body)
+            self._is_tapped = not may_wait
+        elif body:
+            self._chunks.append(body)
+            self._unread_bytes += len(body)
         if response.complete:
             self._wake()
             return
-        self._rest_a_while()
+        self._rests = self._pace.rests(self._rested)
+        if self._rests or self._unread_bytes > _BUFFER_BYTES:
+            self._pause()
         if not may_wait:
             self._wake()
 
@@ -176,16 +182,6 @@ class HttpConnection(asyncio.Protocol):
             self._fail(error)
         else:
             self._wake()
-
-    def _take(self, body: bytes) -> bool:
-        """Take bytes of the body; say whether who waits for them may wait on."""
-        waiter = self._waiter
-        if self.tap is not None and waiter is not None and not waiter.done():
-            self._is_tapped = not self.tap(body)
-            return not self._is_tapped
-        self._chunks.append(body)
-        self._unread_bytes += len(body)
-        return False
 
     # --- waiting -----------------------------------------------------------------
 
@@ -219,10 +215,8 @@ class HttpConnection(asyncio.Protocol):
 
     # --- reading no more than is wanted ------------------------------------------
 
-    def _rest_a_while(self) -> None:
-        self._rests = self._pace.rests(self._rested)
-        is_enough = self._rests or self._unread_bytes > _BUFFER_BYTES
-        if is_enough and not self._is_paused and self._transport is not None:
+    def _pause(self) -> None:
+        if not self._is_paused and self._transport is not None:
             self._is_paused = True
             self._transport.pause_reading()
 

@@ -57,12 +57,14 @@ class HttpResponse:
 
     Attributes:
         head: Once it is there.
+        has_begun: A byte of it has come.
         complete: The response is whole.
         keeps_connection: Once it is whole: another request may follow.
     """
 
     def __init__(self, method: str) -> None:
         self.head: ResponseHead | None = None
+        self.has_begun = False
         self.complete = False
         self.keeps_connection = False
         self._method = method
@@ -79,9 +81,10 @@ class HttpResponse:
             RemoteProtocolError: This is no response, or a size is over its bound.
         """
         if self._next is _Part.CHUNK_SIZE and not self._open:
-            chunk = _one_chunk(data)
-            if chunk is not None:
-                return chunk
+            start = data.find(b"\r\n") + 2
+            size = len(data) - start - 2
+            if size > 0 and data.startswith(b"%x\r\n" % size) and data[-2:] == b"\r\n":
+                return data[start:-2]  # one whole chunk, as a part of a stream is
         body: list[bytes] = []
         while data and not self.complete:
             match self._next:
@@ -113,6 +116,7 @@ class HttpResponse:
 
     def _take_head(self, data: bytes) -> bytes:
         """Take what belongs to the head; return what comes after it."""
+        self.has_begun = True
         data = self._open + data
         end = _HEAD_END.search(data)
         if end is None:
@@ -221,15 +225,6 @@ class HttpResponse:
         if len(data) > most_bytes:
             raise RemoteProtocolError("The server sends a line without an end.")
         self._open = data
-
-
-def _one_chunk(data: bytes) -> bytes | None:
-    """Return what is in a chunk that ``data`` is exactly, as a part of a stream is."""
-    start = data.find(b"\r\n") + 2
-    size = len(data) - start - 2
-    if size > 0 and data.startswith(b"%x\r\n" % size) and data.endswith(b"\r\n"):
-        return data[start:-2]
-    return None
 
 
 def _head_of(data: bytes) -> ResponseHead:

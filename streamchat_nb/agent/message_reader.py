@@ -52,6 +52,7 @@ class MessageReader:
         self._form = _Form.UNKNOWN
         self._body = bytearray()
         self._fault: ModelError | None = None
+        self._may_go_on = False
 
     @property
     def complete(self) -> bool:
@@ -82,6 +83,7 @@ class MessageReader:
             ModelError: As ``MessageAccumulator.feed``; or a size is over its bound.
         """
         self.check()
+        self._may_go_on = False
         if self._form is _Form.STREAM:
             return self._accumulate(self._splitter.feed(chunk))
         self._body += chunk
@@ -104,9 +106,8 @@ class MessageReader:
             All that they add, the same as of ``feed``; ``None`` where that is not all
             they mean: then nothing was taken, and they are to be fed.
         """
-        is_possible = self._form is _Form.STREAM and self._splitter.is_between_events
-        more = more_text(chunk) if is_possible and self._fault is None else None
-        return None if more is None else self._accumulator.go_on(more)
+        more = more_text(chunk) if self._may_go_on else None
+        return None if more is None else self._accumulator.go_on(*more)
 
     def end(self) -> list[ModelEvent]:
         """Take the end of the response.
@@ -142,6 +143,8 @@ class MessageReader:
                 self._accumulator.feed(name, data, events)
         except ModelError as fault:
             self._hold_back(fault, events)
+        # Until more is fed, as what goes on leaves it so.
+        self._may_go_on = self._fault is None and self._splitter.is_between_events
         return events
 
     def _hold_back(self, fault: ModelError, events: list[ModelEvent]) -> None:

@@ -44,15 +44,22 @@ class MessageStream:
         author: The agent.
         taken_ids: Gives the ids of all tool uses before this message. Asked when it
             has one, too.
+        turn: Id of the turn; deltas, which are many, are given with it.
 
     Attributes:
         created: ``message.created`` was given.
         text_shown: A part of the answer's text was given.
         end: The whole message, with the ids as given; ``None`` until it has ended.
+        delta_bytes: How many bytes all deltas that were given are, in UTF-8.
     """
 
     def __init__(
-        self, message: str, *, author: Author, taken_ids: Callable[[], set[str]]
+        self,
+        message: str,
+        *,
+        author: Author,
+        taken_ids: Callable[[], set[str]],
+        turn: str | None = None,
     ) -> None:
         self.message = message
         self.created = False
@@ -61,7 +68,10 @@ class MessageStream:
         self._author = author
         self._taken_ids = taken_ids
         self._own_ids: set[str] = set()
-        self._blocks: dict[int, str] = {}
+        self.delta_bytes = 0
+        self._turn = turn
+        # Of each block that has begun, a delta that lacks its text.
+        self._deltas: dict[int, BlockDelta] = {}
 
     def feed(self, event: ModelEvent) -> list[AgentEvent]:
         """Return what follows from the model's next event."""
@@ -69,12 +79,13 @@ class MessageStream:
             case ModelBlockStart():
                 return [*self._create(), self._started(event)]
             case ModelBlockDelta():
+                self.delta_bytes += len(event.text.encode("utf-8", "surrogatepass"))
                 return [*self._responding(event), self._delta(event)]
             case ModelBlockStop():
                 return [
                     BlockCompleted(
                         message=self.message,
-                        block=self._blocks[event.index],
+                        block=self._deltas[event.index].block,
                         kind=event.kind,
                         content=self._with_own_id(event.content, self._own_ids),
                     )
@@ -93,11 +104,21 @@ class MessageStream:
             case _:
                 assert_never(event)
 
-    def middle(self, event: ModelBlockDelta) -> BlockDelta | None:
-        """Return a delta that means nothing else; ``None`` for one to be fed."""
+    def pass_on(
+        self, show: Callable[[BlockDelta], bool], event: ModelBlockDelta
+    ) -> bool:
+        """Show a delta that means nothing else; ``False`` for one to be fed.
+
+        Args:
+            show: Takes it, or returns ``False``.
+            event: What came next.
+        """
         if event.kind == "text" and not self.text_shown:
-            return None
-        return self._delta(event)
+            return False
+        is_shown = show(self._delta(event))
+        if is_shown:
+            self.delta_bytes += len(event.text.encode("utf-8", "surrogatepass"))
+        return is_shown
 
     def _create(self) -> list[AgentEvent]:
         if self.created:
@@ -108,9 +129,11 @@ class MessageStream:
         ]
 
     def _started(self, event: ModelBlockStart) -> BlockStarted:
-        block = f"b{len(self._blocks)}"
-        self._blocks[event.index] = block
-        return BlockStarted(message=self.message, block=block, kind=event.kind)
+        message, block = self.message, f"b{len(self._deltas)}"
+        self._deltas[event.index] = BlockDelta(
+            message=message, block=block, kind=event.kind, delta="", turn=self._turn
+        )
+        return BlockStarted(message=message, block=block, kind=event.kind)
 
     def _responding(self, event: ModelBlockDelta) -> list[AgentEvent]:
         if event.kind != "text" or self.text_shown:
@@ -119,12 +142,7 @@ class MessageStream:
         return [TurnStatus(phase="responding", label="Agent is writing…")]
 
     def _delta(self, event: ModelBlockDelta) -> BlockDelta:
-        return BlockDelta(
-            message=self.message,
-            block=self._blocks[event.index],
-            kind=event.kind,
-            delta=event.text,
-        )
+        return msgspec.structs.replace(self._deltas[event.index], delta=event.text)
 
     def _with_own_id(self, block: AssistantBlock, own_ids: set[str]) -> AssistantBlock:
         """Return a block with an id that nobody has, which joins those of the message.

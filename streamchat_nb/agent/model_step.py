@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import aclosing
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from streamchat_nb.agent.retry import retry_status
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from streamchat_nb.agent.message_stream import MessageStream
     from streamchat_nb.agent.model import (
         Model,
-        ModelBlockDelta,
         ModelEvent,
         ModelMessageStop,
         ModelRequest,
@@ -75,6 +75,11 @@ class ModelStep:
         return self._stream.message
 
     @property
+    def delta_bytes(self) -> int:
+        """How many bytes the deltas of the last try were, in UTF-8."""
+        return self._stream.delta_bytes
+
+    @property
     def end(self) -> ModelMessageStop:
         """The whole message.
 
@@ -120,11 +125,7 @@ class ModelStep:
         if show is None:
             answer = self._model.stream(self._request)
         else:
-
-            def take(delta: ModelBlockDelta) -> bool:
-                middle = stream.middle(delta)
-                return middle is not None and show(middle)
-
+            take = partial(stream.pass_on, show)
             answer = self._model.stream_showing(self._request, take)
         return cast("AsyncGenerator[ModelEvent]", answer)
 

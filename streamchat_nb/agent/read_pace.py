@@ -44,7 +44,7 @@ class ReadPace:
         """
         lag_s = self._lag.seconds()
         if lag_s <= _LAG_THRESHOLD_S:
-            return go_on in self._resting
+            return bool(self._resting) and go_on in self._resting
         self._resting[go_on] = None
         if self._timer is None:
             rest_s = min(_LONGEST_REST_S, _SHORTEST_REST_S + lag_s)

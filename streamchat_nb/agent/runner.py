@@ -187,7 +187,9 @@ class TurnRunner:
         self._unchecked_characters += len(delta.delta)
         if self._left_behind or self._unchecked_characters > UNCHECKED_CHARACTERS:
             return False
-        self._log.append_delta(msgspec.structs.replace(delta, turn=self.turn_id))
+        if delta.turn != self.turn_id:
+            delta = msgspec.structs.replace(delta, turn=self.turn_id)
+        self._log.append_delta(delta)
         return True
 
     async def _write(self, event: AgentEvent) -> None:

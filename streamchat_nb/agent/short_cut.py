@@ -45,9 +45,11 @@ class ShortCut:
         try:
             text = self._reader.go_on(chunk)
             if text is not None:
+                is_shown = self._show(text)
                 self._limit.reset()
-                self._events = [] if self._show(text) else [text]
-                return not self._events
+                if not is_shown:
+                    self._events = [text]
+                return is_shown
             progress = self._reader.progress
             events = self._reader.feed(chunk)
             if self._reader.progress != progress:

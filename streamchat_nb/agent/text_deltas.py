@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 import msgspec
 
-__all__ = ["MoreText", "more_text"]
+__all__ = ["more_text"]
 
 MOST_BYTES = 8_192
 """Of what is read at a glance: as much as one delta may have."""
@@ -23,35 +22,23 @@ _EVENT = re.compile(
 _decode_text = msgspec.json.Decoder(str).decode
 
 
-class MoreText(NamedTuple):
-    """What events add to one text, which is not empty.
-
-    Attributes:
-        block: Its index, as the endpoint counts.
-        text: Of all events.
-        events: How many they are.
-    """
-
-    block: int
-    text: str
-    events: int
-
-
-def more_text(chunk: bytes) -> MoreText | None:
+def more_text(chunk: bytes) -> tuple[int, str, int] | None:
     """Return what a chunk adds that holds nothing but whole deltas of one text.
 
     ``None`` for every other chunk, and for one that would take a closer look.
 
     Args:
         chunk: Bytes of a stream, the first of which begins an event.
+
+    Returns:
+        The block's index, as the endpoint counts; the text of all events, which is not
+        empty; how many they are.
     """
     event = _EVENT(chunk)
     if event is None or len(chunk) > MOST_BYTES:
         return None
-    index = event[1]
     try:
-        text = _decode_text(event[2])
-        events = 1
+        index, text, events = event[1], _decode_text(event[2]), 1
         while (end := event.end()) < len(chunk):
             event = _EVENT(chunk, end)
             if event is None or event[1] != index:
@@ -60,4 +47,4 @@ def more_text(chunk: bytes) -> MoreText | None:
             events += 1
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
-    return MoreText(int(index), text, events)
+    return int(index), text, events

@@ -27,8 +27,7 @@ class WaitLimit:
         self._loop = asyncio.get_running_loop()
         self._limit_s = limit_s
         self._left_s = limit_s
-        self._deadline = 0.0
-        self._began = 0.0
+        self._began_s = 0.0
         self._waiting: asyncio.Task[object] | None = None
         self._expired = False
         self._timer: asyncio.TimerHandle | None = None
@@ -36,9 +35,7 @@ class WaitLimit:
     def reset(self) -> None:
         """Allow the whole time again, also to a wait that is under way."""
         self._left_s = self._limit_s
-        if self._waiting is not None:
-            self._began = self._loop.time()
-            self._deadline = self._began + self._limit_s
+        self._began_s = self._loop.time()
 
     async def wait(self, awaitable: Awaitable[Result]) -> Result:
         """Return the result of ``awaitable``. One call at a time.
@@ -51,10 +48,9 @@ class WaitLimit:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - this is a coroutine
         cancelling = task.cancelling()
-        self._began = self._loop.time()
-        self._deadline = self._began + self._left_s
+        self._began_s = self._loop.time()
         if self._timer is None:
-            self._timer = self._loop.call_at(self._deadline, self._look)
+            self._set_timer()
         self._waiting = task
         try:
             return await awaitable
@@ -64,7 +60,7 @@ class WaitLimit:
             raise
         finally:
             self._waiting = None
-            self._left_s -= self._loop.time() - self._began
+            self._left_s -= self._loop.time() - self._began_s
 
     def close(self) -> None:
         """Forget the timer. Idempotent."""
@@ -72,12 +68,15 @@ class WaitLimit:
             self._timer.cancel()
             self._timer = None
 
+    def _set_timer(self) -> None:
+        self._timer = self._loop.call_at(self._began_s + self._left_s, self._look)
+
     def _look(self) -> None:
         self._timer = None
         if self._waiting is None:
             return  # the next wait sets the timer
-        if self._loop.time() < self._deadline:
-            self._timer = self._loop.call_at(self._deadline, self._look)
+        if self._loop.time() < self._began_s + self._left_s:
+            self._set_timer()
         else:
             self._expired = True
             self._waiting.cancel()

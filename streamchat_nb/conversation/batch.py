@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-    from streamchat_nb.conversation.search import MessageText
-
 __all__ = ["Batch", "Pending", "count_turns"]
 
 
@@ -44,55 +42,52 @@ class Pending(msgspec.Struct):
     more: list[str] = []
     shown: Callable[[], None] | None = None
 
-    def joined(self) -> list[Event]:
-        """Return the events, with those deltas joined that wait together."""
-        if self.more and isinstance(delta := self.events[-1], BlockDelta):
+    def join(self) -> None:
+        """Make one delta of those that wait together."""
+        if isinstance(delta := self.events[-1], BlockDelta):
             text = "".join((delta.delta, *self.more))
             self.events[-1] = msgspec.structs.replace(delta, delta=text)
             self.more.clear()
-        return self.events
 
 
-class Batch(msgspec.Struct):
-    """What one log puts into one transaction.
+class Batch(Append, kw_only=True):
+    """What one log puts into one transaction, and what it knows of it.
 
     Attributes:
-        conversation: Id of the conversation.
         groups: What was pending.
-        open_turns: Those before the batch; changed to those after it.
-        events: Numbered, in order.
-        stored: The same, encoded.
-        texts: See ``Append``.
-        title: See ``Append``.
+        numbered: The events, not encoded.
+        turns: The open turns before the batch; another set once the batch changes them.
+        waited_for: The groups that somebody waits for, who that is, and the ``seq`` of
+            each one's last event.
         ends_something: Whether a message or a turn ends with one of the events: some
             of those before it need not be kept.
-        durable: See ``Append``.
-        dropped: See ``Append``.
     """
 
-    conversation: str
     groups: list[Pending]
-    open_turns: set[str]
-    events: list[Event] = []
-    stored: list[StoredEvent] = []
-    texts: list[MessageText] = []
-    title: str | None = None
+    turns: set[str]
+    # Each batch is given lists of its own, as every Struct.
+    events: list[StoredEvent] = []  # noqa: RUF012
+    numbered: list[Event] = []  # noqa: RUF012
+    waited_for: list[tuple[Pending, asyncio.Future[int], int]] = []  # noqa: RUF012
     ends_something: bool = False
-    durable: bool = False
-    dropped: list[tuple[int, int]] = []
 
-    def add(self, event: Event) -> None:
-        """Add a numbered event."""
+    def add(self, event: Event, *, seq: int, ts: int) -> None:
+        """Add an event, with its place in the log."""
+        event = msgspec.structs.replace(
+            event, conversation=self.conversation, seq=seq, prev=seq - 1, ts=ts
+        )
         try:
             data = encode(event)
         except UnicodeEncodeError:
             event = carriable(event)
             data = encode(event)
-        self.events.append(event)
-        self.stored.append(StoredEvent(event.seq, data))
+        self.numbered.append(event)
+        self.events.append(StoredEvent(seq, data))
         if isinstance(event, BlockDelta):
             return
-        count_turns(self.open_turns, event)
+        self.turns = set(self.turns)
+        count_turns(self.turns, event)
+        self.open_turns = len(self.turns)
         text = message_text(event)
         if text is not None:
             self.texts.append(text)
@@ -103,20 +98,6 @@ class Batch(msgspec.Struct):
                 self.ends_something = True
             case _:
                 pass
-
-    @property
-    def append(self) -> Append:
-        """The part of the transaction."""
-        return Append(
-            conversation=self.conversation,
-            events=self.stored,
-            durable=self.durable,
-            title=self.title,
-            updated_ms=self.events[-1].ts,
-            open_turns=len(self.open_turns),
-            dropped=self.dropped,
-            texts=self.texts,
-        )
 
 
 def count_turns(open_turns: set[str], event: object) -> None:

@@ -41,14 +41,21 @@ class Compaction:
     def __init__(self) -> None:
         self._open: dict[tuple[type, str], list[Range]] = {}
         self._over: list[Range] = []
+        # Deltas that stand together: of which message, and the first one's seq.
+        self._run: str | None = None
+        self._run_first = 0
 
     def observe(self, event: Event | UnknownEvent) -> None:
         """Take the next event of the log."""
+        if isinstance(event, BlockDelta) and event.message == self._run:
+            return  # as nearly all are: noted when the next one is another
+        self._end_run(event.prev)
         match event:
             case BlockDelta():
-                self._note((BlockDelta, event.message), event.seq)
+                # It may be several that were joined.
+                self._run, self._run_first = event.message, event.prev + 1
             case ToolProgress():
-                self._note((ToolProgress, event.tool_call), event.seq)
+                self._note((ToolProgress, event.tool_call), event.seq, event.seq)
             case MessageCreated(content=None):
                 self._open[BlockDelta, event.message] = []
             case ToolRequested():
@@ -70,6 +77,7 @@ class Compaction:
         later = Compaction()
         later._open = {key: list(ranges) for key, ranges in self._open.items()}
         later._over = list(self._over)
+        later._run, later._run_first = self._run, self._run_first
         for event in events:
             later.observe(event)
         return _joined(later._over)
@@ -78,14 +86,19 @@ class Compaction:
         """Forget what could be dropped: it was."""
         self._over = []
 
-    def _note(self, key: tuple[type, str], seq: int) -> None:
+    def _end_run(self, last: int) -> None:
+        if self._run is not None:
+            self._note((BlockDelta, self._run), self._run_first, last)
+            self._run = None
+
+    def _note(self, key: tuple[type, str], first: int, last: int) -> None:
         ranges = self._open.get(key)
         if ranges is None:
             return
-        if ranges and ranges[-1][1] == seq - 1:
-            ranges[-1] = (ranges[-1][0], seq)
+        if ranges and ranges[-1][1] == first - 1:
+            ranges[-1] = (ranges[-1][0], last)
         elif len(ranges) < RANGES_EACH:
-            ranges.append((seq, seq))
+            ranges.append((first, last))
 
     def _end(self, key: tuple[type, str]) -> None:
         self._over += self._open.pop(key, ())[: RANGES - len(self._over)]

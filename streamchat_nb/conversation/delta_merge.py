@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from itertools import groupby
-from typing import cast
+from operator import attrgetter
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 
@@ -11,7 +12,23 @@ from streamchat_nb.conversation.store import StoredEvent
 from streamchat_nb.protocol.codec import decode_event, encode
 from streamchat_nb.protocol.events import BlockDelta
 
-__all__ = ["merge_deltas"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+__all__ = ["joined_deltas", "merge_deltas"]
+
+_block = attrgetter("message", "block")
+
+
+def joined_deltas(deltas: Iterable[BlockDelta]) -> Iterator[BlockDelta]:
+    """Yield deltas with those joined that stand together and are of one block.
+
+    Args:
+        deltas: In order; each but the first follows the one before it in the log.
+    """
+    for _, adjacent in groupby(deltas, key=_block):
+        run = list(adjacent)
+        yield run[0] if len(run) == 1 else _as_one(run, run[0].prev)
 
 
 def merge_deltas(events: list[StoredEvent], prev: int) -> list[StoredEvent]:
@@ -46,9 +63,12 @@ def _block_or_seq(stored: StoredEvent) -> tuple[str, str] | int:
 
 def _joined(run: list[StoredEvent], prev: int) -> StoredEvent:
     deltas = cast("list[BlockDelta]", [decode_event(stored.data) for stored in run])
-    text = "".join(delta.delta for delta in deltas)
-    joined = msgspec.structs.replace(deltas[-1], prev=prev, delta=text)
-    return StoredEvent(joined.seq, encode(joined))
+    return StoredEvent(run[-1].seq, encode(_as_one(deltas, prev)))
+
+
+def _as_one(run: list[BlockDelta], prev: int) -> BlockDelta:
+    text = "".join([delta.delta for delta in run])
+    return msgspec.structs.replace(run[-1], prev=prev, delta=text)
 
 
 def _with_prev(stored: StoredEvent, prev: int) -> StoredEvent:

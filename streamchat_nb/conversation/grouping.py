@@ -54,6 +54,8 @@ class Grouping(Generic[LogT]):
         self._due: dict[LogT, None] = {}
         self._waiting: dict[LogT, None] = {}
         self._timer: asyncio.TimerHandle | None = None
+        # Kept, as to ask for it is a call of the kernel in Python 3.11.
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._alone_from_s = 0.0
 
     def __iter__(self) -> Iterator[LogT]:
@@ -73,18 +75,16 @@ class Grouping(Generic[LogT]):
         """
         if log in self._due:
             return
-        delay_s = 0.0 if urgent else grouping_delay_s(readers)
-        if delay_s == 0.0:
-            self._waiting.pop(log, None)
-            if urgent or self._due or time.monotonic() < self._alone_from_s:
-                self._fall_due({log: None})
-            else:
-                self._hand_over([log])
+        if readers > MANY_READERS and not urgent:
+            self._wait(log, grouping_delay_s(readers))
             return
-        self._waiting[log] = None
-        if self._timer is None:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(delay_s, self._end_waiting)
+        self._waiting.pop(log, None)
+        if self._due:
+            self._due[log] = None
+        elif urgent or time.monotonic() < self._alone_from_s:
+            self._fall_due({log: None})
+        else:
+            self._hand_over([log])
 
     def stop(self) -> None:
         """Cancel the timer; what waits is due with the next mark."""
@@ -92,15 +92,25 @@ class Grouping(Generic[LogT]):
             self._timer.cancel()
             self._timer = None
 
+    def _wait(self, log: LogT, delay_s: float) -> None:
+        self._waiting[log] = None
+        if self._timer is None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(delay_s, self._end_waiting)
+
     def _end_waiting(self) -> None:
         self._timer = None
         waiting, self._waiting = self._waiting, {}
-        self._fall_due(waiting)
+        if self._due:
+            self._due.update(waiting)
+        elif waiting:
+            self._fall_due(waiting)
 
     def _fall_due(self, logs: dict[LogT, None]) -> None:
-        if logs and not self._due:
-            asyncio.get_running_loop().call_soon(self._end_turn)
-        self._due.update(logs)
+        self._due = logs
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        self._loop.call_soon(self._end_turn)
 
     def _end_turn(self) -> None:
         due, self._due = list(self._due), {}

@@ -29,7 +29,7 @@ import msgspec
 
 from streamchat_nb.conversation.batch import Batch, Pending, count_turns
 from streamchat_nb.conversation.compaction import Compaction
-from streamchat_nb.conversation.delta_merge import merge_deltas
+from streamchat_nb.conversation.delta_merge import joined_deltas, merge_deltas
 from streamchat_nb.conversation.grouping import Grouping
 from streamchat_nb.conversation.snapshot import SnapshotParts, encode_parts
 from streamchat_nb.conversation.state import Fold
@@ -38,13 +38,13 @@ from streamchat_nb.conversation.tail import Tail
 from streamchat_nb.conversation.wake_ups import WakeUps
 from streamchat_nb.errors import StoreError, UsageError
 from streamchat_nb.protocol.codec import carriable, decode_event, encode
-from streamchat_nb.protocol.events import BlockDelta, Event
+from streamchat_nb.protocol.events import BlockDelta, Event, UnknownEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from streamchat_nb.conversation.state import ConversationState
-    from streamchat_nb.conversation.store import Append, ConversationRecord, Store
+    from streamchat_nb.conversation.store import ConversationRecord, Store
 
 __all__ = ["ConversationLog", "LogWriter"]
 
@@ -58,6 +58,8 @@ STREAMS = 16
 PENDING_BYTES = 262_144
 DELTA_BYTES = 131_072
 """The largest delta that those which wait become."""
+UNFOLDED = 64
+"""So many deltas wait to be folded, if nobody asks."""
 ONE_LOG_ONLY = ("store_conflict", "store_invalid")
 """What is wrong with one log for good, and must not hold up the others."""
 RETRY_FIRST_S = 0.1
@@ -88,6 +90,8 @@ class ConversationLog:
         self._pending_bytes = 0
         self._drained: asyncio.Event | None = None  # while somebody waits for it
         self._compaction = Compaction()
+        # Committed deltas that nobody has asked the fold for.
+        self._unfolded: list[BlockDelta] = []
         self._tail = Tail()
         self._watchers: set[Callable[[], None]] = set()
         self._open_turns: set[str] = set()
@@ -101,13 +105,17 @@ class ConversationLog:
 
     @property
     def fold(self) -> Fold:
-        """The fold of all committed events. Read-only for everybody else."""
+        """The fold of all committed events. Read-only for everybody else.
+
+        One that is kept lacks the newest deltas, and nothing else.
+        """
+        self._fold_deltas()
         return self._fold
 
     @property
     def state(self) -> ConversationState:
         """The state at ``head``. Read-only."""
-        return self._fold.state
+        return self.fold.state
 
     @property
     def readers(self) -> int:
@@ -259,7 +267,8 @@ class ConversationLog:
         self._pending.append(
             Pending(checked, ts, committed, rejectable, durable, size, shown=shown)
         )
-        self._grow(size, urgent=True)
+        self._pending_bytes += size
+        self._writer.mark(self, readers=len(self._watchers), urgent=True)
         return committed
 
     def append_delta(self, delta: BlockDelta) -> None:
@@ -287,7 +296,8 @@ class ConversationLog:
         size = len(delta.delta) + 64
         ts = self._writer.now_ms()
         self._pending.append(Pending([delta], ts, None, False, False, size))
-        self._grow(size, urgent=False)
+        self._pending_bytes += size
+        self._writer.mark(self, readers=len(self._watchers), urgent=False)
 
     async def flushed(self) -> None:
         """Wait until everything appended so far is committed.
@@ -297,7 +307,7 @@ class ConversationLog:
         """
         if self.closed is None and self._pending_bytes:
             if self._pending:
-                self._writer.mark(self, urgent=True)
+                self._writer.mark(self, readers=len(self._watchers), urgent=True)
             if self._drained is None:
                 self._drained = asyncio.Event()
             await self._drained.wait()
@@ -309,59 +319,62 @@ class ConversationLog:
         if self._pending_bytes > PENDING_BYTES:
             await self.flushed()
 
-    def _grow(self, size: int, *, urgent: bool) -> None:
-        self._pending_bytes += size
-        self._writer.mark(self, urgent=urgent)
-
     # for the writer
 
     def take_batch(self) -> Batch:
         """Number and encode what is pending; nothing is shown yet."""
-        batch = Batch(self.id, self._pending, set(self._open_turns))
-        self._pending = []
-        seq = self.head
-        for group in batch.groups:
-            batch.durable |= group.durable
-            for event in group.joined():
-                numbered = msgspec.structs.replace(
-                    event, conversation=self.id, ts=group.ts, seq=seq + 1, prev=seq
-                )
-                batch.add(numbered)
+        groups, self._pending = self._pending, []
+        seq, ts, turns = self.head, groups[-1].ts, self._open_turns
+        batch = Batch(conversation=self.id, groups=groups, updated_ms=ts, turns=turns)
+        batch.open_turns = len(turns)
+        for group in groups:
+            if group.more:
+                group.join()
+            for event in group.events:
                 seq += 1
+                batch.add(event, seq=seq, ts=group.ts)
+            if group.committed is not None:
+                batch.durable |= group.durable
+                batch.waited_for.append((group, group.committed, seq))
         if batch.ends_something:
-            batch.dropped = self._compaction.with_events(batch.events)
+            self._fold_deltas()
+            batch.dropped = self._compaction.with_events(batch.numbered)
         return batch
 
     def publish(self, batch: Batch) -> None:
         """Show committed events to those who follow; ``settle`` comes right after."""
-        self.head = batch.stored[-1].seq
-        self._tail.extend(batch.stored)
+        self.head = batch.events[-1].seq
+        self._tail.extend(batch.events)
         self._streams.clear()
         self._writer.wake(self._watchers)
 
-    def settle(self, batch: Batch, *, is_forced: bool) -> None:
+    def settle(self, batch: Batch, *, is_forced: bool) -> bool:
         """Fold what was published, and tell who waits for it.
 
         Args:
             batch: What was published.
             is_forced: Whether what is durable of it has been forced to the disk.
+
+        Returns:
+            Whether something else waits to be committed.
         """
-        for event in batch.events:
-            self._fold.apply(event)
-            self._compaction.observe(event)
+        for event in batch.numbered:
+            if isinstance(event, BlockDelta):
+                self._unfolded.append(event)
+            else:
+                self._fold_deltas()
+                self._fold_in(event)
+        if len(self._unfolded) > UNFOLDED:
+            self._fold_deltas()
         if batch.dropped:
             self._compaction.clear()
-        self._open_turns = batch.open_turns
-        seq = self.head - len(batch.events)
-        for group in batch.groups:
-            seq += len(group.events)
-            if group.committed is None:
-                continue
+        self._open_turns = batch.turns
+        for group, committed, seq in batch.waited_for:
             if group.durable and not is_forced:
-                self._writer.force(group.committed, seq)
-            elif not group.committed.done():
-                group.committed.set_result(seq)
-        self._settle()
+                self._writer.force(committed, seq)
+            elif not committed.done():
+                committed.set_result(seq)
+        return self._settle()
 
     def put_back(self, batch: Batch, error: StoreError) -> None:
         """Take a failed batch back: refuse what may be refused, keep the rest."""
@@ -393,21 +406,32 @@ class ConversationLog:
         """Fold stored events while loading."""
         for stored in events:
             event = decode_event(stored.data)
-            self._fold.apply(event)
-            self._compaction.observe(event)
+            self._fold_in(event)
             count_turns(self._open_turns, event)
         self.head = self._fold.seq
         self._tail.extend(events)
 
-    def _settle(self) -> None:
-        """Note what still waits, after a batch has come back from the store."""
+    def _fold_deltas(self) -> None:
+        """Fold what was kept for it: as one, the cheaper for each."""
+        if self._unfolded:
+            unfolded, self._unfolded = self._unfolded, []
+            for delta in joined_deltas(unfolded):
+                self._fold_in(delta)
+
+    def _fold_in(self, event: Event | UnknownEvent) -> None:
+        self._fold.apply(event)
+        self._compaction.observe(event)
+
+    def _settle(self) -> bool:
+        """Note whether anything waits, after a batch has come back from the store."""
         if self._pending:
             self._pending_bytes = sum(group.size for group in self._pending)
-            return
+            return True
         self._pending_bytes = 0
         if self._drained is not None:
             self._drained.set()
             self._drained = None
+        return False
 
 
 class LogWriter:
@@ -422,6 +446,8 @@ class LogWriter:
     Attributes:
         store: The store.
         now_ms: The wall clock.
+        mark: Notes that a log has something to commit; see ``Grouping.mark``.
+        wake: Notes which readers to wake once all that is committed is shown.
         failure: The store's last error while it cannot write, else ``None``.
     """
 
@@ -436,6 +462,7 @@ class LogWriter:
         self.now_ms = wall_clock_ms
         self._grouping: Grouping[ConversationLog] = Grouping(self._commit_now)
         self._wake_ups = WakeUps()
+        self.mark, self.wake = self._grouping.mark, self._wake_ups.add
         self._at_store: dict[ConversationLog, Batch] = {}
         # Of these, what the task has not begun to write.
         self._left: dict[ConversationLog, Batch] = {}
@@ -524,38 +551,25 @@ class LogWriter:
             log.restore(events)
         return log
 
-    def mark(self, log: ConversationLog, *, urgent: bool) -> None:
-        """Note that a log has something to commit."""
-        self._grouping.mark(log, readers=log.readers, urgent=urgent)
-
     def force(self, committed: asyncio.Future[int], seq: int) -> None:
         """Settle a future once what is shown by now is forced to the disk."""
         self._unforced.append((committed, seq))
         self._has_unforced.set()
 
-    def wake(self, wakes: Iterable[Callable[[], None]]) -> None:
-        """Wake readers once all that was committed with theirs is shown."""
-        self._wake_ups.add(wakes)
-
     def _commit_now(self, logs: list[ConversationLog]) -> None:
         """Commit what the store takes at once; leave the rest to the task."""
         plain: dict[ConversationLog, Batch] = {}
-        parts: list[Append] = []
         for log in logs:
             # What comes to a log whose events wait already waits for them.
             if log in self._at_store or log in self._put_back or not log.has_pending:
                 continue
             batch = log.take_batch()
-            part = batch.append
-            if part.is_plain:
+            if batch.is_plain:
                 plain[log] = batch
-                parts.append(part)
             else:
                 self._leave_to_task(log, batch)
-        if not plain:
-            return
         try:
-            is_written = self.store.append_now(parts)
+            is_written = bool(plain) and self.store.append_now([*plain.values()])
         except StoreError:
             is_written = False  # the task finds out which of them is at fault
         if is_written:
@@ -586,7 +600,7 @@ class LogWriter:
 
     async def _commit(self, batches: dict[ConversationLog, Batch]) -> bool:
         try:
-            await self.store.append([batch.append for batch in batches.values()])
+            await self.store.append([*batches.values()])
         except StoreError as error:
             if len(batches) > 1 and error.code in ONE_LOG_ONLY:
                 return all([await self._commit({log: batches[log]}) for log in batches])
@@ -637,11 +651,10 @@ class LogWriter:
             log.publish(batch)
         self._wake_ups.run()
         for log, batch in batches.items():
-            log.settle(batch, is_forced=is_forced)
-            if log.has_pending:
-                self.mark(log, urgent=False)
+            if log.settle(batch, is_forced=is_forced):
+                self.mark(log, readers=log.readers, urgent=False)
         for batch in batches.values():
-            for group in batch.groups:
+            for group, _, _ in batch.waited_for:
                 if group.shown is not None:
                     group.shown()
 

@@ -141,8 +141,14 @@ class Fold:
         if event.seq <= self._state.seq:
             return
         self._state.seq = event.seq
+        if isinstance(event, BlockDelta):  # as nearly all are
+            self._apply_delta(event)
+        else:
+            self._apply_other(event)
+
+    def _apply_other(self, event: Event | UnknownEvent) -> None:
         match event:
-            case BlockDelta() | BlockStarted() | BlockCompleted():
+            case BlockStarted() | BlockCompleted():
                 self._apply_block(event)
             case MessageCreated() | MessageEdited():
                 self._apply_user_message(event)
@@ -156,18 +162,20 @@ class Fold:
                 self._apply_turn(event)
             case ConversationCreated() | ConversationUpdated():
                 self._apply_conversation(event)
-            case UnknownEvent():
+            case UnknownEvent() | BlockDelta():
                 pass
             case _:
                 assert_never(event)
 
-    def _apply_block(self, event: BlockStarted | BlockDelta | BlockCompleted) -> None:
+    def _apply_delta(self, event: BlockDelta) -> None:
+        key = (event.message, event.block)
+        block = self._blocks.get(key)
+        if block is not None and block.content is None:
+            self._pending_text.setdefault(key, []).append(event.delta)
+
+    def _apply_block(self, event: BlockStarted | BlockCompleted) -> None:
         key = (event.message, event.block)
         match event:
-            case BlockDelta():
-                block = self._blocks.get(key)
-                if block is not None and block.content is None:
-                    self._pending_text.setdefault(key, []).append(event.delta)
             case BlockStarted():
                 message = self._messages.get(event.message)
                 if message is None or key in self._blocks:

@@ -133,7 +133,7 @@ class StoredEvent(msgspec.Struct, frozen=True, order=True, array_like=True, gc=F
     data: bytes
 
 
-class Append(msgspec.Struct, kw_only=True, frozen=True):
+class Append(msgspec.Struct, kw_only=True):
     """One conversation's part of a batch.
 
     Attributes:
@@ -152,13 +152,13 @@ class Append(msgspec.Struct, kw_only=True, frozen=True):
     """
 
     conversation: str
-    events: Sequence[StoredEvent]
+    events: list[StoredEvent]
     updated_ms: int
     durable: bool = False
     title: str | None = None
     open_turns: int = 0
     dropped: Sequence[tuple[int, int]] = ()
-    texts: Sequence[MessageText] = ()
+    texts: list[MessageText] = []
 
     @property
     def is_plain(self) -> bool:

@@ -50,14 +50,14 @@ class WakeUps:
         waiting, self._waiting = self._waiting, {}
         if len(waiting) > SLICE:
             self._waiting = dict.fromkeys(islice(waiting, SLICE, None))
+            if not self._is_scheduled:
+                self._is_scheduled = True
+                asyncio.get_running_loop().call_soon(self._run_again)
         for wake in islice(waiting, SLICE):
             try:
                 wake()
             except Exception:
                 logger.exception("A reader of a log could not be woken")
-        if self._waiting and not self._is_scheduled:
-            self._is_scheduled = True
-            asyncio.get_running_loop().call_soon(self._run_again)
 
     def _run_again(self) -> None:
         self._is_scheduled = False

@@ -8,6 +8,7 @@ the text alone where the rest follows from the frame before (see ``ShortDelta``)
 from __future__ import annotations
 
 from functools import lru_cache
+from operator import attrgetter
 
 import msgspec
 
@@ -40,7 +41,9 @@ class _Delta(msgspec.Struct, frozen=True):
     turn: str | None = None
 
 
-_delta_decoder = msgspec.json.Decoder(_Delta)
+# Each is what comes next, and then what came before.
+_read = lru_cache(KEPT)(msgspec.json.Decoder(_Delta).decode)
+_place = attrgetter("conversation", "turn", "message", "block", "kind")
 _text_decoder = msgspec.json.Decoder(str)
 
 
@@ -60,17 +63,11 @@ def shortened(before: bytes, data: bytes) -> bytes | None:
     """
     if not is_delta(data):
         return None
-    (same, first), (next_same, second) = _read(before), _read(data)
-    follows = second.prev == first.seq == second.seq - 1 and next_same == same
+    first, second = _read(before), _read(data)
+    is_next = second.prev == first.seq == second.seq - 1
+    is_same_second = second.ts // SAME_TS_MS == first.ts // SAME_TS_MS
+    follows = is_next and is_same_second and _place(second) == _place(first)
     return bytes(second.delta) if follows else None
-
-
-@lru_cache(KEPT)  # each is what comes next, and then what came before
-def _read(data: bytes) -> tuple[tuple[object, ...], _Delta]:
-    """Return a delta, and before it what those that follow it have in common."""
-    delta = _delta_decoder.decode(data)
-    second, place = delta.ts // SAME_TS_MS, (delta.conversation, delta.message)
-    return (second, *place, delta.block, delta.kind, delta.turn), delta
 
 
 class FrameReader:

@@ -57,10 +57,10 @@ def text_frame(data: bytes, before: bytes = b"") -> tuple[bytes, bytes]:
 
 
 def _make_frame(data: bytes, before: bytes) -> tuple[bytes, bytes]:
-    if not is_delta(data):
-        return _frame(data), b""
     short = shortened(before, data) if before else None
-    return _frame(short or data), data
+    if short is not None:
+        return _frame(short), data
+    return _frame(data), data if is_delta(data) else b""
 
 
 def _frame(data: bytes) -> bytes:
@@ -119,17 +119,14 @@ class SocketOutlet:
                 frame, before = _shared_frame(one, self._before)
             else:
                 frame, before = _frame(one), b""
-            if self.is_short:
-                self._before = before
+            self._before = before if self.is_short else b""
             frames = frames + frame if frames else frame
-        sent = 0
-        if not stream.writing():
-            try:
-                sent = send(frames)
-            except OSError:
-                sent = 0  # no room; whatever else it is, the stream will meet it too
-            if sent == len(frames):
-                return True
+        try:
+            sent = 0 if stream.writing() else send(frames)
+        except OSError:
+            sent = 0  # no room; whatever else it is, the stream will meet it too
+        if sent == len(frames):
+            return True
         try:
             self._written = stream.write(memoryview(frames)[sent:])
         except StreamClosedError:

@@ -72,7 +72,7 @@ class StoreModel:
             head = records[name].head if name in records else 0
             part = Append(
                 conversation=name,
-                events=self._events(head + offset),
+                events=[*self._events(head + offset)],
                 updated_ms=self.clock_ms,
                 title=self.dice.choice((None, None, f"Title {self.clock_ms}")),
                 open_turns=self.dice.randrange(2),

@@ -135,7 +135,7 @@ def test_simple_answer_is_the_trace_of_the_protocol() -> None:
         e.MessageCreated(message="m1", role="assistant", author=author),
         e.BlockStarted(message="m1", block="b0", kind="text"),
         WRITING,
-        e.BlockDelta(message="m1", block="b0", kind="text", delta="Hello"),
+        e.BlockDelta(message="m1", block="b0", kind="text", delta="Hello", turn="t"),
         e.BlockCompleted(message="m1", block="b0", kind="text", content=text),
         e.MessageCompleted(
             message="m1", content=[text], stop_reason="end_turn", usage=Usage()

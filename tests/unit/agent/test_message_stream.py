@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from streamchat_nb.agent.message_stream import MessageStream
@@ -40,6 +41,33 @@ def test_writing_is_told_at_the_first_text_once() -> None:
     assert following.feed(model_delta) == [status, delta]
     assert following.text_shown
     assert following.feed(model_delta) == [delta]
+
+
+def test_deltas_are_of_the_turn_and_their_bytes_are_counted() -> None:
+    following = MessageStream("m1", author=AGENT, taken_ids=set(), turn="t1")
+    following.feed(ModelBlockStart(index=0, kind="text"))
+    (_, delta) = following.feed(ModelBlockDelta(index=0, kind="text", text="é"))
+    shown: list[e.BlockDelta] = []
+
+    def show(delta: e.BlockDelta) -> bool:
+        shown.append(delta)
+        return len(shown) == 1
+
+    middle = ModelBlockDelta(index=0, kind="text", text="\ud800x")
+    assert following.pass_on(show, middle)
+    assert not following.pass_on(show, middle)
+    wanted = e.BlockDelta(message="m1", block="b0", kind="text", delta="", turn="t1")
+    assert delta == msgspec.structs.replace(wanted, delta="é")
+    assert shown == [msgspec.structs.replace(wanted, delta="\ud800x")] * 2
+    assert following.delta_bytes == 2 + 4
+
+
+def test_first_text_is_not_passed_on_as_writing_is_told_with_it() -> None:
+    following = stream()
+    following.feed(ModelBlockStart(index=0, kind="text"))
+    first = ModelBlockDelta(index=0, kind="text", text="x")
+    assert not following.pass_on(lambda _: True, first)
+    assert following.delta_bytes == 0
 
 
 def test_thinking_is_not_writing() -> None:

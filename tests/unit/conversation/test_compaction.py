@@ -36,10 +36,12 @@ def recorded(name: str) -> list[Event | UnknownEvent]:
 def observed(*events: Event | UnknownEvent, numbered: bool = False) -> Compaction:
     compaction = Compaction()
     for seq, event in enumerate(events, 1):
-        compaction.observe(
-            event if numbered else msgspec.structs.replace(event, seq=seq)
-        )
+        compaction.observe(event if numbered else at(seq, event))
     return compaction
+
+
+def at(seq: int, event: Event | UnknownEvent) -> Event | UnknownEvent:
+    return msgspec.structs.replace(event, seq=seq, prev=seq - 1)
 
 
 def message(name: str) -> MessageCreated:
@@ -102,12 +104,20 @@ def test_ranges_that_touch_are_joined() -> None:
     assert compaction.with_events([]) == [(4, 8)]
 
 
+def test_deltas_that_were_joined_count_for_all_of_them() -> None:
+    compaction = observed(message("m"), call("c"))
+    several = msgspec.structs.replace(delta("m"), seq=5, prev=2)
+    compaction.observe(several)
+    compaction.observe(at(6, ToolProgress(tool_call="c")))
+    compaction.observe(msgspec.structs.replace(delta("m"), seq=9, prev=6))
+    compaction.observe(at(10, delta("m")))
+    compaction.observe(at(11, completed("m")))
+    assert compaction.with_events([]) == [(3, 5), (7, 10)]
+
+
 def test_events_that_may_fail_to_be_written_leave_no_note() -> None:
     compaction = observed(message("m"), delta("m"))
-    batch = [
-        msgspec.structs.replace(event, seq=seq)
-        for seq, event in ((3, delta("m")), (4, completed("m")))
-    ]
+    batch = [at(seq, event) for seq, event in ((3, delta("m")), (4, completed("m")))]
     assert compaction.with_events(batch) == [(2, 3)]
     assert compaction.with_events([]) == []
     assert compaction.with_events(batch) == [(2, 3)]

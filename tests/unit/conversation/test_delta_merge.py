@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from streamchat_nb.conversation.delta_merge import merge_deltas
+from streamchat_nb.conversation.delta_merge import joined_deltas, merge_deltas
 from streamchat_nb.conversation.store import StoredEvent
 from streamchat_nb.protocol.codec import decode_event, encode
 from streamchat_nb.protocol.events import BlockDelta, TurnStatus
@@ -50,6 +50,20 @@ def test_gap_is_bridged_by_prev() -> None:
         (9, 4, None),
     ]
     assert shape(merge_deltas([delta(4, "a"), delta(9, "b")], 3)) == [(9, 3, "ab")]
+
+
+def test_deltas_are_joined_by_their_blocks() -> None:
+    deltas = [
+        decode_event(stored.data)
+        for stored in (delta(2, "a"), delta(3, "b"), delta(4, "x", "b1"), delta(5, "c"))
+    ]
+    assert list(joined_deltas([])) == []
+    joined = joined_deltas([d for d in deltas if isinstance(d, BlockDelta)])
+    assert [(one.seq, one.prev, one.delta) for one in joined] == [
+        (3, 1, "ab"),
+        (4, 3, "x"),
+        (5, 4, "c"),
+    ]
 
 
 def test_what_does_not_change_is_not_encoded_again() -> None:

@@ -10,6 +10,7 @@ from typing_extensions import override
 from streamchat_nb.conversation import batch, delta_merge
 from streamchat_nb.conversation.log import (
     STREAMS,
+    UNFOLDED,
     ConversationLog,
     LogWriter,
 )
@@ -212,6 +213,28 @@ def test_a_delta_goes_out_alone_while_the_store_keeps_up() -> None:
             await log.flushed()
         events = [decode_event(e.data) for e in await log.read(3)]
         assert [e.delta for e in events if isinstance(e, BlockDelta)] == ["a", "b", "c"]
+
+    play(scenario)
+
+
+def test_state_is_of_the_head_whoever_asks_and_how_seldom() -> None:
+    async def scenario(_: Any, __: Any, log: ConversationLog) -> None:
+        started = BlockStarted(message="m", block="b1", kind="text", turn="t")
+        await log.append(*opening(), started)
+        fold = log.fold  # one that is kept knows all but the newest text
+        said = {"b0": "", "b1": ""}
+        for number in range(3 * UNFOLDED):
+            block = "b1" if number % 7 == 0 else "b0"
+            said[block] += f"{number} "
+            log.append_delta(delta(f"{number} ", block))
+            await log.flushed()
+            assert fold.seq > log.head - UNFOLDED - 1
+            if number % 50 == 0:
+                assert log.state.seq == log.head
+                assert {b.block: b.text for b in log.state.messages[0].blocks} == said
+        await log.append(TurnStatus(phase="thinking", label="a", turn="t"))
+        assert fold.seq == log.head
+        assert {b.block: b.text for b in log.state.messages[0].blocks} == said
 
     play(scenario)
 
