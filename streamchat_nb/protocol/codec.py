@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -27,10 +28,20 @@ encode = msgspec.json.Encoder().encode
 
 # Possessive, and an unterminated string runs to the end: linear on any input.
 _STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
-_command_decoder = msgspec.json.Decoder(Command)
 _event_decoder = msgspec.json.Decoder(Event)
 _unknown_event_decoder = msgspec.json.Decoder(UnknownEvent)
-_frame_decoder = msgspec.json.Decoder(Frame)
+
+
+# Made at first use: a server that nobody has connected to needs neither, and servers
+# decode no frames, clients no commands. Each takes milliseconds to make.
+@cache
+def _command_decoder() -> msgspec.json.Decoder[Command]:
+    return msgspec.json.Decoder(Command)
+
+
+@cache
+def _frame_decoder() -> msgspec.json.Decoder[Frame]:
+    return msgspec.json.Decoder(Frame)
 
 
 class _Tagged(msgspec.Struct):
@@ -110,7 +121,7 @@ def decode_command(data: bytes, *, depth_limit: int = 32) -> Command:
             details={"json_depth": depth_limit},
         )
     try:
-        return _command_decoder.decode(data)
+        return _command_decoder().decode(data)
     except msgspec.ValidationError as error:
         raise BadFrame(
             f"The frame is not a valid command: {public_reason(error)}"
@@ -151,7 +162,7 @@ def decode_frame(data: bytes) -> Frame | Event | UnknownEvent:
         raise BadFrame("The server sent something that is not JSON.") from None
     if tag in _FRAME_TYPES:
         try:
-            return _frame_decoder.decode(data)
+            return _frame_decoder().decode(data)
         except msgspec.DecodeError as error:
             raise BadFrame(f"A {tag} frame is not valid: {error}") from None
     return decode_event(data)

@@ -14,7 +14,6 @@ with an id is answered once: by the machine (error) or by the host (``Perform``)
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from enum import Enum
 
 import msgspec
@@ -93,23 +92,20 @@ class ConnectionState(Enum):
     CLOSED = "closed"
 
 
-@dataclass(frozen=True)
-class SendFrame:
+class SendFrame(msgspec.Struct, frozen=True):
     """Send this frame."""
 
     frame: Frame
 
 
-@dataclass(frozen=True)
-class CloseSocket:
+class CloseSocket(msgspec.Struct, frozen=True):
     """Close with this code; nothing more is sent."""
 
     code: CloseCode
     reason: str
 
 
-@dataclass(frozen=True)
-class VerifyToken:
+class VerifyToken(msgspec.Struct, frozen=True):
     """Check this token, then call ``authenticated`` or ``rejected``."""
 
     re: CommandId
@@ -133,15 +129,13 @@ Performed = (
 """The commands that the host carries out."""
 
 
-@dataclass(frozen=True)
-class Perform:
+class Perform(msgspec.Struct, frozen=True):
     """Carry out this command and answer it with an ack or an error."""
 
     command: Performed
 
 
-@dataclass(frozen=True, kw_only=True)
-class Identity:
+class Identity(msgspec.Struct, frozen=True, kw_only=True):
     """What a good token says.
 
     Attributes:

@@ -6,13 +6,13 @@ import importlib
 import inspect
 import re
 from contextlib import aclosing
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, cast
 
 from typing_extensions import override
 
 from streamchat_nb.agent.agent import Agent
 from streamchat_nb.errors import InvalidInput, UsageError
+from streamchat_nb.tools.installed import entry_points
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping

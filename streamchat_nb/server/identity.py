@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["OWNER", "origin_is_ours", "principal_of"]
 
 OWNER = "owner"
+_THE_OWNER = Principal(id=OWNER, name="You")
 _SINGLE_USER_PROVIDERS = (
     IdentityProvider,
     PasswordIdentityProvider,
@@ -35,9 +36,9 @@ def principal_of(handler: JupyterHandler) -> Principal:
     is one trust domain, and names are random for each browser: one constant owner.
     Any other provider (a hub, an identity service) knows its users: their name.
     """
-    user = handler.current_user
     if type(handler.identity_provider) in _SINGLE_USER_PROVIDERS:
-        return Principal(id=OWNER, name="You")
+        return _THE_OWNER
+    user = handler.current_user
     return Principal(id=user.username, name=user.display_name or user.username)
 
 

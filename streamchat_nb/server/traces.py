@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 from typing_extensions import override
 
-from streamchat_nb.agent.cassette_secrets import Scrubber, environment_secrets
 from streamchat_nb.agent.request_trace import RequestRecorder
 from streamchat_nb.conversation.spans import TurnSpans
 from streamchat_nb.errors import NotFound
@@ -20,6 +19,7 @@ from streamchat_nb.protocol.trace import TracedRequest, TurnTrace
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from streamchat_nb.agent.cassette_secrets import Scrubber
     from streamchat_nb.agent.request_trace import Exchange
     from streamchat_nb.conversation.log import ConversationLog
     from streamchat_nb.protocol.trace import RequestsKept
@@ -236,6 +236,11 @@ def _shown(
     since_ms: int,
 ) -> list[TracedRequest]:
     """Return requests as people may see them. Takes time: off the event loop."""
+    from streamchat_nb.agent.cassette_secrets import (  # noqa: PLC0415 - many patterns
+        Scrubber,
+        environment_secrets,
+    )
+
     from_environment = environment_secrets()
     secrets = {secret for one in exchanges for secret in one.secrets}
     scrubber = Scrubber([*from_environment, *sorted(secrets)])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from importlib.metadata import entry_points
 from types import MappingProxyType
 from typing import Any, cast
 
@@ -13,6 +12,7 @@ from typing_extensions import override
 
 from streamchat_nb.errors import UsageError
 from streamchat_nb.tools.decorator import TOOL_NAME, FunctionTool, tool
+from streamchat_nb.tools.installed import entry_points
 from streamchat_nb.tools.langchain import LangChainTool, is_langchain_tool
 from streamchat_nb.tools.tool import Tool
 from streamchat_nb.tools.validation import check_schema
