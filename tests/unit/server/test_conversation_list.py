@@ -122,6 +122,7 @@ def test_what_is_said_is_found_and_unread_until_it_was_read() -> None:
     async def scenario(service: Service, _: Any) -> None:
         log = await service.create(ADA)
         await ended(log, (await send(service, log, "Quinces, please")).turn)
+        await log.flushed()  # its title, too
         assert await listed(service, query="QUINCE") == [log.id]
         (hit,) = await service.conversations.page(ADA, ListChoice(query="quince"))
         assert "".join(hit.snippet[1::2]).lower().startswith("quince")
