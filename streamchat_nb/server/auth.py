@@ -8,14 +8,18 @@ with the server's current credential, so that a changed password ends every toke
 last one is kept for the next server, which takes what it signed, and signs nothing
 with it.
 
-What a stranger sends is compared with what a server like this one would have written.
-The header has to be the very bytes that a key of ours writes, so that nobody chooses an
-algorithm, and the signature the very text; only then is anything decoded.
+PyJWT writes tokens and makes signatures. What a stranger sends is compared with that:
+the header has to say what a key of ours says, so that nobody chooses an algorithm, and
+the signature has to be the very text; only then are claims decoded. PyJWT is imported
+for the first token: with it comes cryptography, a quarter of what this extension
+imports, and no server needs that to be there.
 """
 
 from __future__ import annotations
 
 import base64
+import functools
+import hashlib
 import hmac
 import logging
 import re
@@ -28,14 +32,16 @@ import msgspec
 
 from streamchat_nb.errors import AuthenticationError
 from streamchat_nb.server.token_key import (
+    ALGORITHM,
     ROTATE_AFTER_S,
     TOKEN_TYPE,
     TokenKey,
-    base64url,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from jwt.algorithms import Algorithm
 
     from streamchat_nb.server.token_key import KeyFile
 
@@ -68,6 +74,7 @@ class _Claims(msgspec.Struct, frozen=True):
     scope: str
 
 
+_header_decoder = msgspec.json.Decoder(dict[str, str])
 _claims_decoder = msgspec.json.Decoder(_Claims)
 
 
@@ -125,20 +132,28 @@ class TokenAuthority:
         """
         if not _SUBJECT.match(subject):
             raise AuthenticationError("This user name cannot be put into a token.")
+        import jwt  # noqa: PLC0415 - cryptography comes with it: see the module
+
         now = int(self._wall_clock_s())
         key = self._current_key()
-        claims = _Claims(
-            iss=ISSUER,
-            aud=AUDIENCE,
-            sub=subject,
-            iat=now,
-            nbf=now,
-            exp=now + self._lifetime_s,
-            jti=secrets.token_urlsafe(12),
-            scope=" ".join(SCOPES),
+        exp = now + self._lifetime_s
+        claims = {
+            "iss": ISSUER,
+            "aud": AUDIENCE,
+            "sub": subject,
+            "iat": now,
+            "nbf": now,
+            "exp": exp,
+            "jti": secrets.token_urlsafe(12),
+            "scope": " ".join(SCOPES),
+        }
+        token = jwt.encode(
+            claims,
+            self._mix(key),
+            algorithm=ALGORITHM,
+            headers=key.header,
         )
-        signed = key.first_part + base64url(msgspec.json.encode(claims))
-        return f"{signed}.{self._signature(key, signed)}", claims.exp
+        return token, exp
 
     def verify(self, token: str) -> Grant:
         """Return what a token grants.
@@ -154,15 +169,16 @@ class TokenAuthority:
     def _signed_claims(self, token: str) -> _Claims:
         """Return the claims of a token that a key of ours has signed."""
         signed, _, signature = token.rpartition(".")
-        for key in self._keys:
-            if not token.startswith(key.first_part):
-                continue
-            if not hmac.compare_digest(self._signature(key, signed), signature):
-                break
-            try:
-                return _claims_decoder.decode(_decoded(signed[len(key.first_part) :]))
-            except (ValueError, msgspec.DecodeError, RecursionError):
-                break
+        head, _, payload = signed.partition(".")
+        try:
+            header = _header_of(head)
+            for key in self._keys:
+                if header == key.header:
+                    good = self._signature(key, signed)
+                    if hmac.compare_digest(good, signature):
+                        return _claims_decoder.decode(_decoded(payload))
+        except (ValueError, msgspec.DecodeError, RecursionError):
+            pass
         raise _invalid()
 
     def _current_key(self) -> TokenKey:
@@ -185,10 +201,23 @@ class TokenAuthority:
                 logger.info("Tokens end with this server: no key file (%s)", why)
 
     def _signature(self, key: TokenKey, signed: str) -> str:
-        return base64url(hmac.digest(self._mix(key), signed.encode(), "sha256"))
+        """Return the last part of a token, as PyJWT writes it."""
+        from jwt.utils import base64url_encode  # noqa: PLC0415
+
+        made = _algorithm().sign(signed.encode(), self._mix(key))
+        return base64url_encode(made).decode()
 
     def _mix(self, key: TokenKey) -> bytes:
-        return hmac.digest(key.secret, self._credential().encode(), "sha512")
+        return hmac.new(
+            key.secret, self._credential().encode(), hashlib.sha512
+        ).digest()
+
+
+@functools.cache
+def _algorithm() -> Algorithm:
+    import jwt  # noqa: PLC0415
+
+    return jwt.get_algorithm_by_name(ALGORITHM)
 
 
 def _checked(claims: _Claims, now: float) -> Grant:
@@ -214,6 +243,11 @@ def _checked(claims: _Claims, now: float) -> Grant:
             retryable=True,
         )
     return Grant(claims.sub, scopes, claims.exp, claims.jti)
+
+
+@functools.lru_cache(maxsize=64)  # all tokens of a key have the same
+def _header_of(part: str) -> dict[str, str]:
+    return _header_decoder.decode(_decoded(part))
 
 
 def _decoded(text: str) -> bytes:

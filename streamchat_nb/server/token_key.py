@@ -6,7 +6,6 @@ is still good need not ask for another one if the next server knows who signed i
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import os
 import secrets
@@ -14,7 +13,6 @@ import stat
 import sys
 import time
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -23,14 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-__all__ = [
-    "ALGORITHM",
-    "ROTATE_AFTER_S",
-    "TOKEN_TYPE",
-    "KeyFile",
-    "TokenKey",
-    "base64url",
-]
+__all__ = ["ALGORITHM", "ROTATE_AFTER_S", "TOKEN_TYPE", "KeyFile", "TokenKey"]
 
 ALGORITHM = "HS256"
 TOKEN_TYPE = "sc-access+jwt"  # noqa: S105 - a media type, not a secret
@@ -60,16 +51,10 @@ class TokenKey:
         """Return a new one."""
         return cls(secrets.token_hex(8), secrets.token_bytes(SECRET_BYTES), now)
 
-    @cached_property
-    def first_part(self) -> str:
-        """What its tokens begin with: the header as it is written, and a dot."""
-        header = {"alg": ALGORITHM, "typ": TOKEN_TYPE, "kid": self.kid}
-        return f"{base64url(msgspec.json.encode(header))}."
-
-
-def base64url(data: bytes) -> str:
-    """Return bytes as a token has them: base64 for addresses, without padding."""
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+    @property
+    def header(self) -> dict[str, str]:
+        """The header of what it signs."""
+        return {"alg": ALGORITHM, "typ": TOKEN_TYPE, "kid": self.kid}
 
 
 class _Kept(msgspec.Struct):

@@ -44,7 +44,7 @@ def test_writing_is_told_at_the_first_text_once() -> None:
 
 
 def test_deltas_are_of_the_turn_and_their_bytes_are_counted() -> None:
-    following = MessageStream("m1", author=AGENT, taken_ids=set(), turn="t1")
+    following = MessageStream("m1", author=AGENT, taken_ids=set, turn="t1")
     following.feed(ModelBlockStart(index=0, kind="text"))
     (_, delta) = following.feed(ModelBlockDelta(index=0, kind="text", text="é"))
     shown: list[e.BlockDelta] = []

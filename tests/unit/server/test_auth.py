@@ -9,10 +9,11 @@ from typing import Any
 
 import jwt
 import pytest
+from jwt.utils import base64url_encode
 
 from streamchat_nb.errors import AuthenticationError
 from streamchat_nb.server.auth import AUDIENCE, ISSUER, TokenAuthority
-from streamchat_nb.server.token_key import TOKEN_TYPE, TokenKey, base64url
+from streamchat_nb.server.token_key import TOKEN_TYPE, TokenKey
 
 CORPORA = Path(
     os.environ.get(
@@ -103,14 +104,13 @@ def library_writes(
     """Write a token with a server's own key, in our order of the header's fields."""
     key = authority._keys[0]
     given = {"alg": "HS256", "typ": TOKEN_TYPE, "kid": key.kid, **header}
-    parts = (
-        base64url(json.dumps(part, separators=(",", ":")).encode())
+    signed = b".".join(
+        base64url_encode(json.dumps(part, separators=(",", ":")).encode())
         for part in (given, claims)
     )
-    signed = ".".join(parts)
     algorithm = jwt.get_algorithm_by_name("HS256")
-    signature = algorithm.sign(signed.encode(), authority._mix(key))
-    return f"{signed}.{base64url(signature)}"
+    signature = algorithm.sign(signed, authority._mix(key))
+    return b".".join((signed, base64url_encode(signature))).decode()
 
 
 def test_tokens_are_what_a_library_reads() -> None:
