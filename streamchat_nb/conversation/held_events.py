@@ -126,6 +126,8 @@ class HeldEvents:
         self._known: OrderedDict[str, _Known] = OrderedDict()
         self._changing: Counter[str] = Counter()
         self._unforced: set[int] = set()
+        self._file: int | None = None
+        self._has_left_a_file = True  # as far as it is known
         self._was_slow = False
         self._rests_until_s = 0.0
 
@@ -155,11 +157,11 @@ class HeldEvents:
     def take(self, batch: Sequence[Append]) -> bool:
         """Take a batch, whole or not at all; return whether it was taken.
 
-        Only what ``is_plain`` is taken, and only of conversations that are known and
-        not being changed elsewhere, while the disk is quick.
+        Only of conversations that are known and not being changed elsewhere, while
+        the disk is quick.
 
         Args:
-            batch: Each part the only one of its conversation.
+            batch: Each part ``is_plain``, and the only one of its conversation.
 
         Raises:
             StoreError: ``store_conflict``, a part does not continue its conversation.
@@ -170,15 +172,14 @@ class HeldEvents:
         for part in batch:
             name = part.conversation
             known = self._known.get(name)
-            if known is None or name in self._changing or not part.is_plain:
-                return False
-            if known.head is None:
+            if known is None or known.head is None or name in self._changing:
                 return False
             check_sequence(name, known.head, part.events)
-            events = [
-                event if type(event.data) is bytes else _copy(event)
-                for event in part.events
-            ]
+            events = part.events
+            for event in events:
+                if type(event.data) is not bytes:
+                    events = [_copy(each) for each in events]
+                    break
             entries.append(
                 Entry(
                     name,
@@ -187,12 +188,14 @@ class HeldEvents:
                     part.open_turns,
                     events,
                     part.durable,
-                    list(part.texts),
+                    part.texts,
                 )
             )
         file = self._write(self._journal, entries)
         if file is None:
             return False
+        if file != self._file:
+            self._file, self._has_left_a_file = file, True
         for entry in entries:
             self._known[entry.conversation].hold(file, entry, entry.events)
             if entry.durable:
@@ -237,8 +240,11 @@ class HeldEvents:
 
     def in_the_way(self) -> dict[str, Held]:
         """Return what has to be moved before the journal has room again; mostly {}."""
+        if not self._has_left_a_file:
+            return {}
         file = None if self._journal is None else self._journal.to_be_emptied
         if file is None:
+            self._has_left_a_file = False
             return {}
         found: dict[str, Held] = {}
         for name, known in self._known.items():

@@ -288,7 +288,7 @@ def test_words_in_the_journal_are_found(tmp_path: Path) -> None:
         await store.append([append_of("a", 5, 5, title="Now")])
         assert await found(store) == ["m2"]
         answer = MessageText("m3", 6, "Which one?", is_answer=True)
-        assert not store.append_now([durable(6, 6, texts=[answer])])
+        assert not durable(6, 6, texts=[answer]).is_plain
 
     run(SqliteStore(tmp_path / NAME), scenario)
 
