@@ -62,6 +62,9 @@ UNFOLDED = 64
 """So many deltas wait to be folded, if nobody asks."""
 ONE_LOG_ONLY = ("store_conflict", "store_invalid")
 """What is wrong with one log for good, and must not hold up the others."""
+FORCE_LATER_S = 0.002
+"""How much later the disk is asked for what others go on with once it is shown: the
+thread that asks it, and who is told then, take time that the first word can use."""
 RETRY_FIRST_S = 0.1
 RETRY_MOST_S = 5.0
 
@@ -249,6 +252,7 @@ class ConversationLog:
                 ``StoreError``) instead of trying again until they are written. Once
                 they are shown they are not refused any more.
             shown: Called once when they are in the log and its state; not when refused.
+                What it begins goes before the disk is asked for what is ``durable``.
 
         Raises:
             TypeError: An event has a value that is not JSON.
@@ -371,7 +375,8 @@ class ConversationLog:
         self._open_turns = batch.turns
         for group, committed, seq in batch.waited_for:
             if group.durable and not is_forced:
-                self._writer.force(committed, seq)
+                has_time = group.shown is not None
+                self._writer.force(committed, seq, has_time=has_time)
             elif not committed.done():
                 committed.set_result(seq)
         return self._settle()
@@ -551,10 +556,22 @@ class LogWriter:
             log.restore(events)
         return log
 
-    def force(self, committed: asyncio.Future[int], seq: int) -> None:
-        """Settle a future once what is shown by now is forced to the disk."""
+    def force(
+        self, committed: asyncio.Future[int], seq: int, *, has_time: bool
+    ) -> None:
+        """Settle a future once what is shown by now is forced to the disk.
+
+        Args:
+            committed: The future.
+            seq: Its result.
+            has_time: Whether what its events have begun shall go first.
+        """
         self._unforced.append((committed, seq))
-        self._has_unforced.set()
+        if has_time:
+            loop = asyncio.get_running_loop()
+            loop.call_later(FORCE_LATER_S, self._has_unforced.set)
+        else:
+            self._has_unforced.set()
 
     def _commit_now(self, logs: list[ConversationLog]) -> None:
         """Commit what the store takes at once; leave the rest to the task."""

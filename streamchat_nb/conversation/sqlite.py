@@ -179,12 +179,12 @@ class SqliteStore(Store):
 
     async def _sync(self) -> None:
         with self._held.forcing() as force:
-            if force is None:
+            if force is None or self._writer is None:
                 return
             if self._tables_are_forced and self._is_journal_trusted:
-                with suppress(StoreError):
+                with suppress(OSError):
                     self._is_journal_trusted = False
-                    await self._write(lambda _: force() or True, 0, durable=True)
+                    await self._writer.run(force)
                     self._is_journal_trusted = True
                     return
             await self._move(self._held.durable())

@@ -13,13 +13,15 @@ from streamchat_nb.conversation.sqlite_tables import Tables
 from streamchat_nb.conversation.store import store_closed
 from streamchat_nb.errors import StoreError, StreamchatError
 
-__all__ = ["Change", "SqliteWriter"]
+__all__ = ["Change", "Job", "SqliteWriter"]
 
 T = TypeVar("T")
 
 Change = Callable[[Tables], bool]
 """Runs in a transaction and returns whether there was anything to change. What it
 raises undoes what it did, and nothing else."""
+Job = Callable[[], None]
+"""Runs beside all transactions."""
 
 WRITE_OVERHEAD_BYTES = 1_024
 """What a waiting write costs in memory beside its data."""
@@ -32,6 +34,13 @@ class _Write(NamedTuple):
     durable: bool
     size_bytes: int
     outcome: asyncio.Future[bool]
+
+
+class _Job(NamedTuple):
+    """A job that waits for its turn, and its caller."""
+
+    job: Job
+    outcome: asyncio.Future[None]
 
 
 class _Settled(NamedTuple):
@@ -119,7 +128,7 @@ class SqliteWriter:
         self._open_database = open_database
         self._waiting_limit_bytes = waiting_limit_bytes
         self._waiting_bytes = 0
-        self._queue: SimpleQueue[_Write | None] = SimpleQueue()
+        self._queue: SimpleQueue[_Write | _Job | None] = SimpleQueue()
         self._is_closing = False
         self._loop = asyncio.get_running_loop()
         self._opened: asyncio.Future[OpenDatabase] = self._loop.create_future()
@@ -169,6 +178,20 @@ class SqliteWriter:
         self._queue.put(_Write(change, durable, size_bytes, outcome))
         return await outcome
 
+    async def run(self, job: Job) -> None:
+        """Run a job on the thread, when no transaction is open there.
+
+        Cancelling the wait leaves the job as it is.
+
+        Raises:
+            Exception: What the job raised; ``StoreError`` after ``close``.
+        """
+        if self._is_closing:
+            raise store_closed()
+        outcome: asyncio.Future[None] = self._loop.create_future()
+        self._queue.put(_Job(job, outcome))
+        await outcome
+
     async def close(self, *, timeout_s: float) -> None:
         """Make the writes that were accepted, then close the database. Idempotent.
 
@@ -206,11 +229,22 @@ class SqliteWriter:
             with suppress(Empty):
                 waiting = self._queue.get()
                 while waiting is not None:
-                    writes.append(waiting)
+                    if isinstance(waiting, _Job):
+                        self._run_job(waiting)
+                    else:
+                        writes.append(waiting)
                     waiting = self._queue.get_nowait()
                 is_closing = True
             if writes:
                 self._call_loop(self._settle, transactions.commit(writes))
+
+    def _run_job(self, waiting: _Job) -> None:
+        try:
+            waiting.job()
+        except Exception as error:  # noqa: BLE001 - its caller is told
+            self._call_loop(_resolve, waiting.outcome, error)
+        else:
+            self._call_loop(_resolve, waiting.outcome, None)
 
     def _settle(self, settled: list[_Settled]) -> None:
         """Tell the callers, on the loop, all in one callback."""
@@ -224,10 +258,10 @@ class SqliteWriter:
             self._loop.call_soon_threadsafe(callback, *arguments)
 
 
-def _resolve(future: asyncio.Future[T], result: T | StreamchatError) -> None:
+def _resolve(future: asyncio.Future[T], result: T | Exception) -> None:
     if future.done():  # its caller was cancelled
         return
-    if isinstance(result, StreamchatError):
+    if isinstance(result, Exception):
         future.set_exception(result)
     else:
         future.set_result(result)
