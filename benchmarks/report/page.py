@@ -108,7 +108,15 @@ def _opening(record: Record) -> Iterator[str]:
         "why](../explanation/performance.md)."
     )
     kind = "A quick run: fewer repeats, fewer axes. " if record.quick else ""
-    yield f"{kind}Measured with `{record.command}` on {record.date}."
+    yield f"{kind}Measured with:"
+    by_command: dict[str, list[Group]] = {}
+    for group in sorted(record.groups, key=lambda group: group.date):
+        by_command.setdefault(group.command, []).append(group)
+    yield "\n".join(
+        f"- `{command}`, {groups[0].date}: "
+        + ", ".join(f"`{group.name}`" for group in groups)
+        for command, groups in by_command.items()
+    )
     yield _table(("", "machine"), record.machine.items())
 
 
